@@ -1,0 +1,68 @@
+# Seatwarden's chores. `make help` lists them. PYTHON=… names the Python to work with, ARGS=… is passed on.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Without PYTHON an existing .venv keeps the one that it was made with.
+PYTHON ?= $(shell test -e .venv/made-from && .venv/bin/python -c 'import sys; print(sys.executable)' 2>/dev/null || echo python3)
+BIN := .venv/bin
+ARGS ?=
+# One pytest worker per processor; more than eight only get in each other's way at the one API server.
+WORKERS ?= auto
+UV ?= uv
+
+export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
+
+.PHONY: help venv tools run test lint format bench generate lock clean
+
+help:  ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+venv:  ## Make .venv from the pinned packages (make venv PYTHON=python3.12)
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) on this machine. Name a Python 3.11 or newer: make $(MAKE_GOAL) PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) scripts/venv.py
+
+tools: venv  ## Build etcd, kube-apiserver, kube-controller-manager and kubectl (once, about 6 minutes)
+	@$(BIN)/seatwarden tools
+
+run: venv  ## Run everything on this machine and show what it does (make run ARGS=--check)
+	@$(BIN)/seatwarden dev $(ARGS)
+
+lint: venv  ## Check style, types and layers
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "Some files are not formatted: run make format" >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports >.cache/lint-imports.log 2>&1 || { cat .cache/lint-imports.log >&2; exit 1; }
+	@$(BIN)/python -m seatwarden.resources.generate --check
+
+test: tools lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
+ifeq ($(strip $(ARGS)),)
+	@rm -f .coverage .coverage.*
+	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadgroup --cov --cov-report=term
+	@$(BIN)/coverage report --include='operator/seatwarden/domain/*' --fail-under=90 >.cache/coverage-domain.log || { cat .cache/coverage-domain.log >&2; exit 1; }
+else
+	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadgroup $(ARGS)
+endif
+
+format: venv  ## Format the code and apply the safe fixes
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format
+
+bench: tools  ## Run a benchmark (make bench ARGS=operator)
+	@$(BIN)/python -m bench $(ARGS)
+
+generate: venv  ## Write the generated files anew
+	@$(BIN)/python -m seatwarden.resources.generate
+
+lock:  ## Pin the newest allowed versions (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	@$(UV) pip compile --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url --no-header --extra=dev --output-file=requirements/dev.txt pyproject.toml
+	@$(UV) pip compile --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url --no-header --constraint=requirements/dev.txt --output-file=requirements/runtime.txt pyproject.toml
+
+clean:  ## Remove what can be made again, except the built tools
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov build dist
+	@rm -f .coverage .coverage.*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf *.egg-info operator/*.egg-info

@@ -1,0 +1,1 @@
+"""Package data: the custom resource definitions, generated from `seatwarden.resources`."""

@@ -1,0 +1,1 @@
+"""Package data: the manifests of the tour."""

@@ -1,0 +1,1 @@
+"""Package data: the Lua scripts of the seat authority and the Argo CD health checks."""

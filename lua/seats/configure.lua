@@ -1,0 +1,60 @@
+#!lua
+-- Makes the pool as the operator says. Touches no lease and no count.
+--
+-- KEYS all six. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; state of the pool; then
+-- the other fields of `config` with their values, licence keys as `key:<sha256>`.
+-- Cost: one read where nothing changes; otherwise O(fields). A higher term is kept at once, so that the leader before
+-- is fenced off even where the new one found nothing to change: one write per pool and change of leader.
+-- A pool whose state is not coherent (new, or a key was lost) starts without leases. Its fence counter and totals go
+-- on if they are still there; the caller learns it and raises the epoch.
+-- Returns {1, changed, existed, epoch, live}, or {0, term held} for a term that is over.
+
+local digest, term, epoch, secret, state = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+
+local held = redis.call('HMGET', CONFIG, 'digest', 'term', 'state')
+local held_term = tonumber(held[2])
+if held_term and term < held_term then
+    return { 0, held_term }
+end
+
+local account = read_account()
+local existed = account ~= nil
+if existed and held[1] == digest then
+    if term > held_term then
+        redis.call('HSET', CONFIG, 'term', term)
+    end
+    return { 1, 0, 1, account.epoch, live_leases() }
+end
+
+invariant(epoch < 2097152, 'a fence is below 2^53')
+if not existed then
+    redis.call('UNLINK', EXPIRY, LEASES, ENDED)
+    if redis.call('HEXISTS', STATE, 'secret') == 0 then
+        redis.call('DEL', STATE)
+        -- What acquire reads comes first: a small hash is searched from its start.
+        redis.call('HSET', STATE, 'epoch', epoch, 'counter', 0, 'used', 0, 'at', now, 'overrun', 0, 'peak', 0,
+            'secret', secret, 'seat_ms', 0, 'granted', 0, 'released', 0, 'expired', 0, 'taken_over', 0, 'denied', 0)
+    end
+    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0)
+    account = open_account()
+end
+if epoch > account.epoch then
+    account.epoch, account.counter = epoch, 0
+    redis.call('HSET', STATE, 'epoch', epoch)
+end
+if state == 'suspended' and held[3] ~= 'suspended' then
+    redis.call('HSET', STATE, 'suspended_from', now)
+    redis.call('HDEL', STATE, 'suspended_until')
+elseif state ~= 'suspended' and held[3] == 'suspended' then
+    redis.call('HSET', STATE, 'suspended_until', now)
+end
+
+redis.call('DEL', CONFIG)
+redis.call('HSET', CONFIG, 'state', state, 'digest', digest, 'term', term, unpack(ARGV, 6))
+
+account.unpurged = account.used - live_leases()
+local seat_ms = commit(account)
+local told = redis.call('HMGET', CONFIG, 'generation', 'capacity')
+redis.call('XADD', LEDGER, '*', 'event', 'configured', 'generation', told[1], 'capacity', told[2], 'state', state,
+    'epoch', account.epoch, 'at', account.clock, 'used', account.used, 'seat_ms', seat_ms)
+return { 1, 1, existed and 1 or 0, account.epoch, live_leases() }

@@ -1,0 +1,142 @@
+-- The account of a pool's seats: what scripts that give or take a seat read first and write last.
+--
+-- Seat-milliseconds are an integral: `seat_ms` is exact at the instant `at`, and while nothing changes it grows by
+-- `used` a millisecond. A lease purged late was charged beyond its end, and its overshoot is taken back with the purge.
+-- For those that a bounded purge had to leave, `overrun` is an upper bound of the overshoot and is already taken
+-- off: so `seat_ms` is exact when nothing is left unpurged, and otherwise too low for a moment, but it never falls.
+-- The integral's clock does not go back, even where Redis's does after a failover; expiry follows Redis's clock only.
+--
+-- `used` counts the unpurged leases. It equals ZCARD of `expiry`, and each record is either in `expiry` or in `ended`:
+-- both are checked on every change, as a lost or evicted key must be noticed and not counted on.
+
+local PURGE_CHUNK = 200
+local TOMBSTONES = 10000
+-- More than one call can add, so that the limit above holds after every call.
+local TRIM_STEP = 2 * PURGE_CHUNK
+local TOMBSTONE_KEPT_AT_LEAST = 600000
+
+local function invariant(holds, name)
+    if not holds then
+        error(redis.error_reply('SEATWARDEN ' .. name))
+    end
+end
+
+-- The account, or nil where the pool has no coherent state: it is new, or some of it was lost.
+local function read_account()
+    local read = redis.call('HMGET', STATE, 'epoch', 'counter', 'used', 'at', 'overrun', 'peak', 'secret')
+    local used, at = tonumber(read[3]), tonumber(read[4])
+    if not (used and used == redis.call('ZCARD', EXPIRY)
+            and redis.call('HLEN', LEASES) == used + redis.call('ZCARD', ENDED)) then
+        return nil
+    end
+    local clock = math.max(at, now)
+    return {
+        epoch = tonumber(read[1]),
+        counter = tonumber(read[2]),
+        used = used,
+        clock = clock,
+        uncharged = tonumber(read[5]) + used * (clock - at),
+        peak = tonumber(read[6]),
+        secret = read[7],
+        unpurged = 0,
+        totals = {},
+        entries = {},
+    }
+end
+
+local function open_account()
+    local account = read_account()
+    invariant(account, 'the state of the pool is complete')
+    return account
+end
+
+local function note(account, event, at, id, record)
+    account.totals[event] = (account.totals[event] or 0) + 1
+    table.insert(account.entries, { event = event, at = at, id = id, record = record, used = account.used })
+end
+
+-- Ends leases; `ends` are the instants up to which each is charged, `letters` go into the tombstones. ZREM comes first
+-- since it is allowed when memory is full, and what follows it then is, too.
+local function end_leases(account, event, ids, ends, letters)
+    local records = redis.call('HMGET', LEASES, unpack(ids))
+    invariant(account.used >= #ids, 'used is never negative')
+    local tombstones, graves = {}, {}
+    for i, id in ipairs(ids) do
+        local record = records[i]
+        invariant(record, 'every seat has a record')
+        local charged_until = math.max(ends[i], (struct.unpack('>I6', record, FENCE_BYTES + 2)))
+        account.uncharged = account.uncharged - math.max(0, account.clock - charged_until)
+        account.used = account.used - 1
+        note(account, event, charged_until, id, record)
+        tombstones[2 * i - 1], tombstones[2 * i] = id, fence_of(record) .. letters[i]
+        graves[2 * i - 1], graves[2 * i] = now, id
+    end
+    redis.call('ZREM', EXPIRY, unpack(ids))
+    redis.call('HSET', LEASES, unpack(tombstones))
+    redis.call('ZADD', ENDED, unpack(graves))
+end
+
+local function expire_leases(account, ids, expiries)
+    local letters = {}
+    for i, expiry in ipairs(expiries) do
+        letters[i] = letter_for_running_out(expiry)
+    end
+    end_leases(account, 'expired', ids, expiries, letters)
+end
+
+-- Purges one chunk of what expired, and counts what is left of it: that still holds no seat.
+local function purge(account)
+    local due = redis.call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'WITHSCORES', 'LIMIT', 0, PURGE_CHUNK)
+    local ids, expiries = {}, {}
+    for i = 1, #due, 2 do
+        table.insert(ids, due[i])
+        table.insert(expiries, tonumber(due[i + 1]))
+    end
+    if #ids > 0 then
+        expire_leases(account, ids, expiries)
+    end
+    if #ids == PURGE_CHUNK then
+        account.unpurged = redis.call('ZCOUNT', EXPIRY, '-inf', now)
+    end
+    return #ids
+end
+
+local function trim_tombstones(lease)
+    local keep = math.max(2 * lease, TOMBSTONE_KEPT_AT_LEAST)
+    local old = redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - keep, 'LIMIT', 0, TRIM_STEP)
+    local surplus = redis.call('ZCARD', ENDED) - TOMBSTONES
+    if surplus > #old then
+        old = redis.call('ZRANGE', ENDED, 0, math.min(surplus, TRIM_STEP) - 1)
+    end
+    if #old > 0 then
+        redis.call('ZREM', ENDED, unpack(old))
+        redis.call('HDEL', LEASES, unpack(old))
+    end
+end
+
+local function write_ledger(account, seat_ms)
+    for _, entry in ipairs(account.entries) do
+        local holder = string.sub(entry.record, FENCE_BYTES + 8, FENCE_BYTES + 39)
+        redis.call('XADD', LEDGER, '*', 'event', entry.event, 'lease', hex(entry.id), 'holder', hex(holder),
+            'fence', (struct.unpack('>I8', entry.record)), 'at', entry.at, 'used', entry.used, 'seat_ms', seat_ms)
+    end
+end
+
+-- Writes the account and its ledger entries. Returns the exact seat-milliseconds, as text: they outgrow a Lua number.
+local function commit(account)
+    local overrun = 0
+    if account.unpurged > 0 then
+        local oldest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
+        overrun = account.unpurged * math.max(0, account.clock - tonumber(oldest))
+    end
+    redis.call('HSET', STATE, 'counter', account.counter, 'used', account.used, 'at', account.clock,
+        'overrun', overrun, 'peak', account.peak)
+    redis.call('HINCRBY', STATE, 'seat_ms', account.uncharged - overrun)
+    account.uncharged = overrun
+    for total, count in pairs(account.totals) do
+        redis.call('HINCRBY', STATE, total, count)
+    end
+    local seat_ms = redis.call('HGET', STATE, 'seat_ms')
+    write_ledger(account, seat_ms)
+    return seat_ms
+end

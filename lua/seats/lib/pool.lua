@@ -1,0 +1,88 @@
+-- The start of every seat script: the pool's keys, Redis's clock, and who may ask.
+-- The loader puts this text behind the script's first line, so that these locals are the script's own.
+--
+-- One pool is six keys in one hash slot:
+--   config  HASH    what the operator said, and `key:<sha256>` for each valid licence key; always rewritten as a whole
+--   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret
+--   expiry  ZSET    lease id -> the millisecond at which it expires; purged ones are gone from it
+--   leases  HASH    lease id -> record of a live lease, or the tombstone of an ended one
+--   ended   ZSET    lease id -> when its tombstone was set
+--   ledger  STREAM  one entry per change
+-- Configuration and leases are different keys, so that a reconcile can never touch a lease. The licence keys are fields
+-- of `config` since each request then learns all it needs about the pool from one HMGET.
+--
+-- A record is  fence (8 bytes) . letter (1) . since (6) . holder (32) . nonce (8) . tail , integers big-endian; a
+-- tombstone is its first nine bytes. So a fence is compared as bytes with nothing unpacked. The tail is the caller's.
+
+local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local FENCE_BYTES, LIVE = 8, 'l'
+local ENDED_BECAUSE = { r = 'released', x = 'lease_expired', e = 'evicted', s = 'suspended' }
+
+local function fence_of(record)
+    return string.sub(record, 1, FENCE_BYTES)
+end
+
+local function letter_of(record)
+    return string.sub(record, FENCE_BYTES + 1, FENCE_BYTES + 1)
+end
+
+local function hex(raw)
+    local words = #raw / 4
+    return string.format(string.rep('%08x', words), struct.unpack('>' .. string.rep('I4', words), raw))
+end
+
+-- The pool as configured, or nil where the key is none of its keys or there is no such pool.
+local function pool_opened_by(key_hash)
+    local read = redis.call('HMGET', CONFIG, 'key:' .. key_hash,
+        'state', 'valid_until', 'lease', 'heartbeat', 'capacity')
+    if not read[1] then
+        return nil
+    end
+    return {
+        state = read[2],
+        valid_until = tonumber(read[3]),
+        lease = tonumber(read[4]),
+        heartbeat = tonumber(read[5]),
+        capacity = tonumber(read[6]),
+    }
+end
+
+-- Why the pool neither grants nor renews, as the code of the answer; nil where it does.
+local function closed_because(pool)
+    if pool.state ~= 'active' then
+        return pool.state
+    end
+    if pool.valid_until and now >= pool.valid_until then
+        return 'expired'
+    end
+    return nil
+end
+
+local function live_leases()
+    return redis.call('ZCOUNT', EXPIRY, '(' .. string.format('%.0f', now), '+inf')
+end
+
+local suspension
+-- The tombstone's letter of a lease that ran out at `expiry`. A late purge must not change the reason, so the last
+-- suspension is remembered as an interval.
+local function letter_for_running_out(expiry)
+    suspension = suspension or redis.call('HMGET', STATE, 'suspended_from', 'suspended_until')
+    local from, till = tonumber(suspension[1]), tonumber(suspension[2])
+    if from and expiry >= from and (not till or expiry < till) then
+        return 's'
+    end
+    return 'x'
+end
+
+-- A holder has one lease id in a pool, unguessable without the pool's secret; so there is no index from holder to lease.
+local function lease_id_of(secret, holder)
+    local digest = redis.sha1hex(secret .. ':' .. holder)
+    local function word(from)
+        return tonumber(string.sub(digest, from, from + 7), 16)
+    end
+    return struct.pack('>I4I4I4I4', word(1), word(9), word(17), word(25))
+end

@@ -1,0 +1,44 @@
+#!lua flags=allow-oom
+-- Purges a chunk of what expired, trims tombstones and ledger, and counts.
+--
+-- KEYS all six. ARGV: how long the ledger is kept, in milliseconds.
+-- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
+-- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
+-- purged, unpurged, next expiry in}, or nil where the pool is unknown.
+
+local ledger_kept = tonumber(ARGV[1])
+
+local config = redis.call('HMGET', CONFIG, 'capacity', 'lease')
+local account = read_account()
+if not config[1] or not account then
+    return false
+end
+local lease = tonumber(config[2])
+
+local purged = purge(account)
+if purged > 0 then
+    commit(account)
+end
+trim_tombstones(lease)
+redis.call('XTRIM', LEDGER, 'MINID', '~', string.format('%.0f', math.max(0, now - ledger_kept)))
+
+local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied')
+-- A lease granted right after this runs out one lease length from now, if none does before.
+local soonest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
+local next_expiry_in = math.min(lease, soonest and tonumber(soonest) - now or lease)
+return {
+    account.epoch,
+    tonumber(config[1]),
+    account.used - account.unpurged,
+    account.peak,
+    total[1],
+    purged > 0 and 0 or account.uncharged,
+    tonumber(total[2]),
+    tonumber(total[3]),
+    tonumber(total[4]),
+    tonumber(total[5]),
+    tonumber(total[6]),
+    purged,
+    account.unpurged,
+    math.max(1, next_expiry_in),
+}

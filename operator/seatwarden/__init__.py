@@ -1,0 +1,1 @@
+"""Seatwarden: floating software licences as Kubernetes resources."""

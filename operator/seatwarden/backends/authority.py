@@ -1,0 +1,96 @@
+"""The interface of the seat authority. `seatwarden.backends.redis_authority` is the one that counts."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from seatwarden.domain.seats import (
+    AcquireRequest,
+    Beat,
+    BeatVerdict,
+    Configured,
+    Grant,
+    PoolConfig,
+    PoolCounts,
+    PoolObservation,
+    PoolUid,
+    Refusal,
+    ReleaseVerdict,
+    SessionPage,
+    Validation,
+)
+
+
+class AuthorityUnavailable(Exception):
+    """The authority could not be asked, or did not answer in time; whether it acted is then unknown. Retryable."""
+
+
+class SeatPath(Protocol):
+    """What a client program's request needs. Every call raises `AuthorityUnavailable` where there is no answer in time."""
+
+    async def acquire(self, pool: PoolUid, request: AcquireRequest) -> Grant | Refusal:
+        """Take a seat, or the same seat again."""
+        ...
+
+    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
+        """Renew leases; one verdict per beat, in order. A wrong key gives `INVALID_LICENSE` for each."""
+        ...
+
+    async def release(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReleaseVerdict:
+        """Give a seat back. Safe to repeat."""
+        ...
+
+    async def validate(
+        self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None
+    ) -> Validation | Refusal:
+        """Look at the pool and, if asked for, one lease. Changes nothing."""
+        ...
+
+    async def sessions(
+        self, pool: PoolUid, key_hash: str, *, limit: int, cursor: str | None
+    ) -> SessionPage | Refusal:
+        """List live leases, ``limit`` (1 to 500) at a time.
+
+        Raises:
+            ValueError: ``cursor`` is none that this method gave.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Return when Redis answers and the scripts are loaded."""
+        ...
+
+
+class PoolAdministration(Protocol):
+    """What the operator needs. Every call raises `AuthorityUnavailable` where there is no answer in time."""
+
+    async def configure(self, pool: PoolUid, config: PoolConfig, *, term: int) -> Configured:
+        """Make the pool so. Writes nothing where it is so already. Never touches a lease.
+
+        ``term`` is the operator's term of office (it grows with every change of leader); a smaller one than the last
+        is refused.
+
+        Raises:
+            StaleTerm: a newer leader has configured this pool.
+        """
+        ...
+
+    async def observe(self, pools: Sequence[PoolUid]) -> list[PoolObservation | None]:
+        """The pools as the authority has them, in order; None for one that it does not know."""
+        ...
+
+    async def sweep(self, pools: Sequence[PoolUid]) -> list[PoolCounts | None]:
+        """Purge what expired (a bounded chunk of each pool), and count; None for a pool that it does not know."""
+        ...
+
+    async def remove(self, pool: PoolUid) -> None:
+        """Forget the pool with its leases and ledger. Safe to repeat."""
+        ...
+
+
+class StaleTerm(Exception):
+    """A pool was configured in a later term of office, ``held``: this operator is probably not the leader any more."""
+
+    def __init__(self, message: str, *, held: int) -> None:
+        """Say which pool it was."""
+        super().__init__(message)
+        self.held = held

@@ -1,0 +1,180 @@
+"""The seat authority on Redis or Valkey, 7.0 or newer: each call is one script, which decides alone.
+
+What a script does, costs and touches is told at the top of its file in ``lua/seats``. Nothing is remembered
+here, so any number of processes can use one Redis.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+
+from seatwarden.backends import redis_scripts, redis_wire
+from seatwarden.backends.authority import StaleTerm
+from seatwarden.backends.redis_connection import connect
+from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_runner import ScriptRunner
+from seatwarden.domain.seats import (
+    AcquireRequest,
+    Beat,
+    BeatVerdict,
+    Code,
+    Configured,
+    Grant,
+    Millis,
+    PoolConfig,
+    PoolCounts,
+    PoolObservation,
+    PoolUid,
+    Refusal,
+    ReleaseVerdict,
+    SessionPage,
+    Validation,
+)
+
+TIME_LIMIT_SECONDS = 0.8
+BEATS_LIMIT = 1000
+PAGE_LIMIT = 500
+LEDGER_KEPT = Millis(7 * 24 * 3600 * 1000)
+_SLICE = 64
+_SECRET_BYTES = 32
+
+
+class RedisSeatAuthority:
+    """Both sides of the authority: what clients' requests need and what the operator needs.
+
+    ``client`` must not decode replies. Each call has ``time_limit_seconds``; a call for many pools has it for
+    each 64 of them.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        time_limit_seconds: float = TIME_LIMIT_SECONDS,
+        ledger_kept: Millis = LEDGER_KEPT,
+    ) -> None:
+        self._runner = ScriptRunner(client, time_limit_seconds=time_limit_seconds)
+        self._ledger_kept = ledger_kept
+
+    @classmethod
+    def connect(cls, url: str, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> "RedisSeatAuthority":
+        """An authority with connections of its own; `close` it.
+
+        Raises:
+            ValueError: the URL cannot be read.
+        """
+        return cls(connect(url, time_limit_seconds=time_limit_seconds), time_limit_seconds=time_limit_seconds)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._runner.close()
+
+    async def ready(self) -> None:
+        """See `SeatPath.ready`."""
+        await self._runner.load()
+
+    async def acquire(self, pool: PoolUid, request: AcquireRequest) -> Grant | Refusal:
+        """See `SeatPath.acquire`.
+
+        Raises:
+            ValueError: the holder is not 64 lower-case hex characters.
+        """
+        arguments = redis_wire.acquire_arguments(request)
+        return redis_wire.read_acquired(
+            await self._runner.run(redis_scripts.ACQUIRE, pool_keys(pool), *arguments)
+        )
+
+    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
+        """See `SeatPath.heartbeat`.
+
+        Raises:
+            ValueError: more than `BEATS_LIMIT` beats.
+        """
+        if len(beats) > BEATS_LIMIT:
+            raise ValueError(f"at most {BEATS_LIMIT} heartbeats fit in one call, not {len(beats)}")
+        if not beats:
+            return []
+        arguments = redis_wire.heartbeat_arguments(key_hash, beats)
+        reply = await self._runner.run(redis_scripts.HEARTBEAT, pool_keys(pool), *arguments)
+        if reply is None:
+            return [BeatVerdict(code=Code.INVALID_LICENSE)] * len(beats)
+        return redis_wire.read_beats(reply)
+
+    async def release(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReleaseVerdict:
+        """See `SeatPath.release`."""
+        reply: bytes = await self._runner.run(
+            redis_scripts.RELEASE,
+            pool_keys(pool),
+            key_hash,
+            redis_wire.lease_bytes(beat.lease_id),
+            redis_wire.fence_bytes(beat.fence),
+        )
+        return ReleaseVerdict(code=Code(reply.decode()))
+
+    async def validate(
+        self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None
+    ) -> Validation | Refusal:
+        """See `SeatPath.validate`. ``holder`` and ``lease_id`` together must mean the same lease.
+
+        Raises:
+            ValueError: the holder is not 64 lower-case hex characters.
+        """
+        reply = await self._runner.run(
+            redis_scripts.VALIDATE,
+            pool_keys(pool),
+            key_hash,
+            b"" if holder is None else redis_wire.holder_bytes(holder),
+            b"" if lease_id is None else redis_wire.lease_bytes(lease_id),
+        )
+        return Refusal(code=Code.INVALID_LICENSE) if reply is None else redis_wire.read_validation(reply)
+
+    async def sessions(
+        self, pool: PoolUid, key_hash: str, *, limit: int, cursor: str | None
+    ) -> SessionPage | Refusal:
+        """See `SeatPath.sessions`."""
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise ValueError(f"a page has 1 to {PAGE_LIMIT} sessions, not {limit}")
+        start = redis_wire.read_cursor(cursor)
+        reply = await self._runner.run(
+            redis_scripts.SESSIONS, pool_keys(pool), key_hash, limit, start.expiry, start.given
+        )
+        if reply is None:
+            return Refusal(code=Code.INVALID_LICENSE)
+        return redis_wire.read_sessions(reply, start)
+
+    async def configure(self, pool: PoolUid, config: PoolConfig, *, term: int) -> Configured:
+        """See `PoolAdministration.configure`."""
+        secret = secrets.token_hex(_SECRET_BYTES)
+        arguments = redis_wire.configure_arguments(config, term=term, secret=secret)
+        match await self._runner.run(redis_scripts.CONFIGURE, pool_keys(pool), *arguments):
+            case [1, changed, existed, epoch, live]:
+                return Configured(changed=bool(changed), existed=bool(existed), epoch=epoch, live=live)
+            case [_, held_term]:
+                raise StaleTerm(
+                    f"pool {pool} was configured in term {held_term} by a newer leader; term {term} is over",
+                    held=held_term,
+                )
+        raise RuntimeError("configure.lua gave an answer of another version")
+
+    async def observe(self, pools: Sequence[PoolUid]) -> list[PoolObservation | None]:
+        """See `PoolAdministration.observe`."""
+        observed: list[PoolObservation | None] = []
+        for start in range(0, len(pools), _SLICE):
+            keys = [pool_keys(pool) for pool in pools[start : start + _SLICE]]
+            replies = await self._runner.run_for_each(redis_scripts.OBSERVE, keys)
+            observed.extend(redis_wire.read_observation(reply) for reply in replies)
+        return observed
+
+    async def sweep(self, pools: Sequence[PoolUid]) -> list[PoolCounts | None]:
+        """See `PoolAdministration.sweep`."""
+        counted: list[PoolCounts | None] = []
+        for start in range(0, len(pools), _SLICE):
+            keys = [pool_keys(pool) for pool in pools[start : start + _SLICE]]
+            replies = await self._runner.run_for_each(redis_scripts.SWEEP, keys, self._ledger_kept)
+            counted.extend(redis_wire.read_counts(reply) for reply in replies)
+        return counted
+
+    async def remove(self, pool: PoolUid) -> None:
+        """See `PoolAdministration.remove`."""
+        await self._runner.run(redis_scripts.REMOVE, pool_keys(pool))

@@ -1,0 +1,21 @@
+"""The names of a pool's keys in Redis. What each one holds is told in ``lua/seats/lib/pool.lua``."""
+
+from typing import NamedTuple
+
+from seatwarden.domain.seats import PoolUid
+
+
+class PoolKeys(NamedTuple):
+    """The six keys in the order in which scripts declare them. The braces keep them in one hash slot."""
+
+    config: str
+    state: str
+    expiry: str
+    leases: str
+    ended: str
+    ledger: str
+
+
+def pool_keys(pool: PoolUid) -> PoolKeys:
+    """The keys of ``pool``."""
+    return PoolKeys(*(f"sw:{{{pool}}}:{name}" for name in PoolKeys._fields))

@@ -1,0 +1,44 @@
+"""The Lua scripts of the seat authority, as Redis is to run them.
+
+Each script is one file of ``lua/seats`` with the parts of ``lua/seats/lib`` that it uses put behind its first
+line, which is the shebang that tells Redis what the script may do: so a read-only one cannot write, and none
+that writes starts when Redis is full or a replica, to be stopped halfway. Redis knows a script by the SHA-1
+of its whole text.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+_POOL = ("pool",)
+_ACCOUNT = ("pool", "account")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script's name, its text with the parts that it uses, and what EVALSHA calls it by."""
+
+    name: str
+    text: str = field(repr=False)
+    sha: str
+
+
+def _read(name: str, parts: tuple[str, ...]) -> Script:
+    folder = files("seatwarden_lua") / "seats"
+    shebang, own = (folder / f"{name}.lua").read_text().split("\n", 1)
+    library = "".join((folder / "lib" / f"{part}.lua").read_text() for part in parts)
+    text = f"{shebang}\n{library}{own}"
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+ACQUIRE = _read("acquire", _ACCOUNT)
+HEARTBEAT = _read("heartbeat", _POOL)
+RELEASE = _read("release", _ACCOUNT)
+VALIDATE = _read("validate", _POOL)
+SESSIONS = _read("sessions", _POOL)
+CONFIGURE = _read("configure", _ACCOUNT)
+OBSERVE = _read("observe", _ACCOUNT)
+SWEEP = _read("sweep", _ACCOUNT)
+REMOVE = _read("remove", _POOL)
+
+ALL_SCRIPTS = (ACQUIRE, HEARTBEAT, RELEASE, VALIDATE, SESSIONS, CONFIGURE, OBSERVE, SWEEP, REMOVE)

@@ -1,0 +1,282 @@
+"""What goes to the scripts and comes back from them, as bytes and as the words of `seatwarden.domain.seats`.
+
+The layout of a lease's record is told in ``lua/seats/lib/pool.lua``. Its tail is ours alone: the length of
+the client's version (2 bytes), the version, the metadata; and nothing at all where both have their defaults.
+"""
+
+import hashlib
+import re
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seatwarden.backends.redis_runner import Argument
+from seatwarden.domain.seats import (
+    AcquireRequest,
+    Beat,
+    BeatVerdict,
+    Code,
+    Fence,
+    Grant,
+    Millis,
+    PoolConfig,
+    PoolCounts,
+    PoolObservation,
+    Refusal,
+    SessionPage,
+    SessionRow,
+    Validation,
+)
+
+_LEASE_ID = re.compile(r"[0-9a-f]{32}")
+_HOLDER = re.compile(r"[0-9a-f]{64}")
+_CURSOR = re.compile(rb"(\d{1,16})\.(\d{1,9})")
+_RECORD = struct.Struct(">Qc6s32s8s")
+_FENCE_LIMIT = 1 << 53
+# No lease has them: what cannot be an id or a fence gets the verdict of a wrong one, from the same place.
+_NO_LEASE = b"-"
+_NO_FENCE = bytes(8)
+
+
+class Place(NamedTuple):
+    """Where a page of sessions begins: an expiry, and how many leases of just this expiry were given."""
+
+    expiry: int = 0
+    given: int = 0
+
+    def cursor(self) -> str:
+        """This place as text for a client."""
+        return urlsafe_b64encode(b"%d.%d" % self).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None) -> Place:
+    """The place that `Place.cursor` wrote.
+
+    Raises:
+        ValueError: it did not write this.
+    """
+    if cursor is None:
+        return Place()
+    try:
+        match = _CURSOR.fullmatch(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+    except (Base64Error, UnicodeEncodeError):
+        match = None
+    if match is None:
+        raise ValueError(
+            "this cursor was not given by the list of sessions; ask without a cursor to start again"
+        )
+    return Place(int(match[1]), int(match[2]))
+
+
+def holder_bytes(holder: str) -> bytes:
+    """The holder as the record has it.
+
+    Raises:
+        ValueError: it is not 64 lower-case hex characters.
+    """
+    if _HOLDER.fullmatch(holder) is None:
+        raise ValueError("a holder is 64 lower-case hex characters")
+    return bytes.fromhex(holder)
+
+
+def lease_bytes(lease_id: str) -> bytes:
+    """The lease id as Redis has it, or one that no lease has where ``lease_id`` cannot be one."""
+    return bytes.fromhex(lease_id) if _LEASE_ID.fullmatch(lease_id) else _NO_LEASE
+
+
+def fence_bytes(fence: Fence) -> bytes:
+    """The fence as the record has it, or one that no lease has where ``fence`` cannot be one."""
+    return struct.pack(">Q", fence) if 0 <= fence < _FENCE_LIMIT else _NO_FENCE
+
+
+def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
+    """The ARGV of acquire.lua."""
+    nonce = hashlib.blake2b(request.nonce.encode(), digest_size=8).digest()
+    return (
+        request.key_hash,
+        holder_bytes(request.holder),
+        nonce,
+        _tail(request.client_version, request.metadata),
+    )
+
+
+def heartbeat_arguments(key_hash: str, beats: Sequence[Beat]) -> tuple[Argument, ...]:
+    """The ARGV of heartbeat.lua."""
+    return (
+        key_hash,
+        *(lease_bytes(beat.lease_id) for beat in beats),
+        *(fence_bytes(beat.fence) for beat in beats),
+    )
+
+
+def configure_arguments(config: PoolConfig, *, term: int, secret: str) -> tuple[Argument, ...]:
+    """The ARGV of configure.lua."""
+    fields: dict[str, str | int] = {
+        "tenant_uid": config.tenant_uid,
+        "generation": config.generation,
+        "capacity": config.capacity,
+        "lease": config.lease,
+        "heartbeat": config.heartbeat,
+        "document": config.document,
+    }
+    if config.valid_until is not None:
+        fields["valid_until"] = config.valid_until
+    fields |= {f"key:{key_hash}": key_id for key_hash, key_id in config.key_ids.items()}
+    flat = [part for pair in fields.items() for part in pair]
+    return config.digest, term, config.epoch, secret, config.state.value, *flat
+
+
+def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
+    """The answer of acquire.lua."""
+    match reply:
+        case [
+            bytes(code),
+            bytes(lease),
+            int(fence),
+            int(left),
+            int(beat),
+            int(capacity),
+            int(live),
+            int(taken),
+        ]:
+            return Grant(
+                code=Code(code.decode()),
+                lease_id=lease.decode(),
+                fence=Fence(fence),
+                expires_in=Millis(left),
+                heartbeat=Millis(beat),
+                capacity=capacity,
+                live=live,
+                taken_over=bool(taken),
+            )
+        case [bytes(code), int(capacity), int(live), (int() | None) as wait]:
+            retry_after = None if wait is None else Millis(wait)
+            return Refusal(code=Code(code.decode()), capacity=capacity, live=live, retry_after=retry_after)
+    raise _unexpected("acquire")
+
+
+def read_beats(reply: list[bytes | int]) -> list[BeatVerdict]:
+    """The answer of heartbeat.lua."""
+    verdicts = []
+    match reply:
+        case [int(heartbeat), *rest] if len(rest) % 2 == 0:
+            for code, left in zip(rest[::2], rest[1::2], strict=True):
+                if not isinstance(code, bytes) or not isinstance(left, int):
+                    raise _unexpected("heartbeat")
+                pause = Millis(heartbeat if left > 0 else 0)
+                verdicts.append(
+                    BeatVerdict(code=Code(code.decode()), expires_in=Millis(left), heartbeat=pause)
+                )
+            return verdicts
+    raise _unexpected("heartbeat")
+
+
+def read_validation(reply: list[bytes | int | None]) -> Validation:
+    """The answer of validate.lua."""
+    match reply:
+        case [
+            bytes(code),
+            int(capacity),
+            int(live),
+            (int() | None) as valid_for,
+            bytes(document),
+            (bytes() | None) as lease,
+            (int() | None) as fence,
+            int(left),
+        ]:
+            return Validation(
+                code=Code(code.decode()),
+                capacity=capacity,
+                live=live,
+                valid_for=None if valid_for is None else Millis(valid_for),
+                document=document.decode(),
+                lease_id=None if lease is None else lease.decode(),
+                fence=None if fence is None else Fence(fence),
+                expires_in=Millis(left),
+            )
+    raise _unexpected("validate")
+
+
+def read_sessions(reply: list[bytes | int], start: Place) -> SessionPage:
+    """The answer of sessions.lua to a page that began at ``start``."""
+    match reply:
+        case [int(now), int(more), *rest] if len(rest) % 3 == 0:
+            pass
+        case _:
+            raise _unexpected("sessions")
+    rows, expiries = [], []
+    for lease_id, expiry, record in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        if not (isinstance(lease_id, bytes) and isinstance(expiry, int) and isinstance(record, bytes)):
+            raise _unexpected("sessions")
+        rows.append(_session_row(lease_id, Millis(expiry - now), record))
+        expiries.append(expiry)
+    if not more:
+        return SessionPage(rows=tuple(rows), cursor=None)
+    last = expiries[-1]
+    given = expiries.count(last) + (start.given if last == start.expiry else 0)
+    return SessionPage(rows=tuple(rows), cursor=Place(last, given).cursor())
+
+
+def read_observation(reply: list[bytes | int] | None) -> PoolObservation | None:
+    """The answer of observe.lua."""
+    match reply:
+        case None:
+            return None
+        case [int(epoch), int(capacity), int(live), bytes(digest)]:
+            return PoolObservation(epoch=epoch, capacity=capacity, live=live, config_digest=digest.decode())
+    raise _unexpected("observe")
+
+
+def read_counts(reply: list[bytes | int] | None) -> PoolCounts | None:
+    """The answer of sweep.lua."""
+    match reply:
+        case None:
+            return None
+        case [int(epoch), int(capacity), int(live), int(peak), bytes(seat_ms), int(since), *rest]:
+            granted, released, expired, taken_over, denied, purged, unpurged, soonest = map(int, rest)
+            return PoolCounts(
+                epoch=epoch,
+                capacity=capacity,
+                live=live,
+                peak=peak,
+                seat_milliseconds=int(seat_ms) + since,
+                granted=granted,
+                released=released,
+                expired=expired,
+                taken_over=taken_over,
+                denied=denied,
+                purged=purged,
+                unpurged=unpurged,
+                next_expiry_in=Millis(soonest),
+            )
+    raise _unexpected("sweep")
+
+
+def _tail(client_version: str, metadata: str) -> bytes:
+    if not client_version and metadata == "{}":
+        return b""
+    version = client_version.encode()
+    return struct.pack(">H", len(version)) + version + metadata.encode()
+
+
+def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionRow:
+    fence, _, since, holder, _ = _RECORD.unpack_from(record)
+    tail = record[_RECORD.size :]
+    version_end = 2 + int.from_bytes(tail[:2], "big")
+    return SessionRow(
+        lease_id=lease_id.hex(),
+        holder=holder.hex(),
+        fence=Fence(fence),
+        acquired_at=Millis(int.from_bytes(since, "big")),
+        expires_in=expires_in,
+        client_version=tail[2:version_end].decode(),
+        metadata=tail[version_end:].decode() if tail else "{}",
+    )
+
+
+def _unexpected(script: str) -> RuntimeError:
+    return RuntimeError(
+        f"{script}.lua gave an answer that its reader does not know; they are of different versions"
+    )

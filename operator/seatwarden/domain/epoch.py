@@ -1,0 +1,21 @@
+"""Which epoch a pool's authority must be in, so that fences never go back.
+
+An epoch is raised when the authority has lost what it knew: it has no state of a pool that was provisioned before, or its
+state is older than the epoch that the pool's status remembers (an old snapshot was restored).
+"""
+
+FIRST_EPOCH = 1
+
+
+def next_epoch(*, remembered: int | None, observed: int | None) -> int:
+    """The epoch to configure, from the one in the pool's status and the one that the authority has (None: no state)."""
+    if observed is None:
+        return FIRST_EPOCH if remembered is None else remembered + 1
+    if remembered is not None and observed < remembered:
+        return remembered + 1
+    return observed
+
+
+def state_was_lost(*, remembered: int | None, observed: int | None) -> bool:
+    """True where the authority forgot a pool that it once had, or remembers less of it than status does."""
+    return remembered is not None and (observed is None or observed < remembered)

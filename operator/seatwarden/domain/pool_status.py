@@ -1,0 +1,104 @@
+"""What a SeatPool's status says, from what its last run found and what the authority counted since."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from seatwarden.domain import findings
+from seatwarden.resources.conditions import Finding, merge_conditions
+from seatwarden.resources.names import GROUP, licence_key_secret
+from seatwarden.resources.reasons import Reason
+from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """A pool as the authority has it after a run."""
+
+    capacity: int
+    live: int
+    epoch: int
+    entitled: int
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolRun:
+    """What the last run of a pool found. ``problem`` is why it is not ready, None where it is, as far as that run knew."""
+
+    problem: tuple[Reason, str] | None
+    provisioned: Provisioned | None
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCounts:
+    """Fresh numbers from the reaper."""
+
+    live: int
+    peak: int
+
+
+def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now: datetime) -> SeatPoolStatus:
+    """The status to have. Where a run could not learn a number, the one that was last told stays."""
+    before = pool.status
+    has = run.provisioned
+    capacity = has.capacity if has is not None else before.capacity or 0
+    live = counts.live if counts is not None else has.live if has is not None else before.used or 0
+    return SeatPoolStatus(
+        observed_generation=pool.metadata.generation,
+        conditions=merge_conditions(
+            before.conditions, _findings(pool, run, live), generation=pool.metadata.generation, now=now
+        ),
+        capacity=capacity,
+        used=live,
+        free=max(capacity - live, 0),
+        peak=max(before.peak or 0, live, counts.peak if counts is not None else 0),
+        tenant=run.tenant or before.tenant,
+        selector=f"{GROUP}/pool={pool.metadata.name}",
+        epoch=has.epoch if has is not None else before.epoch,
+        licence_key_secret=licence_key_secret(pool.metadata.name)
+        if has is not None
+        else before.licence_key_secret,
+        licence_key_id=has.key_id if has is not None else before.licence_key_id,
+        last_handled_reconcile_at=pool.metadata.reconcile_requested_at,
+    )
+
+
+def _findings(pool: SeatPool, run: PoolRun, live: int) -> Sequence[Finding]:
+    has = run.provisioned
+    redis = (
+        findings.redis_ready(answers=True, message=f"The pool is in Redis, epoch {has.epoch}.")
+        if has is not None
+        else None
+    )
+    if run.problem is not None:
+        reason, message = run.problem
+        if reason in (Reason.REDIS_UNAVAILABLE, Reason.DELETION_BLOCKED_BY_REDIS):
+            redis = findings.redis_ready(answers=False, message=message)
+        told = findings.not_ready(reason, message)
+    elif has is not None and has.capacity < pool.spec.seats:
+        told = findings.not_ready(Reason.AWAITING_CAPACITY, _awaiting(pool, has))
+    else:
+        told = findings.ready(
+            f"{pool.spec.seats} seats can be taken with the key in Secret {_secret(pool)!r}."
+        )
+    over = findings.over_capacity(live=live, capacity=has.capacity) if has is not None else ()
+    return (*told, *((redis,) if redis is not None else ()), *over)
+
+
+def _awaiting(pool: SeatPool, has: Provisioned) -> str:
+    subscription = pool.spec.subscription_ref.name
+    if has.entitled < pool.spec.seats:
+        return (
+            f"{has.capacity} of {pool.spec.seats} seats: Subscription {subscription!r} has no more left. "
+            "Raise its seats, or lower those of this pool or of an older one."
+        )
+    return (
+        f"{has.capacity} of {pool.spec.seats} seats: the others are still held in other pools of Subscription "
+        f"{subscription!r} and follow as they come back."
+    )
+
+
+def _secret(pool: SeatPool) -> str:
+    return licence_key_secret(pool.metadata.name)

@@ -1,0 +1,227 @@
+"""The words of the seat authority: what a pool is told, what a client asks, and what it is answered.
+
+These are plain values. They are what the reconcilers, the endpoint and the authority's Redis side agree on; none of
+them knows how the others do their part.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+PoolUid = NewType("PoolUid", str)
+"""The `metadata.uid` of a SeatPool: lower-case canonical UUID. A pool made again under its old name has another one."""
+
+Millis = NewType("Millis", int)
+"""Milliseconds: an instant (since the Unix epoch, by Redis's clock) or a length, as the field's name says."""
+
+Fence = NewType("Fence", int)
+"""A number that only grows within a pool: ``epoch * 2**32 + counter``, below 2**53 so that every JSON reader keeps it."""
+
+FENCE_COUNTER_BITS = 32
+
+
+def fence_epoch(fence: Fence) -> int:
+    """The authority's epoch in which ``fence`` was given."""
+    return fence >> FENCE_COUNTER_BITS
+
+
+class PoolState(StrEnum):
+    """What a pool is allowed to do. Only ``ACTIVE`` grants and renews."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+
+
+class Code(StrEnum):
+    """The stable code of every answer of the seat authority. Each one is explained in the reference of the endpoint."""
+
+    OK = "ok"
+    GRANTED = "granted"
+    EXISTING = "existing"
+    RELEASED = "released"
+    ALREADY_RELEASED = "already_released"
+    INVALID_LICENSE = "invalid_license"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    POOL_EXHAUSTED = "pool_exhausted"
+    UNKNOWN_SESSION = "unknown_session"
+    STALE_FENCE = "stale_fence"
+    LEASE_EXPIRED = "lease_expired"
+    EVICTED = "evicted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolConfig:
+    """What the operator tells the authority about one pool.
+
+    ``capacity`` is the effective one. ``key_ids`` maps the SHA-256 (64 hex) of each valid licence key to its public key
+    id. ``valid_until`` is an instant after which nothing is granted or renewed, or None. ``document`` is the JSON that
+    `validate` hands out as it is: plan, entitlements, names.
+    """
+
+    tenant_uid: str
+    generation: int
+    epoch: int
+    state: PoolState
+    capacity: int
+    lease: Millis
+    heartbeat: Millis
+    valid_until: Millis | None
+    key_ids: dict[str, str] = field(hash=False)
+    document: str = "{}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all fields: two configurations with equal digests are the same to the authority."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolObservation:
+    """A pool as the authority has it. ``live`` counts leases not yet expired; ``capacity`` and the rest are as configured."""
+
+    epoch: int
+    capacity: int
+    live: int
+    config_digest: str
+    """`PoolConfig` as the authority holds it, as a digest; equal digests mean that `configure` would change nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolCounts:
+    """What a sweep found after it had purged. The totals grow over the life of a pool's epoch and never go back in it."""
+
+    epoch: int
+    capacity: int
+    live: int
+    peak: int
+    """The most live leases at one time since the pool was made."""
+    seat_milliseconds: int
+    """Exact sum of the time that each seat was held, up to the authority's ``now``."""
+    granted: int
+    released: int
+    expired: int
+    taken_over: int
+    denied: int
+    purged: int
+    """Leases that this very sweep found expired and purged."""
+    unpurged: int
+    """Expired leases that the chunk limit left for the next sweep."""
+    next_expiry_in: Millis
+    """How long until a lease of this pool can expire at the soonest, also counting leases not yet granted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcquireRequest:
+    """A client's wish for a seat. ``holder`` is its 64 lower-case hex hardware id; ``nonce`` tells two runs on one machine apart."""
+
+    key_hash: str
+    holder: str
+    nonce: str = ""
+    client_version: str = ""
+    metadata: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A seat. ``code`` is `GRANTED` for a new lease or a take-over, `EXISTING` for the same holder and nonce again."""
+
+    code: Code
+    lease_id: str
+    fence: Fence
+    expires_in: Millis
+    heartbeat: Millis
+    capacity: int
+    live: int
+    taken_over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """No seat, and why. ``retry_after`` is when trying again could help at the soonest, None where waiting does not."""
+
+    code: Code
+    capacity: int = 0
+    live: int = 0
+    retry_after: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One heartbeat of one lease."""
+
+    lease_id: str
+    fence: Fence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatVerdict:
+    """The answer to one `Beat`.
+
+    ``OK`` renewed the lease. ``SUSPENDED`` or ``EXPIRED`` with ``expires_in`` above 0: the lease still lives but was not
+    renewed, since the pool may not renew any. Every other code, and 0, means that the lease is not held.
+    """
+
+    code: Code
+    expires_in: Millis = Millis(0)
+    heartbeat: Millis = Millis(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseVerdict:
+    """`RELEASED`, `ALREADY_RELEASED` (also for an id never seen), `STALE_FENCE` or `INVALID_LICENSE`."""
+
+    code: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """The pool and, if one was asked for, the holder's lease, at one instant.
+
+    ``code`` is `OK`, `SUSPENDED`, `EXPIRED`, or for a named lease `UNKNOWN_SESSION`, `LEASE_EXPIRED`, `RELEASED`, `EVICTED`.
+    ``document`` is `PoolConfig.document`. ``valid_for`` is how long the licence stays valid, None for ever.
+    """
+
+    code: Code
+    capacity: int
+    live: int
+    valid_for: Millis | None
+    document: str
+    lease_id: str | None = None
+    fence: Fence | None = None
+    expires_in: Millis = Millis(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """One live lease in a listing."""
+
+    lease_id: str
+    holder: str
+    fence: Fence
+    acquired_at: Millis
+    expires_in: Millis
+    client_version: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPage:
+    """Live leases in order of expiry. ``cursor`` asks for the next page; None on the last one."""
+
+    rows: tuple[SessionRow, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """What `configure` did. ``existed`` is False where the authority had no state of this pool: new, or lost."""
+
+    changed: bool
+    existed: bool
+    epoch: int
+    live: int

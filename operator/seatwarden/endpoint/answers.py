@@ -1,0 +1,172 @@
+"""The bodies of successful answers. OpenAPI's response schemas are generated from these classes.
+
+Lengths of time are seconds with millisecond precision and count from the moment of the answer, so no client
+needs a right clock. A fence is told only to the client that acquired the lease: knowing a session's id alone
+moves nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, WithJsonSchema
+
+from seatwarden.domain.seats import Code
+
+ExpiresIn = Annotated[
+    float, Field(ge=0, description="Seconds until the lease ends unless it is renewed; 0 where it is gone.")
+]
+NextBeat = Annotated[
+    float,
+    Field(
+        gt=0,
+        description="Seconds after which to send the next heartbeat, spread so that clients do not beat as"
+        " one.",
+    ),
+]
+SessionId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="The id of the lease.")]
+FenceNumber = Annotated[int, Field(ge=0, lt=2**53, description="The fence of the lease; it only grows.")]
+ValidFor = Annotated[
+    float | None, Field(description="Seconds until the licence runs out; null where it never does.")
+]
+Plan = Annotated[str | None, Field(description="The name of the plan, null where none is set.")]
+Entitlements = Annotated[
+    dict[str, Any], Field(description="Feature flags of the licence: booleans, integers or strings.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """How full the pool is. `used` can be above `capacity` after the pool was made smaller."""
+
+    capacity: Annotated[int, Field(ge=0)]
+    used: Annotated[int, Field(ge=0)]
+    free: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcquireAnswer:
+    """A seat."""
+
+    code: Literal[Code.GRANTED, Code.EXISTING]
+    session_id: SessionId
+    fence: FenceNumber
+    expires_in: ExpiresIn
+    next_heartbeat_in: NextBeat
+    taken_over: Annotated[
+        bool, Field(description="True where an earlier run of this holder lost the seat to this one.")
+    ]
+    seats: Seats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatAnswer:
+    """The lease lives. It was renewed only where `code` is `ok`."""
+
+    code: Literal[Code.OK, Code.SUSPENDED, Code.EXPIRED]
+    expires_in: ExpiresIn
+    next_heartbeat_in: NextBeat | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatAnswer:
+    """The verdict on one session of a bulk heartbeat: the code that a single heartbeat would have had."""
+
+    session_id: SessionId
+    code: Literal[
+        Code.OK,
+        Code.SUSPENDED,
+        Code.EXPIRED,
+        Code.UNKNOWN_SESSION,
+        Code.STALE_FENCE,
+        Code.LEASE_EXPIRED,
+        Code.RELEASED,
+        Code.EVICTED,
+    ]
+    expires_in: ExpiresIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkHeartbeatAnswer:
+    """One verdict for each session, in the order of the request."""
+
+    sessions: list[BeatAnswer]
+    next_heartbeat_in: NextBeat | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseAnswer:
+    """The seat is not held by this lease any more."""
+
+    code: Literal[Code.RELEASED, Code.ALREADY_RELEASED]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionState:
+    """The lease that was asked for."""
+
+    session_id: SessionId
+    expires_in: ExpiresIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateAnswer:
+    """The verdict. `valid` is true exactly where `code` is `ok`."""
+
+    valid: bool
+    code: Literal[
+        Code.OK,
+        Code.SUSPENDED,
+        Code.EXPIRED,
+        Code.UNKNOWN_SESSION,
+        Code.LEASE_EXPIRED,
+        Code.RELEASED,
+        Code.EVICTED,
+    ]
+    plan: Plan
+    entitlements: Entitlements
+    seats: Seats
+    valid_for_seconds: ValidFor
+    session: SessionState | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolAnswer:
+    """The pool of this licence key."""
+
+    code: Literal[Code.OK, Code.SUSPENDED, Code.EXPIRED]
+    plan: Plan
+    entitlements: Entitlements
+    seats: Seats
+    valid_for_seconds: ValidFor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionAnswer:
+    """One live lease."""
+
+    session_id: SessionId
+    hardware_id: Annotated[str, Field(description="The holder.")]
+    acquired_at: Annotated[
+        str, Field(json_schema_extra={"format": "date-time"}, description="By the authority's clock, UTC.")
+    ]
+    expires_in: ExpiresIn
+    client_version: str
+    metadata: Annotated[
+        Any,
+        WithJsonSchema({"type": "object", "description": "What the client gave when it acquired the seat."}),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsAnswer:
+    """Live leases, those that end soonest first."""
+
+    sessions: list[SessionAnswer]
+    next_cursor: Annotated[str | None, Field(description="Asks for the next page; null on the last one.")]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAnswer:
+    """All is well."""
+
+    status: Literal["ok"] = "ok"

@@ -1,0 +1,109 @@
+"""Puts the endpoint together: one `web.Application` over one seat authority."""
+
+import random
+import re
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+
+import orjson
+from aiohttp import web
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+
+from seatwarden.backends.authority import SeatPath
+from seatwarden.endpoint.codes import RequestCode
+from seatwarden.endpoint.docs_page import docs_page
+from seatwarden.endpoint.edge import Edge, Handler, request_ids
+from seatwarden.endpoint.metrics import EndpointMetrics
+from seatwarden.endpoint.openapi import openapi_document
+from seatwarden.endpoint.problems import Outcome, Problem
+from seatwarden.endpoint.route_table import OPERATIONS, SEAT_OPERATIONS, SERVICE_OPERATIONS
+from seatwarden.endpoint.seat_handlers import SeatHandlers
+from seatwarden.endpoint.service_handlers import ServiceHandlers
+from seatwarden.endpoint.settings import Draining, EndpointSettings
+
+SETTINGS: web.AppKey[EndpointSettings] = web.AppKey("settings", EndpointSettings)
+DRAINING: web.AppKey[Draining] = web.AppKey("draining", Draining)
+EDGE: web.AppKey[Edge] = web.AppKey("edge", Edge)
+
+
+def create_app(
+    seats: SeatPath,
+    settings: EndpointSettings | None = None,
+    *,
+    spread: Callable[[], float] = random.random,
+    request_id: Callable[[], str] | None = None,
+) -> web.Application:
+    """The application over ``seats``.
+
+    ``spread`` gives numbers from 0 up to 1 that move heartbeats and retries apart; ``request_id`` names
+    requests that came without an id. Whoever serves the application closes ``seats`` after it.
+    """
+    settings = settings or EndpointSettings()
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    metrics = EndpointMetrics(registry)
+    draining = Draining()
+    edge = Edge(
+        metrics=metrics,
+        settings=settings,
+        draining=draining,
+        spread=spread,
+        request_id=request_id or request_ids(),
+    )
+    document = openapi_document(version("seatwarden"))
+    service = ServiceHandlers(
+        seats=seats,
+        settings=settings,
+        draining=draining,
+        metrics=metrics,
+        openapi=orjson.dumps(document),
+        docs=docs_page(document),
+    )
+    seat_handlers = SeatHandlers(seats=seats, settings=settings, spread=spread)
+
+    app = web.Application()
+    app[SETTINGS], app[DRAINING], app[EDGE] = settings, draining, edge
+
+    def serve(name: str, method: str, path: str, handler: Handler, *, asks_authority: bool) -> None:
+        guarded = edge.guard(handler, route=name, asks_authority=asks_authority)
+        app.router.add_route(method, path, guarded, expect_handler=_expect)
+        if method == "GET":
+            app.router.add_route("HEAD", path, guarded, expect_handler=_expect)
+
+    for seat in SEAT_OPERATIONS:
+        bound = partial(seat.handler, seat_handlers)
+        serve(seat.name, seat.method, seat.path, bound, asks_authority=True)
+    for page in SERVICE_OPERATIONS:
+        bound_page = partial(page.handler, service)
+        serve(page.name, page.method, page.path, bound_page, asks_authority=page.asks_authority)
+    serve("unmatched", "*", "/{tail:.*}", _unmatched, asks_authority=False)
+    return app
+
+
+async def _expect(request: web.Request) -> None:
+    # An expectation that we do not know is ignored, as RFC 9110 section 10.1.1 allows; aiohttp's own answer
+    # is no problem document.
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+async def _unmatched(request: web.Request) -> Outcome:
+    allow = _allowed(request.path)
+    if allow:
+        detail = f"This path is served for {' and '.join(allow)}, not for {request.method[:32]}."
+        return Problem(code=RequestCode.METHOD_NOT_ALLOWED, detail=detail, allow=allow)
+    return Problem(
+        code=RequestCode.NOT_FOUND, detail="Nothing is served under this path. See /docs for what is."
+    )
+
+
+def _allowed(path: str) -> tuple[str, ...]:
+    methods = {method for pattern, method in _PATTERNS if pattern.fullmatch(path)}
+    return tuple(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
+_PATTERNS = tuple(
+    (re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path)), operation.method) for operation in OPERATIONS
+)

@@ -1,0 +1,189 @@
+"""Every stable code that an answer can carry: one table, read by the answers, by OpenAPI and by `/docs`.
+
+A code says why; the HTTP status only says what kind of why. The same code can come with several statuses:
+`suspended` is 403 where a seat is asked for, 410 where a lease is gone, and 200 where it is merely reported.
+A code never changes its meaning.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from seatwarden.domain.seats import Code
+
+
+class RequestCode(StrEnum):
+    """Codes that the endpoint gives without having asked the authority, or because it could not."""
+
+    INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    REQUEST_TIMEOUT = "request_timeout"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    INTERNAL_ERROR = "internal_error"
+    AUTHORITY_UNAVAILABLE = "authority_unavailable"
+    SHUTTING_DOWN = "shutting_down"
+
+
+AnyCode = Code | RequestCode
+
+
+@dataclass(frozen=True, slots=True)
+class CodeEntry:
+    """One row of the reference; ``statuses[0]`` is the usual HTTP status, the text tells of the others."""
+
+    statuses: tuple[int, ...]
+    title: str
+    meaning: str
+    advice: str
+
+    @property
+    def status(self) -> int:
+        """The status that the code comes with where nothing else is said."""
+        return self.statuses[0]
+
+
+CODES: dict[AnyCode, CodeEntry] = {
+    Code.GRANTED: CodeEntry(
+        (201,),
+        "Seat granted",
+        "A new lease was made for this holder.",
+        "Keep session_id and fence, and send a heartbeat after next_heartbeat_in seconds.",
+    ),
+    Code.EXISTING: CodeEntry(
+        (200,),
+        "Seat already held",
+        "The same holder and nonce hold this lease already; it was renewed and counts once.",
+        "Go on as after a new grant: the answer is complete.",
+    ),
+    Code.OK: CodeEntry(
+        (200,),
+        "In order",
+        "The lease was renewed, or what was looked at is valid.",
+        "Nothing.",
+    ),
+    Code.RELEASED: CodeEntry(
+        (200, 410),
+        "Seat released",
+        "The seat was given back: by this call (200), or earlier, so that nothing can be renewed (410).",
+        "On 410 acquire again if a seat is still needed.",
+    ),
+    Code.ALREADY_RELEASED: CodeEntry(
+        (200,),
+        "Nothing left to release",
+        "The lease is not held any more, or never was.",
+        "Nothing: releasing is safe to repeat.",
+    ),
+    Code.INVALID_LICENSE: CodeEntry(
+        (401,),
+        "Licence key not accepted",
+        "The request has no licence key, or none that a pool accepts (mistyped, rotated, pool deleted).",
+        "Send the pool's current key as 'Authorization: Bearer LIC-…'. Do not retry with the same key.",
+    ),
+    Code.SUSPENDED: CodeEntry(
+        (403, 200, 410),
+        "Licence suspended",
+        "The pool is suspended: it grants and renews nothing. A lease reported with 200 lives for expires_in"
+        " seconds more; with 410 it is gone.",
+        "Tell the user that the licence is suspended; the vendor or the administrator can lift it.",
+    ),
+    Code.EXPIRED: CodeEntry(
+        (403, 200, 410),
+        "Licence expired",
+        "The licence behind the pool has run out: it grants and renews nothing. A lease reported"
+        " with 200 lives for expires_in seconds more; with 410 it is gone.",
+        "Tell the user that the licence has to be renewed.",
+    ),
+    Code.POOL_EXHAUSTED: CodeEntry(
+        (409,),
+        "No seat is free",
+        "As many leases live as the pool has seats.",
+        "Try again after retry_after seconds, or ask the administrator for more seats.",
+    ),
+    Code.UNKNOWN_SESSION: CodeEntry(
+        (404, 200),
+        "No such session in this pool",
+        "The pool of this licence key has no lease of that id or holder, and remembers none.",
+        "Acquire a seat.",
+    ),
+    Code.STALE_FENCE: CodeEntry(
+        (409,),
+        "Fence is out of date",
+        "The lease has a newer fence: another run of this holder has taken it over.",
+        "Stop using the seat; it belongs to the other run now.",
+    ),
+    Code.LEASE_EXPIRED: CodeEntry(
+        (410, 200),
+        "Lease ran out",
+        "No heartbeat came in time, and the seat was free for others from that moment on.",
+        "Acquire again; the seat may have gone to somebody else meanwhile.",
+    ),
+    Code.EVICTED: CodeEntry(
+        (410, 200),
+        "Lease was taken away",
+        "The pool was made smaller, or an administrator ended the lease.",
+        "Save the user's work and acquire again.",
+    ),
+    RequestCode.INVALID_REQUEST: CodeEntry(
+        (400,),
+        "Request not understood",
+        "A field, header or parameter is missing or malformed; errors names each one.",
+        "Correct the request. Sending it again unchanged does not help.",
+    ),
+    RequestCode.NOT_FOUND: CodeEntry(
+        (404,),
+        "No such path",
+        "The endpoint serves nothing under this path.",
+        "See /docs for what is served.",
+    ),
+    RequestCode.METHOD_NOT_ALLOWED: CodeEntry(
+        (405,),
+        "Method not allowed here",
+        "The path exists, but not with this method.",
+        "Use a method that the Allow header names.",
+    ),
+    RequestCode.REQUEST_TIMEOUT: CodeEntry(
+        (408,),
+        "Request came too slowly",
+        "The whole body did not arrive in time.",
+        "Send it again over a new connection.",
+    ),
+    RequestCode.BODY_TOO_LARGE: CodeEntry(
+        (413,),
+        "Body too large",
+        "The body is longer than this call takes.",
+        "Send less; split bulk heartbeats.",
+    ),
+    RequestCode.UNSUPPORTED_MEDIA_TYPE: CodeEntry(
+        (415,),
+        "Body is not JSON",
+        "The body has to be application/json in UTF-8, without content encoding.",
+        "Set 'Content-Type: application/json'.",
+    ),
+    RequestCode.HEADERS_TOO_LARGE: CodeEntry(
+        (431,),
+        "Headers too large",
+        "The request line or a header is longer than 8190 bytes.",
+        "Send shorter headers.",
+    ),
+    RequestCode.INTERNAL_ERROR: CodeEntry(
+        (500,),
+        "Fault in the endpoint",
+        "The endpoint has a fault; the log has more under the x-request-id of the answer.",
+        "Try again once; then report it with the x-request-id.",
+    ),
+    RequestCode.AUTHORITY_UNAVAILABLE: CodeEntry(
+        (503,),
+        "Seats cannot be reached just now",
+        "The seat authority did not answer in time; whether it acted is not known.",
+        "Go on working with the lease that you hold; try again after Retry-After: all calls are repeatable.",
+    ),
+    RequestCode.SHUTTING_DOWN: CodeEntry(
+        (503,),
+        "This endpoint is shutting down",
+        "Given by /readyz only: requests in flight are still answered, new ones belong elsewhere.",
+        "Send the request to another replica.",
+    ),
+}
+"""Codes in the order of the reference."""

@@ -1,0 +1,124 @@
+"""The endpoint's metrics, each defined once in `METRICS`; the reference page is generated from that table.
+
+No label has a value that a tenant chooses: routes and codes are closed sets.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from seatwarden.endpoint.codes import AnyCode
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Seconds; dense around one round trip to Redis. 0.1 is promised for 99 %, 1 is the limit of a 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """One row of the reference. A counter's name ends in ``_total``; times are in seconds."""
+
+    kind: Literal["counter", "gauge", "histogram"]
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+REQUESTS = MetricDefinition(
+    "counter",
+    "seatwarden_endpoint_requests_total",
+    "Answered requests by route and HTTP status.",
+    ("route", "status"),
+)
+DURATION = MetricDefinition(
+    "histogram",
+    "seatwarden_endpoint_request_duration_seconds",
+    "Time from the headers being read to the answer being ready, by route.",
+    ("route",),
+)
+REFUSALS = MetricDefinition(
+    "counter",
+    "seatwarden_endpoint_refusals_total",
+    "Requests refused, by route and stable code.",
+    ("route", "code"),
+)
+IN_FLIGHT = MetricDefinition(
+    "gauge", "seatwarden_endpoint_requests_in_flight", "Requests being answered just now."
+)
+AUTHORITY_ERRORS = MetricDefinition(
+    "counter",
+    "seatwarden_endpoint_authority_errors_total",
+    "Calls that the seat authority did not answer in time.",
+)
+FAULTS = MetricDefinition(
+    "counter",
+    "seatwarden_endpoint_faults_total",
+    "Unexpected exceptions, by route. Any is a bug.",
+    ("route",),
+)
+METRICS = (REQUESTS, DURATION, REFUSALS, IN_FLIGHT, AUTHORITY_ERRORS, FAULTS)
+
+
+class EndpointMetrics:
+    """The metrics of one application, in a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._requests = _counter(REQUESTS, registry)
+        self._refusals = _counter(REFUSALS, registry)
+        self._faults = _counter(FAULTS, registry)
+        self._duration = Histogram(
+            DURATION.name, DURATION.help, DURATION.labels, buckets=LATENCY_BUCKETS, registry=registry
+        )
+        self.in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=registry)
+        self.authority_errors = _counter(AUTHORITY_ERRORS, registry)
+
+    def route(self, name: str) -> "RouteMetrics":
+        """The metrics of the route called ``name``."""
+        return RouteMetrics(
+            route=name,
+            requests=self._requests,
+            refusals=self._refusals,
+            faults=self._faults.labels(name),
+            duration=self._duration.labels(name),
+        )
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+
+class RouteMetrics:
+    """What one route counts.
+
+    Children are kept, since looking one up by its labels costs several microseconds.
+    """
+
+    def __init__(
+        self, *, route: str, requests: Counter, refusals: Counter, faults: Counter, duration: Histogram
+    ) -> None:
+        self._route = route
+        self._requests = requests
+        self._refusals = refusals
+        self._by_status: dict[int, Counter] = {}
+        self._duration = duration
+        self.faults = faults
+
+    def answered(self, *, status: int, seconds: float) -> None:
+        """Count one answer."""
+        child = self._by_status.get(status)
+        if child is None:
+            child = self._by_status[status] = self._requests.labels(self._route, str(status))
+        child.inc()
+        self._duration.observe(seconds)
+
+    def refused(self, code: AnyCode) -> None:
+        """Count one refusal."""
+        self._refusals.labels(self._route, code.value).inc()
+
+
+def _counter(definition: MetricDefinition, registry: CollectorRegistry) -> Counter:
+    return Counter(definition.name, definition.help, definition.labels, registry=registry)

@@ -1,0 +1,142 @@
+"""The bodies of requests. OpenAPI's request schemas are generated from these classes.
+
+Types are strict ("5" is no number). Fields that a model does not know are ignored, so that a client written
+for a newer server works with an older one; duplicate names are refused, since readers disagree on which one
+counts.
+"""
+
+import json
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+BODY_LIMIT = 64 * 1024
+BULK_BODY_LIMIT = 256 * 1024
+BULK_SESSIONS = 1000
+METADATA_LIMIT = 2048
+LEASE_ID_PATTERN = "^[0-9a-f]{32}$"
+FENCE_LIMIT = 2**53
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+
+
+def _metadata_text(value: Any) -> str:
+    if not isinstance(value, dict):
+        raise PydanticCustomError("metadata_type", "Input should be an object")
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except ValueError:
+        raise PydanticCustomError("metadata_number", "Numbers should be finite") from None
+    if len(text.encode()) > METADATA_LIMIT:
+        raise PydanticCustomError(
+            "metadata_size", f"Object should have at most {METADATA_LIMIT} bytes as JSON"
+        )
+    return text
+
+
+HardwareId = Annotated[
+    str,
+    Field(
+        pattern="^[0-9a-f]{64}$",
+        description="The holder: 64 lower-case hex characters, usually the SHA-256 of what makes the"
+        " machine unique.",
+    ),
+]
+LeaseId = Annotated[
+    str, Field(pattern=LEASE_ID_PATTERN, description="The id of the lease, as acquire gave it.")
+]
+FenceNumber = Annotated[
+    int, Field(ge=0, lt=FENCE_LIMIT, description="The fence of the lease, as acquire gave it.")
+]
+MetadataText = Annotated[
+    str,
+    BeforeValidator(_metadata_text),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": f"Free notes, shown in the list of sessions; at most {METADATA_LIMIT} bytes.",
+        }
+    ),
+]
+
+
+class RequestBody(BaseModel):
+    """What all bodies have in common."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+    body_limit: ClassVar[int] = BODY_LIMIT
+
+    license_key: Annotated[
+        str | None,
+        Field(
+            max_length=100,
+            description="The licence key, for clients that cannot set a header; the header wins.",
+        ),
+    ] = None
+
+    def names_read(self) -> int:
+        """How many name-value pairs of the JSON text went into this model; others are unknown, or twice."""
+        return len(self.model_fields_set)
+
+
+class AcquireBody(RequestBody):
+    """Ask for a seat."""
+
+    hardware_id: HardwareId
+    nonce: Annotated[
+        str,
+        Field(
+            max_length=128,
+            pattern=_PRINTABLE,
+            description="Tells two runs on one machine apart: the same nonce again is the same lease,"
+            " another one takes it over.",
+        ),
+    ] = ""
+    client_version: Annotated[str, Field(max_length=64, pattern=_PRINTABLE)] = ""
+    metadata: MetadataText = "{}"
+
+
+class HeartbeatBody(RequestBody):
+    """Renew a lease."""
+
+    fence: FenceNumber
+
+
+class BeatItem(BaseModel):
+    """One lease to renew."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    id: LeaseId
+    fence: FenceNumber
+
+
+class BulkHeartbeatBody(RequestBody):
+    """Renew many leases of one pool."""
+
+    body_limit: ClassVar[int] = BULK_BODY_LIMIT
+
+    sessions: Annotated[list[BeatItem], Field(min_length=1, max_length=BULK_SESSIONS)]
+
+    def names_read(self) -> int:
+        """See `RequestBody.names_read`; each item has an id and a fence."""
+        return len(self.model_fields_set) + 2 * len(self.sessions)
+
+
+class ReleaseBody(RequestBody):
+    """Give a seat back. The fence can be a query parameter instead."""
+
+    fence: FenceNumber | None = None
+
+
+class ValidateBody(RequestBody):
+    """Look at the pool, and at one lease where hardware_id or session_id names it."""
+
+    hardware_id: HardwareId | None = None
+    session_id: LeaseId | None = None
+
+    @model_validator(mode="after")
+    def _names_one_lease(self) -> "ValidateBody":
+        if self.hardware_id is not None and self.session_id is not None:
+            raise PydanticCustomError("two_leases", "Give hardware_id or session_id, not both")
+        return self

@@ -1,0 +1,269 @@
+"""The one table of what the endpoint serves.
+
+The routes, the Allow headers, OpenAPI and `/docs` are all made from it.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from aiohttp import web
+
+from seatwarden.domain.seats import Code
+from seatwarden.endpoint import answers
+from seatwarden.endpoint.codes import AnyCode, RequestCode
+from seatwarden.endpoint.parameters import DEFAULT_LIMIT, LARGEST_LIMIT
+from seatwarden.endpoint.problems import Outcome
+from seatwarden.endpoint.request_models import (
+    FENCE_LIMIT,
+    LEASE_ID_PATTERN,
+    AcquireBody,
+    BulkHeartbeatBody,
+    HeartbeatBody,
+    ReleaseBody,
+    RequestBody,
+    ValidateBody,
+)
+from seatwarden.endpoint.seat_handlers import SeatHandlers
+from seatwarden.endpoint.service_handlers import ServiceHandlers
+
+H = TypeVar("H")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A path or query parameter; ``schema`` is JSON Schema."""
+
+    name: str
+    place: str
+    description: str
+    schema: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A successful answer: a JSON ``body`` of that class, or text of that ``media_type``."""
+
+    status: int
+    description: str
+    body: type | None = None
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[H]):
+    """One call. ``name`` is its operationId and its metric label; ``refusals`` are those of its own."""
+
+    name: str
+    method: str
+    path: str
+    handler: Callable[[H, web.Request], Awaitable[Outcome]]
+    summary: str
+    description: str = ""
+    body: type[RequestBody] | None = None
+    body_required: bool = True
+    parameters: tuple[Parameter, ...] = ()
+    answers: tuple[Answer, ...]
+    refusals: tuple[tuple[int, AnyCode], ...] = ()
+    needs_key: bool = True
+    asks_authority: bool = True
+
+    def all_refusals(self) -> tuple[tuple[int, AnyCode], ...]:
+        """The refusals of its own and those that come with a key, a body or the authority."""
+        shared: list[tuple[int, AnyCode]] = []
+        if self.needs_key:
+            shared += [(400, RequestCode.INVALID_REQUEST), (401, Code.INVALID_LICENSE)]
+        if self.body is not None:
+            shared += [
+                (408, RequestCode.REQUEST_TIMEOUT),
+                (413, RequestCode.BODY_TOO_LARGE),
+                (415, RequestCode.UNSUPPORTED_MEDIA_TYPE),
+            ]
+        if self.asks_authority:
+            shared.append((503, RequestCode.AUTHORITY_UNAVAILABLE))
+        return tuple(sorted({*self.refusals, *shared}))
+
+
+SESSION_ID = Parameter(
+    name="id",
+    place="path",
+    description="The session_id that acquire gave.",
+    schema={"type": "string", "pattern": LEASE_ID_PATTERN},
+)
+
+SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
+    Operation(
+        name="acquire",
+        method="POST",
+        path="/api/v1/licenses/acquire",
+        handler=SeatHandlers.acquire,
+        summary="Take a seat",
+        description="Safe to repeat: the same hardware_id and nonce get the same lease. Another nonce on"
+        " the same hardware_id takes the lease over, and the old fence is dead.",
+        body=AcquireBody,
+        answers=(
+            Answer(status=201, description="A new lease.", body=answers.AcquireAnswer),
+            Answer(
+                status=200, description="The lease that this run holds already.", body=answers.AcquireAnswer
+            ),
+        ),
+        refusals=((403, Code.SUSPENDED), (403, Code.EXPIRED), (409, Code.POOL_EXHAUSTED)),
+    ),
+    Operation(
+        name="heartbeat",
+        method="PATCH",
+        path="/api/v1/licenses/sessions/{id}/heartbeat",
+        handler=SeatHandlers.heartbeat,
+        summary="Keep a seat",
+        description="Renews the lease. One that is gone is never revived.",
+        body=HeartbeatBody,
+        parameters=(SESSION_ID,),
+        answers=(Answer(status=200, description="The lease lives.", body=answers.HeartbeatAnswer),),
+        refusals=(
+            (404, Code.UNKNOWN_SESSION),
+            (409, Code.STALE_FENCE),
+            (410, Code.LEASE_EXPIRED),
+            (410, Code.RELEASED),
+            (410, Code.EVICTED),
+            (410, Code.SUSPENDED),
+            (410, Code.EXPIRED),
+        ),
+    ),
+    Operation(
+        name="bulk_heartbeat",
+        method="POST",
+        path="/api/v1/licenses/heartbeats",
+        handler=SeatHandlers.bulk_heartbeat,
+        summary="Keep many seats of one pool",
+        description="For agents and gateways. Up to 1,000 sessions; each gets its own verdict.",
+        body=BulkHeartbeatBody,
+        answers=(
+            Answer(status=200, description="A verdict each, in order.", body=answers.BulkHeartbeatAnswer),
+        ),
+    ),
+    Operation(
+        name="release",
+        method="DELETE",
+        path="/api/v1/licenses/sessions/{id}",
+        handler=SeatHandlers.release,
+        summary="Give a seat back",
+        description="Safe to repeat. The fence goes into the body, or into the query for clients that"
+        " cannot send a body with DELETE.",
+        body=ReleaseBody,
+        body_required=False,
+        parameters=(
+            SESSION_ID,
+            Parameter(
+                name="fence",
+                place="query",
+                description="The fence of the lease, where the body does not have it.",
+                schema={"type": "integer", "minimum": 0, "maximum": FENCE_LIMIT - 1},
+            ),
+        ),
+        answers=(
+            Answer(status=200, description="The lease is not held any more.", body=answers.ReleaseAnswer),
+        ),
+        refusals=((409, Code.STALE_FENCE),),
+    ),
+    Operation(
+        name="validate",
+        method="POST",
+        path="/api/v1/licenses/validate",
+        handler=SeatHandlers.validate,
+        summary="Look at a licence",
+        description="Looks at the pool, and at one lease where hardware_id or session_id names it. Changes"
+        " nothing.",
+        body=ValidateBody,
+        answers=(Answer(status=200, description="The verdict.", body=answers.ValidateAnswer),),
+    ),
+    Operation(
+        name="pool",
+        method="GET",
+        path="/api/v1/licenses/pool",
+        handler=SeatHandlers.pool,
+        summary="Look at the pool",
+        answers=(Answer(status=200, description="The pool of this licence key.", body=answers.PoolAnswer),),
+    ),
+    Operation(
+        name="sessions",
+        method="GET",
+        path="/api/v1/licenses/sessions",
+        handler=SeatHandlers.sessions,
+        summary="List live leases",
+        parameters=(
+            Parameter(
+                name="limit",
+                place="query",
+                description="Rows of a page at most.",
+                schema={"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
+            ),
+            Parameter(
+                name="cursor",
+                place="query",
+                description="The next_cursor of the page before.",
+                schema={"type": "string"},
+            ),
+        ),
+        answers=(Answer(status=200, description="One page.", body=answers.SessionsAnswer),),
+    ),
+)
+
+SERVICE_OPERATIONS: tuple[Operation[ServiceHandlers], ...] = (
+    Operation(
+        name="livez",
+        method="GET",
+        path="/livez",
+        handler=ServiceHandlers.live,
+        summary="Is the process alive?",
+        answers=(Answer(status=200, description="It is.", body=answers.HealthAnswer),),
+        needs_key=False,
+        asks_authority=False,
+    ),
+    Operation(
+        name="readyz",
+        method="GET",
+        path="/readyz",
+        handler=ServiceHandlers.ready,
+        summary="Can it serve seats?",
+        description="503 where Redis cannot be reached, its scripts are not loaded, or this process is"
+        " shutting down.",
+        answers=(Answer(status=200, description="It can.", body=answers.HealthAnswer),),
+        refusals=((503, RequestCode.SHUTTING_DOWN),),
+        needs_key=False,
+    ),
+    Operation(
+        name="metrics",
+        method="GET",
+        path="/metrics",
+        handler=ServiceHandlers.metrics,
+        summary="Metrics for Prometheus",
+        answers=(Answer(status=200, description="Prometheus's text format.", media_type="text/plain"),),
+        needs_key=False,
+        asks_authority=False,
+    ),
+    Operation(
+        name="openapi",
+        method="GET",
+        path="/openapi.json",
+        handler=ServiceHandlers.openapi,
+        summary="This description",
+        answers=(Answer(status=200, description="An OpenAPI 3.1 document.", body=dict),),
+        needs_key=False,
+        asks_authority=False,
+    ),
+    Operation(
+        name="docs",
+        method="GET",
+        path="/docs",
+        handler=ServiceHandlers.docs,
+        summary="This description, for people",
+        answers=(Answer(status=200, description="A page without outside parts.", media_type="text/html"),),
+        needs_key=False,
+        asks_authority=False,
+    ),
+)
+
+OPERATIONS: tuple[Operation[SeatHandlers] | Operation[ServiceHandlers], ...] = (
+    *SEAT_OPERATIONS,
+    *SERVICE_OPERATIONS,
+)

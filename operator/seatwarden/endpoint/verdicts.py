@@ -1,0 +1,210 @@
+"""From what the authority said to what the client is told. Pure: the one random number is an argument.
+
+`spread` is a number from 0 up to 1. It shortens the time to the next heartbeat by up to a tenth, never
+lengthens it, so that clients started together do not go on beating together, and none beats too late.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
+
+import orjson
+
+from seatwarden.domain.seats import (
+    Beat,
+    BeatVerdict,
+    Code,
+    Grant,
+    Millis,
+    Refusal,
+    ReleaseVerdict,
+    SessionPage,
+    SessionRow,
+    Validation,
+)
+from seatwarden.endpoint import answers
+from seatwarden.endpoint.codes import CODES, RequestCode
+from seatwarden.endpoint.credentials import BAD_KEY
+from seatwarden.endpoint.problems import Outcome, Problem, Reply
+
+SPREAD_SHARE = 0.1
+GONE = 410
+RETRY_AT_LEAST = Millis(1000)
+RETRY_SPREAD = Millis(2000)
+
+
+def acquire_outcome(verdict: Grant | Refusal, *, spread: float) -> Outcome:
+    """The answer to acquire: 201 for a new lease, 200 for the same one again."""
+    if isinstance(verdict, Refusal):
+        return refusal_outcome(verdict)
+    granted = verdict.code is Code.GRANTED
+    answer = answers.AcquireAnswer(
+        code=Code.GRANTED if granted else Code.EXISTING,
+        session_id=verdict.lease_id,
+        fence=verdict.fence,
+        expires_in=verdict.expires_in / 1000,
+        next_heartbeat_in=_next_beat(verdict.heartbeat, spread),
+        taken_over=verdict.taken_over,
+        seats=_seats(verdict.capacity, verdict.live),
+    )
+    return Reply(201 if granted else 200, orjson.dumps(answer))
+
+
+def heartbeat_outcome(verdict: BeatVerdict, *, spread: float) -> Outcome:
+    """The answer to one heartbeat: 200 as long as the lease lives."""
+    match verdict.code:
+        case Code.OK:
+            lives = True
+        case Code.SUSPENDED | Code.EXPIRED:
+            lives = verdict.expires_in > 0
+        case Code.INVALID_LICENSE | Code.UNKNOWN_SESSION | Code.STALE_FENCE as code:
+            return Problem(code=code, detail=_DETAILS[code])
+        case _:
+            lives = False
+    if not lives:
+        return Problem(code=verdict.code, status=GONE, detail=_GONE_DETAILS[verdict.code])
+    answer = answers.HeartbeatAnswer(
+        code=cast("Literal[Code.OK, Code.SUSPENDED, Code.EXPIRED]", verdict.code),
+        expires_in=verdict.expires_in / 1000,
+        next_heartbeat_in=_next_beat(verdict.heartbeat, spread) if verdict.heartbeat else None,
+    )
+    return Reply(200, orjson.dumps(answer))
+
+
+def bulk_outcome(beats: Sequence[Beat], verdicts: Sequence[BeatVerdict], *, spread: float) -> Outcome:
+    """The answer to a bulk heartbeat: 200 with a verdict each, or 401 for all where the key is wrong."""
+    if verdicts[0].code is Code.INVALID_LICENSE:
+        return Problem(code=Code.INVALID_LICENSE, detail=BAD_KEY)
+    soonest = min((verdict.heartbeat for verdict in verdicts if verdict.heartbeat), default=None)
+    # Plain dicts here: a thousand dataclass instances would take longer than all the rest of the call.
+    document = {
+        "sessions": [
+            {"session_id": beat.lease_id, "code": verdict.code, "expires_in": verdict.expires_in / 1000}
+            for beat, verdict in zip(beats, verdicts, strict=True)
+        ],
+        "next_heartbeat_in": None if soonest is None else _next_beat(soonest, spread),
+    }
+    return Reply(200, orjson.dumps(document))
+
+
+def release_outcome(verdict: ReleaseVerdict) -> Outcome:
+    """The answer to release."""
+    match verdict.code:
+        case Code.RELEASED | Code.ALREADY_RELEASED as code:
+            return Reply(200, orjson.dumps(answers.ReleaseAnswer(code=code)))
+        case code:
+            return Problem(code=code, detail=_DETAILS[code])
+
+
+def validate_outcome(verdict: Validation | Refusal) -> Outcome:
+    """The answer to validate. An invalid licence is an answer like any other; only a wrong key is refused."""
+    if isinstance(verdict, Refusal):
+        return refusal_outcome(verdict)
+    plan, entitlements = _licence(verdict.document)
+    session = None
+    if verdict.lease_id is not None and verdict.expires_in > 0:
+        session = answers.SessionState(session_id=verdict.lease_id, expires_in=verdict.expires_in / 1000)
+    answer = answers.ValidateAnswer(
+        valid=verdict.code is Code.OK,
+        code=cast("Any", verdict.code),
+        plan=plan,
+        entitlements=entitlements,
+        seats=_seats(verdict.capacity, verdict.live),
+        valid_for_seconds=None if verdict.valid_for is None else verdict.valid_for / 1000,
+        session=session,
+    )
+    return Reply(200, orjson.dumps(answer))
+
+
+def pool_outcome(verdict: Validation | Refusal) -> Outcome:
+    """The answer to a look at the pool."""
+    if isinstance(verdict, Refusal):
+        return refusal_outcome(verdict)
+    plan, entitlements = _licence(verdict.document)
+    answer = answers.PoolAnswer(
+        code=cast("Any", verdict.code),
+        plan=plan,
+        entitlements=entitlements,
+        seats=_seats(verdict.capacity, verdict.live),
+        valid_for_seconds=None if verdict.valid_for is None else verdict.valid_for / 1000,
+    )
+    return Reply(200, orjson.dumps(answer))
+
+
+def sessions_outcome(verdict: SessionPage | Refusal) -> Outcome:
+    """One page of live leases."""
+    if isinstance(verdict, Refusal):
+        return refusal_outcome(verdict)
+    page = answers.SessionsAnswer(
+        sessions=[_session(row) for row in verdict.rows], next_cursor=verdict.cursor
+    )
+    return Reply(200, orjson.dumps(page))
+
+
+def refusal_outcome(refusal: Refusal) -> Problem:
+    """No seat, with the numbers and the wait where they are of use."""
+    if refusal.code is not Code.POOL_EXHAUSTED:
+        return Problem(code=refusal.code, detail=_DETAILS[refusal.code], retry_after=refusal.retry_after)
+    when = (
+        ""
+        if refusal.retry_after is None
+        else f" Try again in {refusal.retry_after / 1000:.0f} s, or ask for more seats."
+    )
+    return Problem(
+        code=refusal.code,
+        detail=f"{refusal.live} leases live in this pool of {refusal.capacity} seats.{when}",
+        capacity=refusal.capacity,
+        used=refusal.live,
+        retry_after=refusal.retry_after,
+    )
+
+
+def unavailable_problem(*, spread: float) -> Problem:
+    """The authority did not answer. The wait is spread, so that not all clients come back at one moment."""
+    return Problem(
+        code=RequestCode.AUTHORITY_UNAVAILABLE,
+        detail=f"{CODES[RequestCode.AUTHORITY_UNAVAILABLE].meaning} A lease that you hold goes on; send the"
+        " request again after Retry-After.",
+        retry_after=Millis(RETRY_AT_LEAST + int(RETRY_SPREAD * spread)),
+    )
+
+
+def _next_beat(heartbeat: Millis, spread: float) -> float:
+    return round(heartbeat * (1 - SPREAD_SHARE * spread)) / 1000
+
+
+def _seats(capacity: int, live: int) -> answers.Seats:
+    return answers.Seats(capacity, live, max(0, capacity - live))
+
+
+def _session(row: SessionRow) -> answers.SessionAnswer:
+    acquired = datetime.fromtimestamp(row.acquired_at / 1000, UTC)
+    return answers.SessionAnswer(
+        session_id=row.lease_id,
+        hardware_id=row.holder,
+        acquired_at=acquired.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        expires_in=row.expires_in / 1000,
+        client_version=row.client_version,
+        metadata=orjson.Fragment(row.metadata),
+    )
+
+
+def _licence(document: str) -> tuple[str | None, dict[str, Any]]:
+    licence = orjson.loads(document)
+    return licence.get("plan"), licence.get("entitlements") or {}
+
+
+_DETAILS = {
+    Code.INVALID_LICENSE: BAD_KEY,
+    Code.SUSPENDED: "This licence is suspended: no seat is given. Ask the administrator of the licence.",
+    Code.EXPIRED: "This licence has run out: no seat is given. Have it renewed.",
+    Code.UNKNOWN_SESSION: "The pool of this licence key has no such session. Acquire a seat.",
+    Code.STALE_FENCE: "Another run of this holder has taken the lease over. Stop using the seat.",
+}
+_GONE_DETAILS = {
+    Code.LEASE_EXPIRED: "The lease ran out before this heartbeat came. Acquire again if a seat is free.",
+    Code.RELEASED: "The lease was released. Acquire again if a seat is still needed.",
+    Code.EVICTED: "The lease was ended by the administrator. Save the work and acquire again.",
+    Code.SUSPENDED: "The licence was suspended and the lease is gone. Ask the administrator of the licence.",
+    Code.EXPIRED: "The licence has run out and the lease is gone. Have it renewed.",
+}

@@ -1,0 +1,1 @@
+"""Reconcilers: read what is wanted and what is there, decide by `seatwarden.domain`, act, report in status."""

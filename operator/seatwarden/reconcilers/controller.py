@@ -1,0 +1,242 @@
+"""Puts the reconcilers together: one object that reads all, keeps all true, and stops when it is told to or must."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import kopf
+import structlog
+
+from seatwarden.backends.authority import PoolAdministration, StaleTerm
+from seatwarden.backends.kubernetes_api import KubernetesApi, KubernetesError, KubernetesUnavailable
+from seatwarden.backends.kubernetes_connection import KubernetesConnection
+from seatwarden.domain.backoff import spread
+from seatwarden.domain.seats import PoolUid
+from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
+from seatwarden.reconcilers.intake import Intake, watch_registry, watch_settings
+from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
+from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
+from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
+from seatwarden.reconcilers.reaper import Reaper, ReaperSettings
+from seatwarden.reconcilers.seat_allocator import SeatAllocator
+from seatwarden.reconcilers.seatpool import SeatPoolReconciler
+from seatwarden.reconcilers.status_writer import StatusWriter
+from seatwarden.reconcilers.subscription import SubscriptionReconciler
+from seatwarden.reconcilers.tenant import TenantReconciler
+from seatwarden.reconcilers.timer_wheel import TimerWheel
+from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
+from seatwarden.resources.names import Kind
+
+log = structlog.get_logger(__name__)
+
+_RANDOM = secrets.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSettings:
+    """Times are in seconds. ``namespaces`` empty means all."""
+
+    instance: str
+    namespaces: tuple[str, ...] = ()
+    workers: int = 24
+    resync: float = 600.0
+    relist: float = 600.0
+    status_interval: float = 10.0
+    deletion_patience: timedelta = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class Controller:
+    """``term`` and ``confirm_term`` are the election's, see `SeatAllocator`."""
+
+    connection: KubernetesConnection
+    api: KubernetesApi
+    authority: PoolAdministration
+    settings: ControllerSettings
+    term: Callable[[], int]
+    confirm_term: Callable[[StaleTerm], Awaitable[None]]
+    store: ObjectStore = field(default_factory=ObjectStore)
+    engine: Engine = field(init=False)
+    intake: Intake = field(init=False)
+    reaper: Reaper = field(init=False)
+    pools: SeatPoolReconciler = field(init=False)
+
+    def __post_init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.engine = Engine(
+            reconcilers={},
+            wheel=TimerWheel(self._due, clock=loop.time),
+            jitter=_RANDOM.random,
+            workers=self.settings.workers,
+            resync_seconds=self.settings.resync,
+        )
+        self.reaper = Reaper(
+            authority=self.authority,
+            settings=ReaperSettings(busy=self.settings.status_interval),
+            clock=loop.time,
+            jitter=_RANDOM.random,
+            changed=self._counts_changed,
+            lost=self._reconcile_pool,
+            unavailable=self._reconcile_all_pools,
+            restored=self._reconcile_all_pools,
+        )
+        self.intake = Intake(
+            store=self.store,
+            engine=self.engine,
+            api=self.api,
+            sums_seconds=self.settings.status_interval,
+            pool_gone=self._pool_gone,
+            namespaces=self.settings.namespaces,
+        )
+        self._make_reconcilers()
+        self._show_gauges()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep everything true until ``stop`` is set, or kopf has caught a signal to stop.
+
+        Raises:
+            NotLeading: this process has lost its term of office.
+            Exception: a watch or a loop broke for good; the process should end and be started again.
+        """
+        await self._list_patiently()
+        log.info("listed", **{kind.plural: self._count(kind) for kind in Kind})
+        loops = (self.engine.run(), self.engine.wheel.run(), self.reaper.run(), self._relist_for_ever())
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        watch = asyncio.create_task(self._watch(stop))
+        try:
+            finished, _ = await asyncio.wait([watch, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            stop.set()
+            for task in finished:
+                _raise_bare(task)
+        finally:
+            stop.set()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(watch, *tasks, return_exceptions=True)
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        await kopf.operator(
+            registry=watch_registry(self.intake, self.connection),
+            settings=watch_settings(),
+            standalone=True,
+            clusterwide=not self.settings.namespaces,
+            namespaces=self.settings.namespaces,
+            stop_flag=stop,
+        )
+
+    async def _list_patiently(self) -> None:
+        while True:
+            try:
+                return await self.intake.list_all()
+            except (KubernetesUnavailable, KubernetesError) as error:
+                log.warning(
+                    "cannot list the custom resources; are the CRDs installed, and may I read them?",
+                    error=str(error),
+                )
+                await asyncio.sleep(2.0)
+
+    async def _relist_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(spread(self.settings.relist, _RANDOM.random()))
+            try:
+                await self.intake.list_all()
+            except (KubernetesUnavailable, KubernetesError) as error:
+                log.warning("listing anew failed; the watch goes on", error=str(error))
+
+    def _make_reconcilers(self) -> None:
+        status = StatusWriter(
+            api=self.api,
+            store=self.store,
+            now=_now,
+            instance=self.settings.instance,
+            written=self.intake.sums_above,
+        )
+        secrets_of = OwnedSecrets(api=self.api)
+        finalizers = Finalizers(api=self.api, store=self.store)
+        self.pools = SeatPoolReconciler(
+            engine=self.engine,
+            store=self.store,
+            authority=self.authority,
+            allocator=SeatAllocator(
+                authority=self.authority,
+                store=self.store,
+                term=self.term,
+                confirm_term=self.confirm_term,
+                capacity_changed=self._reconcile_pool,
+            ),
+            reaper=self.reaper,
+            keys=LicenceKeySecrets(secrets=secrets_of, random_bytes=secrets.token_bytes),
+            finalizers=finalizers,
+            status=status,
+            now=_now,
+            deletion_patience=self.settings.deletion_patience,
+        )
+        tenants = TenantReconciler(
+            store=self.store, secrets=secrets_of, finalizers=finalizers, status=status, now=_now
+        )
+        subscriptions = SubscriptionReconciler(store=self.store, status=status, now=_now)
+        self.engine.reconcilers = {
+            Kind.TENANT: tenants.reconcile,
+            Kind.SUBSCRIPTION: subscriptions.reconcile,
+            Kind.SEAT_POOL: self.pools.reconcile,
+        }
+
+    def _due(self, key: ObjectKey) -> None:
+        self.engine.due(key)
+
+    def _counts_changed(self, pool: PoolUid) -> None:
+        self.pools.counts_changed(pool)
+
+    def _pool_gone(self, key: ObjectKey, pool: PoolUid) -> None:
+        self.pools.forget(key, pool)
+
+    def _reconcile_pool(self, pool: PoolUid) -> None:
+        key = self.pools.key_of(pool)
+        if key is not None:
+            self.engine.add(key, Cause.RELATED)
+
+    def _reconcile_all_pools(self) -> None:
+        for key in self.store.keys(Kind.SEAT_POOL):
+            self.engine.add(key, Cause.RELATED)
+
+    def _show_gauges(self) -> None:
+        for kind in Kind:
+            metrics.OBJECTS.labels(kind=kind).set_function(partial(self._count, kind))
+            metrics.NOT_READY.labels(kind=kind).set_function(partial(self._not_ready, kind))
+        metrics.QUEUE_LENGTH.set_function(lambda: len(self.engine.queue))
+        counts = self.reaper.counts
+        metrics.SEATS.labels(what="used").set_function(lambda: sum(pool.live for pool in counts.values()))
+        metrics.SEATS.labels(what="capacity").set_function(
+            lambda: sum(pool.capacity for pool in counts.values())
+        )
+
+    def _count(self, kind: Kind) -> int:
+        return sum(1 for _ in self.store.keys(kind))
+
+    def _not_ready(self, kind: Kind) -> int:
+        return sum(1 for key in self.store.keys(kind) if not self.is_ready(key))
+
+    def is_ready(self, key: ObjectKey) -> bool:
+        """Does status say that the object is Ready?"""
+        entry = self.store.entry(key)
+        if entry is None or isinstance(entry, Unreadable):
+            return False
+        condition = find_condition(entry.status.conditions, ConditionType.READY)
+        return condition is not None and condition.status is ConditionStatus.TRUE
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _raise_bare(task: asyncio.Task[None]) -> None:
+    """Raise what ended a task; of a group of errors the first one, which is what the caller can act upon."""
+    error = task.exception()
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if error is not None:
+        raise error

@@ -1,0 +1,142 @@
+"""The engine: keys come in with causes, reconcilers run, and each run says when the next one is due.
+
+Workers take keys from the work queue; a failed run is repeated with back-off through the timer wheel, a finished one comes
+back after the slow resync at the latest. A run that raises `NotLeading` stops the whole engine.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+import structlog
+
+from seatwarden.backends.authority import AuthorityUnavailable
+from seatwarden.backends.kubernetes_api import KubernetesUnavailable, NotFound
+from seatwarden.domain.backoff import Backoff, spread
+from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.timer_wheel import TimerWheel
+from seatwarden.reconcilers.work_queue import WorkQueue
+from seatwarden.resources.names import Kind
+
+log = structlog.get_logger(__name__)
+
+
+class ObjectKey(NamedTuple):
+    """One custom resource."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+
+class Cause(StrEnum):
+    """Why a key is to be reconciled. ``COUNTS`` alone asks only for fresh numbers in status."""
+
+    CHANGED = "changed"
+    RELATED = "related"
+    COUNTS = "counts"
+    RETRY = "retry"
+    RESYNC = "resync"
+
+
+class NotLeading(Exception):
+    """This process has lost its term of office and must stop acting."""
+
+
+class RetryLater(Exception):
+    """The run could not finish, its status says why, and it is worth trying again with back-off."""
+
+
+Reconcile = Callable[[ObjectKey, frozenset[Cause]], Awaitable[float | None]]
+"""Makes one object true. Returns the seconds after which it must run again, or None: the slow resync is soon enough."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """Runs reconcilers. ``jitter`` gives random numbers in [0, 1)."""
+
+    reconcilers: Mapping[Kind, Reconcile]
+    wheel: TimerWheel[ObjectKey]
+    jitter: Callable[[], float]
+    workers: int = 24
+    resync_seconds: float = 600.0
+    backoff: Backoff = field(default_factory=Backoff)
+    queue: WorkQueue[ObjectKey, Cause] = field(default_factory=WorkQueue)
+    _due_causes: dict[ObjectKey, set[Cause]] = field(default_factory=dict)
+    _failures: dict[ObjectKey, int] = field(default_factory=dict)
+
+    def add(self, key: ObjectKey, *causes: Cause) -> None:
+        """Reconcile ``key`` as soon as a worker is free."""
+        self.queue.add(key, causes)
+
+    def add_later(self, key: ObjectKey, seconds: float, *causes: Cause) -> None:
+        """Reconcile ``key`` within ``seconds``; several such wishes become one run at the earliest instant."""
+        self._due_causes.setdefault(key, set()).update(causes)
+        self.wheel.schedule(key, seconds)
+
+    def due(self, key: ObjectKey) -> None:
+        """The wheel's call when a key's time has come."""
+        self.queue.add(key, self._due_causes.pop(key, {Cause.RESYNC}))
+
+    def forget(self, key: ObjectKey) -> None:
+        """Drop what is remembered of a deleted object."""
+        self.wheel.cancel(key)
+        self._failures.pop(key, None)
+        self._due_causes.pop(key, None)
+
+    async def run(self) -> None:
+        """Work until cancelled, or until `NotLeading`."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self.workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            key, causes = await self.queue.take()
+            try:
+                with structlog.contextvars.bound_contextvars(
+                    kind=key.kind, namespace=key.namespace, name=key.name
+                ):
+                    await self._run_one(key, causes)
+            finally:
+                self.queue.done(key)
+
+    async def _run_one(self, key: ObjectKey, causes: frozenset[Cause]) -> None:
+        try:
+            with metrics.RECONCILE_SECONDS.labels(kind=key.kind).time():
+                again = await self.reconcilers[key.kind](key, causes)
+        except (NotLeading, asyncio.CancelledError):
+            raise
+        except NotFound as gone:
+            metrics.RECONCILES.labels(kind=key.kind, result="gone").inc()
+            log.debug("the object is gone", detail=str(gone))
+            self.forget(key)
+        except (RetryLater, KubernetesUnavailable, AuthorityUnavailable) as error:
+            self._retry(key, "retry", error, getattr(error, "retry_after", None))
+        except Exception as error:
+            log.exception("reconcile failed")
+            self._retry(key, "error", error, None)
+        else:
+            metrics.RECONCILES.labels(kind=key.kind, result="ok").inc()
+            self._failures.pop(key, None)
+            self.add_later(
+                key, spread(self.resync_seconds if again is None else again, self.jitter()), Cause.RESYNC
+            )
+
+    def _retry(self, key: ObjectKey, result: str, error: Exception, retry_after: float | None) -> None:
+        metrics.RECONCILES.labels(kind=key.kind, result=result).inc()
+        attempt = self._failures.get(key, 0)
+        self._failures[key] = attempt + 1
+        wait = max(self.backoff.delay(attempt, self.jitter()), retry_after or 0.0)
+        log.info(
+            "reconcile will be tried again", seconds=round(wait, 1), attempt=attempt + 1, reason=str(error)
+        )
+        self.add_later(key, wait, Cause.RETRY)
+
+
+def add_all(engine: Engine, keys: Iterable[ObjectKey], *causes: Cause) -> None:
+    """Reconcile every one of ``keys``."""
+    for key in keys:
+        engine.add(key, *causes)

@@ -1,0 +1,123 @@
+"""Where changes come in: from kopf's watch, from listings, and from what our own writes did to sums further up.
+
+Each change becomes work for the object itself and for those that depend on it: what a person wants of a Tenant or a
+Subscription concerns all below it, numbers in status concern only the sums above, and those may wait and be added up.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+import structlog
+
+from seatwarden.backends.kubernetes_api import KubernetesApi
+from seatwarden.backends.kubernetes_connection import KubernetesConnection
+from seatwarden.domain.seats import PoolUid
+from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, add_all
+from seatwarden.reconcilers.object_store import Change, ObjectStore
+from seatwarden.reconcilers.paths import collection_path
+from seatwarden.resources.names import GROUP, VERSION, Kind
+
+log = structlog.get_logger(__name__)
+
+WATCH_CONNECTIONS = 32
+
+
+@dataclass(slots=True)
+class Intake:
+    """``sums_seconds`` is how long sums over many objects may wait. ``pool_gone`` is told of each pool that went."""
+
+    store: ObjectStore
+    engine: Engine
+    api: KubernetesApi
+    sums_seconds: float
+    pool_gone: Callable[[ObjectKey, PoolUid], None]
+    namespaces: tuple[str, ...] = ()
+
+    async def list_all(self) -> None:
+        """Read every object, so that the store is complete; what is not there any more is dropped."""
+        for kind in Kind:
+            known = set(self.store.keys(kind))
+            found: set[ObjectKey] = set()
+            for namespace in self.namespaces or (None,):
+                async for body in self.api.list(collection_path(kind, namespace)):
+                    found.add(_key(kind, body))
+                    self.changed(kind, body)
+            for key in known - found:
+                self.gone(key)
+
+    def changed(self, kind: Kind, body: dict[str, Any]) -> None:
+        """An object was made or changed."""
+        key = _key(kind, body)
+        match self.store.put(kind, body):
+            case Change.INTENT:
+                self.engine.add(key, Cause.CHANGED)
+                add_all(self.engine, self.store.below(key), Cause.RELATED)
+                self.sums_above(key)
+            case Change.STATUS:
+                self.engine.add(key, Cause.RESYNC)
+            case Change.NOTHING:
+                pass
+
+    def gone(self, key: ObjectKey) -> None:
+        """An object is not there any more."""
+        below = self.store.below(key)
+        parent = self.store.parent(key)
+        entry = self.store.drop(key)
+        self.engine.forget(key)
+        if entry is not None and key.kind is Kind.SEAT_POOL:
+            self.pool_gone(key, PoolUid(entry.metadata.uid))
+        add_all(self.engine, below, Cause.RELATED)
+        if parent is not None:
+            add_all(self.engine, self.store.below(parent), Cause.RELATED)
+            self.engine.add_later(parent, self.sums_seconds, Cause.COUNTS)
+
+    def sums_above(self, key: ObjectKey) -> None:
+        """The sums of the object to which ``key`` refers are to be made again, soon."""
+        parent = self.store.parent(key)
+        if parent is not None and self.store.entry(parent) is not None:
+            self.engine.add_later(parent, self.sums_seconds, Cause.COUNTS)
+
+
+def watch_registry(intake: Intake, connection: KubernetesConnection) -> kopf.OperatorRegistry:
+    """What kopf is to do: log in with our bounded session and hand every watch event to the intake."""
+    registry = kopf.OperatorRegistry()
+
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        session = connection.open_session(connections=WATCH_CONNECTIONS)
+        return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
+
+    kopf.on.login(registry=registry)(login)
+    for kind in Kind:
+        kopf.on.event(GROUP, VERSION, kind.plural, id=kind.plural, registry=registry)(_on_event(intake, kind))
+    return registry
+
+
+def watch_settings() -> kopf.OperatorSettings:
+    """kopf's settings: it stores nothing on objects, posts no Events, and frees its workers soon."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.queueing.idle_timeout = 1.0
+    settings.networking.request_timeout = 30.0
+    settings.networking.connect_timeout = 5.0
+    return settings
+
+
+def _on_event(intake: Intake, kind: Kind) -> Callable[..., Any]:
+    async def on_event(event: dict[str, Any], **_: Any) -> None:
+        body = event["object"]
+        if event.get("type") == "DELETED":
+            key = _key(kind, body)
+            entry = intake.store.entry(key)
+            if entry is None or entry.metadata.uid == body["metadata"]["uid"]:
+                intake.gone(key)
+        else:
+            intake.changed(kind, dict(body))
+
+    return on_event
+
+
+def _key(kind: Kind, body: dict[str, Any]) -> ObjectKey:
+    return ObjectKey(kind, body["metadata"]["namespace"], body["metadata"]["name"])

@@ -1,0 +1,171 @@
+"""The custom resources as the operator last saw them, with the references between them.
+
+Reconcilers read objects here and never ask the API server for them. Watch events, listings and the answers of our own
+writes all come in through `put`; the newest resourceVersion wins, so an event that is older than our own write is ignored.
+Kubernetes 1.35 and newer promise that resourceVersions of a kind can be compared as numbers (KEP-5504), and every etcd-backed
+server before it did so in fact.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pydantic import ValidationError
+
+from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.resources.base import ObjectMeta
+from seatwarden.resources.invalid import InvalidResource
+from seatwarden.resources.names import Kind
+from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
+from seatwarden.resources.subscription import Subscription, SubscriptionStatus
+from seatwarden.resources.tenant import Tenant, TenantStatus
+
+
+class Change(Enum):
+    """What is new in an object."""
+
+    NOTHING = "nothing"
+    STATUS = "status"
+    INTENT = "intent"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object whose stored spec breaks a rule of this version. It is shown as such and otherwise left alone."""
+
+    metadata: ObjectMeta
+    status: "Status"
+    error: str
+
+
+Status = TenantStatus | SubscriptionStatus | SeatPoolStatus
+Resource = Tenant | Subscription | SeatPool
+Entry = Resource | Unreadable
+_MODELS: dict[Kind, type[Tenant] | type[Subscription] | type[SeatPool]] = {
+    Kind.TENANT: Tenant,
+    Kind.SUBSCRIPTION: Subscription,
+    Kind.SEAT_POOL: SeatPool,
+}
+_STATUSES: dict[Kind, type[TenantStatus] | type[SubscriptionStatus] | type[SeatPoolStatus]] = {
+    Kind.TENANT: TenantStatus,
+    Kind.SUBSCRIPTION: SubscriptionStatus,
+    Kind.SEAT_POOL: SeatPoolStatus,
+}
+
+
+@dataclass(slots=True)
+class ObjectStore:
+    """All known objects, by key, and who refers to whom."""
+
+    _entries: dict[ObjectKey, Entry] = field(default_factory=dict)
+    _referrers: dict[ObjectKey, set[ObjectKey]] = field(default_factory=lambda: defaultdict(set))
+
+    def put(self, kind: Kind, body: dict[str, Any]) -> Change:
+        """Take in an object, and tell what of it is new."""
+        entry = _parse(kind, body)
+        key = ObjectKey(kind, entry.metadata.namespace, entry.metadata.name)
+        before = self._entries.get(key)
+        if (
+            before is not None
+            and _version(before) >= _version(entry)
+            and before.metadata.uid == entry.metadata.uid
+        ):
+            return Change.NOTHING
+        self._unlink(key)
+        self._entries[key] = entry
+        parent = parent_key(entry)
+        if parent is not None:
+            self._referrers[parent].add(key)
+        if before is None or _intent(before) != _intent(entry):
+            return Change.INTENT
+        return Change.STATUS if before.status != entry.status else Change.NOTHING
+
+    def drop(self, key: ObjectKey) -> Entry | None:
+        """Forget an object; return what it was."""
+        self._unlink(key)
+        return self._entries.pop(key, None)
+
+    def entry(self, key: ObjectKey) -> Entry | None:
+        """The object of any shape, or None."""
+        return self._entries.get(key)
+
+    def tenant(self, namespace: str, name: str) -> Tenant | None:
+        """The readable Tenant of that name, or None."""
+        found = self._entries.get(ObjectKey(Kind.TENANT, namespace, name))
+        return found if isinstance(found, Tenant) else None
+
+    def subscription(self, namespace: str, name: str) -> Subscription | None:
+        """The readable Subscription of that name, or None."""
+        found = self._entries.get(ObjectKey(Kind.SUBSCRIPTION, namespace, name))
+        return found if isinstance(found, Subscription) else None
+
+    def pools_of(self, namespace: str, subscription: str) -> list[SeatPool]:
+        """The readable pools that refer to that Subscription."""
+        keys = self._referrers.get(ObjectKey(Kind.SUBSCRIPTION, namespace, subscription), ())
+        return [pool for key in keys if isinstance(pool := self._entries.get(key), SeatPool)]
+
+    def subscriptions_of(self, namespace: str, tenant: str) -> list[Subscription]:
+        """The readable Subscriptions that refer to that Tenant."""
+        keys = self._referrers.get(ObjectKey(Kind.TENANT, namespace, tenant), ())
+        return [found for key in keys if isinstance(found := self._entries.get(key), Subscription)]
+
+    def below(self, key: ObjectKey) -> list[ObjectKey]:
+        """The objects that refer to ``key``, and those that refer to them."""
+        direct = list(self._referrers.get(key, ()))
+        return direct + [deeper for child in direct for deeper in self._referrers.get(child, ())]
+
+    def parent(self, key: ObjectKey) -> ObjectKey | None:
+        """The object to which ``key`` refers, whether it exists or not."""
+        entry = self._entries.get(key)
+        return parent_key(entry) if entry is not None else None
+
+    def keys(self, kind: Kind) -> Iterator[ObjectKey]:
+        """All known objects of a kind."""
+        return (key for key in list(self._entries) if key.kind is kind)
+
+    def _unlink(self, key: ObjectKey) -> None:
+        before = self._entries.get(key)
+        parent = parent_key(before) if before is not None else None
+        if parent is not None and (siblings := self._referrers.get(parent)) is not None:
+            siblings.discard(key)
+            if not siblings:
+                del self._referrers[parent]
+
+
+def parent_key(entry: Entry) -> ObjectKey | None:
+    """The object to which ``entry`` refers."""
+    match entry:
+        case Subscription():
+            return ObjectKey(Kind.TENANT, entry.metadata.namespace, entry.spec.tenant_ref.name)
+        case SeatPool():
+            return ObjectKey(Kind.SUBSCRIPTION, entry.metadata.namespace, entry.spec.subscription_ref.name)
+        case _:
+            return None
+
+
+def _parse(kind: Kind, body: dict[str, Any]) -> Entry:
+    try:
+        return _MODELS[kind].parse(body)
+    except InvalidResource as error:
+        return Unreadable(
+            ObjectMeta.model_validate(body["metadata"]), _readable_status(kind, body), str(error)
+        )
+
+
+def _readable_status(kind: Kind, body: dict[str, Any]) -> Status:
+    try:
+        return _STATUSES[kind].model_validate(body.get("status", {}))
+    except ValidationError:
+        return _STATUSES[kind]()
+
+
+def _version(entry: Entry) -> int:
+    return int(entry.metadata.resource_version)
+
+
+def _intent(entry: Entry) -> tuple[object, ...]:
+    """What people want of an object; other labels and annotations are nobody's business here."""
+    meta = entry.metadata
+    return (meta.uid, meta.generation, meta.deletion_timestamp, meta.finalizers, meta.reconcile_requested_at)

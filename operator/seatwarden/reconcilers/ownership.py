@@ -1,0 +1,164 @@
+"""Finalizers, and Secrets that the operator makes: who owns what, and what is left alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from seatwarden.backends.kubernetes_api import Conflict, KubernetesApi, NotFound
+from seatwarden.reconcilers.engine import ObjectKey, RetryLater
+from seatwarden.reconcilers.object_store import Entry, ObjectStore
+from seatwarden.reconcilers.paths import object_path, secret_path
+from seatwarden.resources.names import (
+    API_VERSION,
+    FINALIZER,
+    MANAGED_BY,
+    MANAGED_BY_SEATWARDEN,
+    OWNER_UID,
+    RETAINED,
+)
+from seatwarden.resources.reasons import Reason
+
+Secret = dict[str, Any]
+
+
+class Problem(Exception):
+    """A run can't go on, for a reason that status is to show."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(slots=True)
+class Finalizers:
+    """Our finalizer on custom resources. Patches touch nothing else and fail where the object was changed in between."""
+
+    api: KubernetesApi
+    store: ObjectStore
+
+    async def ensure(self, key: ObjectKey, entry: Entry) -> None:
+        """Put our finalizer on, before anything is made outside the object."""
+        meta = entry.metadata
+        if FINALIZER in meta.finalizers:
+            return
+        operations: list[dict[str, Any]] = [{"op": "test", "path": "/metadata/uid", "value": meta.uid}]
+        if meta.finalizers:
+            operations.append({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER})
+        else:
+            operations.append(
+                {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version}
+            )
+            operations.append({"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]})
+        self.store.put(key.kind, await self._patch(key, operations))
+
+    async def remove(self, key: ObjectKey, entry: Entry) -> None:
+        """Take our finalizer off, which lets the object go."""
+        place = f"/metadata/finalizers/{entry.metadata.finalizers.index(FINALIZER)}"
+        await self._patch(
+            key, [{"op": "test", "path": place, "value": FINALIZER}, {"op": "remove", "path": place}]
+        )
+
+    async def _patch(self, key: ObjectKey, operations: list[dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return await self.api.patch(object_path(key), operations)
+        except Conflict as error:
+            raise RetryLater(f"{key.kind} {key.name} was changed meanwhile") from error
+
+
+@dataclass(slots=True)
+class OwnedSecrets:
+    """Secrets made for a custom resource. One that belongs to something else is never written to."""
+
+    api: KubernetesApi
+
+    async def read(self, key: ObjectKey, entry: Entry, name: str) -> Secret | None:
+        """The Secret ``name`` of this resource, or None where there is none.
+
+        Raises:
+            Problem: there is one and it is not ours (`SECRET_CONFLICT`).
+            RetryLater: it belonged to a resource of the same name that is gone, and is about to be collected.
+        """
+        try:
+            secret = await self.api.get(secret_path(key.namespace, name))
+        except NotFound:
+            return None
+        metadata = secret["metadata"]
+        owner = (metadata.get("annotations") or {}).get(OWNER_UID)
+        labels = metadata.get("labels") or {}
+        if owner == entry.metadata.uid or labels.get(RETAINED) == "true":
+            return secret
+        if labels.get(MANAGED_BY) == MANAGED_BY_SEATWARDEN and metadata.get("ownerReferences"):
+            raise RetryLater(f"Secret {name!r} still belongs to the {key.kind} that had this name before")
+        raise Problem(
+            Reason.SECRET_CONFLICT,
+            f"Secret {name!r} is needed here and belongs to something else. Rename or delete it, or rename this {key.kind}.",
+        )
+
+    async def create(
+        self, key: ObjectKey, entry: Entry, name: str, data: dict[str, str], *, collected: bool
+    ) -> Secret:
+        """Make the Secret. ``collected``: the garbage collector removes it together with the resource.
+
+        Raises:
+            RetryLater: somebody else made one of this name just now.
+        """
+        metadata: dict[str, Any] = {
+            "name": name,
+            "namespace": key.namespace,
+            "labels": {MANAGED_BY: MANAGED_BY_SEATWARDEN},
+            "annotations": {OWNER_UID: entry.metadata.uid},
+        }
+        if collected:
+            metadata["ownerReferences"] = [owner_reference(key, entry)]
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata,
+            "type": "Opaque",
+            "stringData": data,
+        }
+        try:
+            return await self.api.create(secret_path(key.namespace), body)
+        except Conflict as error:
+            raise RetryLater(f"Secret {name!r} has just been made by another") from error
+
+    async def mark(self, key: ObjectKey, secret: Secret, *, owner: Entry | None, collected: bool) -> None:
+        """Note in the Secret who owns it now (None: it is retained for a later owner), where it does not say so yet."""
+        before = secret["metadata"]
+        labels = {k: v for k, v in (before.get("labels") or {}).items() if k != RETAINED}
+        annotations = {k: v for k, v in (before.get("annotations") or {}).items() if k != OWNER_UID}
+        if owner is None:
+            labels[RETAINED] = "true"
+        else:
+            annotations[OWNER_UID] = owner.metadata.uid
+        after = before | {
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [owner_reference(key, owner)] if owner is not None and collected else [],
+        }
+        if _marks(after) == _marks(before):
+            return
+        try:
+            await self.api.replace(secret_path(key.namespace, before["name"]), secret | {"metadata": after})
+        except Conflict as error:
+            raise RetryLater(f"Secret {before['name']!r} was changed meanwhile") from error
+
+
+def owner_reference(key: ObjectKey, owner: Entry) -> dict[str, Any]:
+    """The reference by which the garbage collector removes what was made for ``owner`` together with it."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": key.kind.value,
+        "name": key.name,
+        "uid": owner.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def _marks(metadata: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        metadata.get("labels") or {},
+        metadata.get("annotations") or {},
+        metadata.get("ownerReferences") or [],
+    )

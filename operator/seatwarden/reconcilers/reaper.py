@@ -1,0 +1,150 @@
+"""The reaper: visits every pool in time, purges what nobody asked for, and brings back the numbers for status and metrics.
+
+A seat whose lease has expired can be taken at once without the reaper (the acquire script purges for itself). What it is for
+is the pools that nobody asks: their ledger, their metrics, their status. When to come back is told by the sweep itself, which
+knows the soonest expiry of the pool, so no index of expiries has to be kept beside the leases on the hot path.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration
+from seatwarden.domain.backoff import spread
+from seatwarden.domain.seats import PoolCounts, PoolUid
+from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.timer_wheel import TimerWheel
+
+log = structlog.get_logger(__name__)
+
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaperSettings:
+    """Seconds, but for ``idle_rate``.
+
+    A pool in which something happens is visited every ``busy``. An idle one is visited as often too while there are few
+    pools, and so much more seldom where there are many that idle pools cost at most ``idle_rate`` visits a second in all;
+    but never less often than every ``idle``.
+    """
+
+    busy: float = 10.0
+    idle: float = 60.0
+    idle_rate: float = 200.0
+    unavailable: float = 2.0
+
+    def idle_pause(self, pools: int) -> float:
+        """Seconds between two visits of an idle pool where there are ``pools`` in all."""
+        return min(self.idle, max(self.busy, pools / self.idle_rate))
+
+
+@dataclass(slots=True)
+class Reaper:
+    """Calls ``changed`` with each pool whose numbers are new, ``lost`` with each that the authority does not know, ``restored``
+    once when the authority answers again, and ``unavailable`` once when it stops to."""
+
+    authority: PoolAdministration
+    settings: ReaperSettings
+    clock: Callable[[], float]
+    jitter: Callable[[], float]
+    changed: Callable[[PoolUid], None]
+    lost: Callable[[PoolUid], None]
+    unavailable: Callable[[], None]
+    restored: Callable[[], None]
+    counts: dict[PoolUid, PoolCounts] = field(default_factory=dict)
+    _pause: dict[PoolUid, float] = field(default_factory=dict)
+    _due: list[PoolUid] = field(default_factory=list)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _away: bool = False
+    _wheel: TimerWheel[PoolUid] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._wheel = TimerWheel(self._is_due, clock=self.clock)
+
+    def track(self, pool: PoolUid) -> None:
+        """Visit ``pool`` from now on."""
+        if pool not in self._pause:
+            self._pause[pool] = self.settings.busy
+            self._wheel.schedule(pool, spread(self.settings.busy, self.jitter()) * self.jitter())
+
+    def forget(self, pool: PoolUid) -> None:
+        """Never visit ``pool`` again."""
+        self._pause.pop(pool, None)
+        self.counts.pop(pool, None)
+        self._wheel.cancel(pool)
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._wheel.run())
+            group.create_task(self._sweep_for_ever())
+
+    def _is_due(self, pool: PoolUid) -> None:
+        self._due.append(pool)
+        self._wake.set()
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._due:
+                batch = [pool for pool in self._due[:BATCH] if pool in self._pause]
+                del self._due[:BATCH]
+                await self._sweep(batch)
+
+    async def _sweep(self, batch: list[PoolUid]) -> None:
+        try:
+            found = await self.authority.sweep(batch)
+        except AuthorityUnavailable as error:
+            metrics.SWEEPS.labels(result="unavailable").inc(len(batch))
+            self._note_away(error)
+            for pool in batch:
+                self._wheel.schedule(pool, spread(self.settings.unavailable, self.jitter()))
+            return
+        self._note_back()
+        for pool, counts in zip(batch, found, strict=True):
+            if pool not in self._pause:
+                continue
+            if counts is None:
+                metrics.SWEEPS.labels(result="unknown").inc()
+                self.lost(pool)
+                self._wheel.schedule(pool, self.settings.busy)
+            else:
+                self._take_in(pool, counts)
+
+    def _take_in(self, pool: PoolUid, counts: PoolCounts) -> None:
+        metrics.SWEEPS.labels(result="ok").inc()
+        metrics.LEASES_REAPED.inc(counts.purged)
+        before = self.counts.get(pool)
+        self.counts[pool] = counts
+        busy = before is None or counts.granted != before.granted or counts.live != before.live
+        pause = (
+            self.settings.busy
+            if busy
+            else min(self._pause[pool] * 2, self.settings.idle_pause(len(self._pause)))
+        )
+        self._pause[pool] = pause
+        soonest = max(counts.next_expiry_in / 1000, min(self.settings.busy, 1.0))
+        self._wheel.schedule(pool, 0.0 if counts.unpurged else min(spread(pause, self.jitter()), soonest))
+        if before is None or _published(before) != _published(counts):
+            self.changed(pool)
+
+    def _note_away(self, error: AuthorityUnavailable) -> None:
+        if not self._away:
+            self._away = True
+            log.warning("the seat authority is away", reason=str(error))
+            self.unavailable()
+
+    def _note_back(self) -> None:
+        if self._away:
+            self._away = False
+            log.info("the seat authority is back")
+            self.restored()
+
+
+def _published(counts: PoolCounts) -> tuple[int, ...]:
+    """What of the counts is shown in status."""
+    return (counts.live, counts.capacity, counts.peak, counts.epoch)

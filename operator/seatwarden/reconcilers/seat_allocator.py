@@ -1,0 +1,190 @@
+"""Puts the pools of one subscription into the authority, so that no seat is ever counted twice.
+
+All caps of a subscription are written by `settle`, one run at a time: it reads what every pool has, writes smaller caps
+first, and then larger ones out of what is free by the answers to those writes (the rules are in `seatwarden.domain.capacity`).
+Callers that come while a run is under way share the next one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from seatwarden.backends.authority import PoolAdministration, StaleTerm
+from seatwarden.domain.capacity import Demand, Holding, grown, shares, shrunken
+from seatwarden.domain.epoch import next_epoch
+from seatwarden.domain.seats import Configured, PoolConfig, PoolObservation, PoolUid
+from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.object_store import ObjectStore
+
+log = structlog.get_logger(__name__)
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How a pool is to be configured, but for its cap and its epoch. ``remembered_epoch`` is the one in its status."""
+
+    config: PoolConfig
+    remembered_epoch: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """One pool after a run: its cap, its live leases, its epoch, and what it is entitled to."""
+
+    capacity: int
+    live: int
+    epoch: int
+    entitled: int
+    state_lost: bool
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one run knows while it goes."""
+
+    observed: dict[PoolUid, PoolObservation]
+    holdings: dict[PoolUid, Holding]
+    entitled: dict[PoolUid, int]
+    epochs: dict[PoolUid, int]
+
+
+@dataclass(slots=True)
+class SeatAllocator:
+    """``term`` tells the operator's term of office; ``confirm_term`` renews it after the authority has called it stale."""
+
+    authority: PoolAdministration
+    store: ObjectStore
+    term: Callable[[], int]
+    confirm_term: Callable[[StaleTerm], Awaitable[None]]
+    capacity_changed: Callable[[PoolUid], None]
+    _wanted: dict[PoolUid, Wanted] = field(default_factory=dict)
+    _running: dict[ObjectKey, asyncio.Task[dict[PoolUid, Settled]]] = field(default_factory=dict)
+    _next: dict[ObjectKey, asyncio.Task[dict[PoolUid, Settled]]] = field(default_factory=dict)
+
+    def want(self, pool: PoolUid, wanted: Wanted) -> None:
+        """Say how ``pool`` is to be configured. Nothing is written before the next `settle`."""
+        self._wanted[pool] = wanted
+
+    def forget(self, pool: PoolUid) -> None:
+        """The pool is gone."""
+        self._wanted.pop(pool, None)
+
+    async def settle(self, subscription: ObjectKey) -> dict[PoolUid, Settled]:
+        """Write what the pools of ``subscription`` are to have; return them as they are now.
+
+        Raises:
+            AuthorityUnavailable: some of it may have been written; the next run goes on from what it reads.
+        """
+        waiting = self._next.get(subscription)
+        if waiting is None:
+            waiting = asyncio.create_task(self._after(self._running.get(subscription), subscription))
+            self._next[subscription] = waiting
+            waiting.add_done_callback(_retrieve)
+        return await asyncio.shield(waiting)
+
+    async def _after(
+        self, before: asyncio.Task[dict[PoolUid, Settled]] | None, subscription: ObjectKey
+    ) -> dict[PoolUid, Settled]:
+        if before is not None:
+            await asyncio.wait([before])
+        else:
+            await asyncio.sleep(0)
+        task = self._next.pop(subscription)
+        self._running[subscription] = task
+        try:
+            return await self._settle(subscription)
+        finally:
+            if self._running.get(subscription) is task:
+                del self._running[subscription]
+
+    async def _settle(self, subscription: ObjectKey) -> dict[PoolUid, Settled]:
+        found = self.store.subscription(subscription.namespace, subscription.name)
+        alive = found is not None and found.metadata.deletion_timestamp is None
+        seats = found.spec.seats if found is not None and alive else 0
+        pools = self.store.pools_of(subscription.namespace, subscription.name)
+        demands = [
+            Demand(
+                pool=PoolUid(pool.metadata.uid),
+                created=pool.metadata.creation_timestamp or _NEVER,
+                seats=pool.spec.seats if pool.metadata.deletion_timestamp is None else 0,
+            )
+            for pool in pools
+        ]
+        uids = [demand.pool for demand in demands]
+        observed = {
+            uid: seen
+            for uid, seen in zip(uids, await self.authority.observe(uids), strict=True)
+            if seen is not None
+        }
+        epochs = {
+            uid: next_epoch(
+                remembered=wanted.remembered_epoch, observed=observed[uid].epoch if uid in observed else None
+            )
+            for uid in uids
+            if (wanted := self._wanted.get(uid)) is not None
+        }
+        run = _Round(
+            observed=observed,
+            holdings={uid: Holding(capacity=seen.capacity, live=seen.live) for uid, seen in observed.items()},
+            entitled=shares(demands, seats),
+            epochs=epochs,
+        )
+        await self._write_smaller(run)
+        await self._write_larger(run, seats)
+        return {uid: self._settled(run, uid) for uid in epochs}
+
+    async def _write_smaller(self, run: _Round) -> None:
+        smaller = shrunken(run.entitled, run.holdings)
+        for uid in run.observed:
+            if uid in run.epochs:
+                await self._configure(run, uid, smaller.get(uid, run.holdings[uid].capacity))
+
+    async def _write_larger(self, run: _Round, seats: int) -> None:
+        larger = grown(
+            {uid: run.entitled[uid] for uid in run.entitled if uid in run.epochs}, run.holdings, seats
+        )
+        for uid in run.epochs:
+            if uid in larger or uid not in run.observed:
+                await self._configure(run, uid, larger.get(uid, 0))
+
+    async def _configure(self, run: _Round, uid: PoolUid, capacity: int) -> None:
+        config = replace(self._wanted[uid].config, capacity=capacity, epoch=run.epochs[uid])
+        before = run.holdings.get(uid)
+        done = await self._configure_in_term(uid, config)
+        run.holdings[uid] = Holding(capacity=capacity, live=done.live)
+        if done.changed:
+            had = before.capacity if before is not None else 0
+            direction = "larger" if capacity > had else "smaller" if capacity < had else "same"
+            metrics.CAPACITY_CHANGES.labels(direction=direction).inc()
+            if before is not None and capacity != before.capacity:
+                self.capacity_changed(uid)
+
+    async def _configure_in_term(self, uid: PoolUid, config: PoolConfig) -> Configured:
+        try:
+            return await self.authority.configure(uid, config, term=self.term())
+        except StaleTerm as stale:
+            await self.confirm_term(stale)
+            return await self.authority.configure(uid, config, term=self.term())
+
+    def _settled(self, run: _Round, uid: PoolUid) -> Settled:
+        has = run.holdings.get(uid, Holding(capacity=0, live=0))
+        remembered = self._wanted[uid].remembered_epoch
+        return Settled(
+            capacity=has.capacity,
+            live=has.live,
+            epoch=run.epochs[uid],
+            entitled=run.entitled.get(uid, 0),
+            state_lost=remembered is not None and run.epochs[uid] > remembered and uid not in run.observed,
+        )
+
+
+def _retrieve(task: asyncio.Task[dict[PoolUid, Settled]]) -> None:
+    """Mark the task's error as seen: every caller that waits has it, and one that was cancelled does not want it."""
+    if not task.cancelled():
+        task.exception()

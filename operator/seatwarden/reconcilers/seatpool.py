@@ -1,0 +1,265 @@
+"""SeatPool: finalizer, licence key, the pool in the authority, status. In that order, so that nothing is ever left behind."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import orjson
+import structlog
+
+from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration
+from seatwarden.backends.kubernetes_api import Forbidden
+from seatwarden.domain.gates import POOL_GATES, Closed, Upstream, first_closed
+from seatwarden.domain.licence_key import LicenceKey
+from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
+from seatwarden.domain.seats import Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
+from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
+from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
+from seatwarden.reconcilers.ownership import Finalizers, Problem
+from seatwarden.reconcilers.reaper import Reaper
+from seatwarden.reconcilers.seat_allocator import SeatAllocator, Settled, Wanted
+from seatwarden.reconcilers.status_writer import StatusWriter
+from seatwarden.reconcilers.unready import report_suspended, report_unreadable
+from seatwarden.resources.names import FINALIZER, Kind
+from seatwarden.resources.reasons import Outlook, Reason
+from seatwarden.resources.seatpool import SeatPool
+
+log = structlog.get_logger(__name__)
+
+STALLED_RECHECK_SECONDS = 30.0
+"""Secrets are not watched, so a pool that waits for a person to mend one looks again this often."""
+AWAITING_RECHECK_SECONDS = 10.0
+REDIS_AWAY = "Redis does not answer; seats that are held go on by what it last knew. Check that it runs and can be reached."
+
+
+@dataclass(slots=True)
+class SeatPoolReconciler:
+    """``deletion_patience``: for how long a deletion waits for Redis before it lets the pool go and leaves its keys."""
+
+    engine: Engine
+    store: ObjectStore
+    authority: PoolAdministration
+    allocator: SeatAllocator
+    reaper: Reaper
+    keys: LicenceKeySecrets
+    finalizers: Finalizers
+    status: StatusWriter
+    now: Callable[[], datetime]
+    deletion_patience: timedelta = timedelta(minutes=10)
+    _runs: dict[PoolUid, PoolRun] = field(default_factory=dict)
+    _key_of: dict[PoolUid, ObjectKey] = field(default_factory=dict)
+
+    async def reconcile(self, key: ObjectKey, causes: frozenset[Cause]) -> float | None:
+        """Make the pool so. See `Reconcile`."""
+        pool = self.store.entry(key)
+        if isinstance(pool, Unreadable) and pool.metadata.deletion_timestamp is None:
+            return await report_unreadable(self.status, key, pool)
+        if pool is None:
+            return None
+        if pool.metadata.deletion_timestamp is not None:
+            return await self._finalize(key, pool)
+        assert isinstance(pool, SeatPool)
+        if causes == {Cause.COUNTS}:
+            return await self._publish(key, pool)
+        if pool.spec.suspend:
+            return await report_suspended(self.status, key, pool)
+        return await self._make_true(key, pool)
+
+    def key_of(self, pool: PoolUid) -> ObjectKey | None:
+        """The resource of a pool that this reconciler has provisioned."""
+        return self._key_of.get(pool)
+
+    def forget(self, key: ObjectKey, pool: PoolUid) -> None:
+        """The resource is gone."""
+        self._runs.pop(pool, None)
+        self._key_of.pop(pool, None)
+        self.allocator.forget(pool)
+        self.reaper.forget(pool)
+        self.engine.forget(key)
+
+    async def _make_true(self, key: ObjectKey, pool: SeatPool) -> float | None:
+        above = self._above(key, pool)
+        closed = first_closed(POOL_GATES, above)
+        told = (closed.reason, closed.message) if closed is not None else None
+        tenant = above.tenant.metadata.name if above.tenant is not None else ""
+        if closed is not None and pool.status.epoch is None:
+            return await self._report(key, pool, PoolRun(problem=told, provisioned=None, tenant=tenant))
+        try:
+            await self.finalizers.ensure(key, pool)
+            licence_key = await self.keys.ensure(key, pool)
+            provisioned = await self._provision(key, pool, licence_key, above, closed)
+        except Problem as problem:
+            failed = PoolRun(problem=(problem.reason, problem.message), provisioned=None, tenant=tenant)
+            return await self._report(key, pool, failed)
+        except Forbidden as error:
+            failed = PoolRun(
+                problem=(Reason.KUBERNETES_UNAVAILABLE, str(error)), provisioned=None, tenant=tenant
+            )
+            await self._report(key, pool, failed)
+            raise RetryLater(str(error)) from error
+        except AuthorityUnavailable as error:
+            failed = PoolRun(problem=(Reason.REDIS_UNAVAILABLE, REDIS_AWAY), provisioned=None, tenant=tenant)
+            await self._report(key, pool, failed)
+            raise RetryLater(str(error)) from error
+        again = await self._report(key, pool, PoolRun(problem=told, provisioned=provisioned, tenant=tenant))
+        return again if again is not None else _until_expiry(above)
+
+    async def _provision(
+        self, key: ObjectKey, pool: SeatPool, licence_key: LicenceKey, above: Upstream, closed: Closed | None
+    ) -> Provisioned:
+        uid = PoolUid(pool.metadata.uid)
+        config = _config(pool, licence_key, above, closed.state if closed is not None else PoolState.ACTIVE)
+        self.allocator.want(uid, Wanted(config=config, remembered_epoch=pool.status.epoch))
+        subscription = ObjectKey(Kind.SUBSCRIPTION, key.namespace, pool.spec.subscription_ref.name)
+        settled = (await self.allocator.settle(subscription)).get(uid)
+        if settled is None:
+            raise RetryLater("the pool was deleted meanwhile")
+        if settled.state_lost:
+            log.warning(
+                "the authority had lost this pool; it starts again in a new epoch", epoch=settled.epoch
+            )
+        self._key_of[uid] = key
+        self.reaper.track(uid)
+        return _provisioned(settled, licence_key)
+
+    async def _report(self, key: ObjectKey, pool: SeatPool, run: PoolRun) -> float | None:
+        uid = PoolUid(pool.metadata.uid)
+        self._runs[uid] = run
+        await self._publish(key, pool)
+        if run.problem is not None and run.problem[0].outlook is Outlook.TERMINAL:
+            return STALLED_RECHECK_SECONDS
+        has = run.provisioned
+        return AWAITING_RECHECK_SECONDS if has is not None and has.capacity < has.entitled else None
+
+    async def _publish(self, key: ObjectKey, pool: SeatPool) -> float | None:
+        uid = PoolUid(pool.metadata.uid)
+        run = self._runs.get(uid)
+        current = self.store.entry(key)
+        if run is None or not isinstance(current, SeatPool) or current.metadata.uid != uid:
+            return None
+        counts = self.reaper.counts.get(uid)
+        live = LiveCounts(live=counts.live, peak=counts.peak) if counts is not None else None
+        # The spec that was reconciled, the status that is there: a spec that changed meanwhile has its own run coming.
+        observed = current.model_copy(update={"spec": pool.spec, "metadata": pool.metadata})
+        await self.status.write(key, current, pool_status(observed, run, live, now=self.now()))
+        return None
+
+    async def _finalize(self, key: ObjectKey, entry: Entry) -> float | None:
+        if FINALIZER not in entry.metadata.finalizers:
+            return None
+        uid = PoolUid(entry.metadata.uid)
+        try:
+            await self.authority.remove(uid)
+        except AuthorityUnavailable as error:
+            await self._wait_for_redis(key, entry, error)
+        self.forget(key, uid)
+        await self.finalizers.remove(key, entry)
+        parent = self.store.parent(key)
+        if parent is not None:
+            add_all(self.engine, self.store.below(parent), Cause.RELATED)
+        return None
+
+    async def _wait_for_redis(self, key: ObjectKey, entry: Entry, error: AuthorityUnavailable) -> None:
+        since = entry.metadata.deletion_timestamp
+        left = self.deletion_patience - (self.now() - since) if since is not None else timedelta(0)
+        if left <= timedelta(0):
+            note = "Redis did not answer while the pool was deleted: its keys stay there and can be removed by hand."
+            await self.status.event(key, entry, Reason.DELETION_BLOCKED_BY_REDIS, note, warning=True)
+            return
+        if isinstance(entry, SeatPool):
+            message = f"Redis does not answer. The deletion waits for it until {_clock_time(self.now() + left)}, then goes on."
+            blocked = PoolRun(
+                problem=(Reason.DELETION_BLOCKED_BY_REDIS, message), provisioned=None, tenant=""
+            )
+            await self._report(key, entry, blocked)
+        raise RetryLater(str(error)) from error
+
+    def _above(self, key: ObjectKey, pool: SeatPool) -> Upstream:
+        name = pool.spec.subscription_ref.name
+        subscription = self.store.subscription(key.namespace, name)
+        tenant_name = subscription.spec.tenant_ref.name if subscription is not None else ""
+        return Upstream(
+            subscription_name=name,
+            tenant_name=tenant_name,
+            subscription=subscription,
+            tenant=self.store.tenant(key.namespace, tenant_name),
+            now=self.now(),
+        )
+
+    def counts_changed(self, uid: PoolUid) -> None:
+        """The reaper's call: fresh numbers, or room for a sibling that awaits capacity."""
+        key = self._key_of.get(uid)
+        if key is None:
+            return
+        self.engine.add(key, Cause.COUNTS)
+        parent = self.store.parent(key)
+        for sibling in self.store.pools_of(key.namespace, parent.name) if parent is not None else ():
+            run = self._runs.get(PoolUid(sibling.metadata.uid))
+            if (
+                run is not None
+                and run.provisioned is not None
+                and run.provisioned.capacity < run.provisioned.entitled
+            ):
+                self.engine.add(
+                    ObjectKey(Kind.SEAT_POOL, key.namespace, sibling.metadata.name), Cause.RELATED
+                )
+
+
+def _config(pool: SeatPool, licence_key: LicenceKey, above: Upstream, state: PoolState) -> PoolConfig:
+    """All but capacity and epoch, which the allocator decides."""
+    until = above.subscription.spec.valid_until if above.subscription is not None else None
+    return PoolConfig(
+        tenant_uid=above.tenant.metadata.uid if above.tenant is not None else "",
+        generation=pool.metadata.generation,
+        epoch=0,
+        state=state,
+        capacity=0,
+        lease=_millis(pool.spec.lease.duration),
+        heartbeat=_millis(pool.spec.lease.heartbeat),
+        valid_until=Millis(int(until.timestamp() * 1000)) if until is not None else None,
+        key_ids={licence_key.sha256: licence_key.key_id},
+        document=_document(pool, above),
+    )
+
+
+def _document(pool: SeatPool, above: Upstream) -> str:
+    """What `validate` tells a client about its licence."""
+    bought = above.subscription.spec if above.subscription is not None else None
+    entitlements = {
+        item.name: item.limit if item.limit is not None else item.value if item.value is not None else True
+        for item in (bought.entitlements if bought is not None else ())
+    }
+    document = {
+        "tenant": above.tenant_name,
+        "subscription": above.subscription_name,
+        "pool": pool.metadata.name,
+        "plan": bought.plan.name if bought is not None else "",
+        "entitlements": entitlements,
+    }
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _provisioned(settled: Settled, licence_key: LicenceKey) -> Provisioned:
+    return Provisioned(
+        capacity=settled.capacity,
+        live=settled.live,
+        epoch=settled.epoch,
+        entitled=settled.entitled,
+        key_id=licence_key.key_id,
+    )
+
+
+def _until_expiry(above: Upstream) -> float | None:
+    until = above.subscription.spec.valid_until if above.subscription is not None else None
+    if until is None or until <= above.now:
+        return None
+    return min((until - above.now).total_seconds() + 0.1, 600.0)
+
+
+def _millis(length: timedelta) -> Millis:
+    return Millis(length // timedelta(milliseconds=1))
+
+
+def _clock_time(instant: datetime) -> str:
+    return instant.strftime("%H:%M:%S UTC")

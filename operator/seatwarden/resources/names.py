@@ -1,0 +1,80 @@
+"""Names that other programs see: the API group, kinds, finalizer, labels, annotations and derived Secrets.
+
+Every one of them is a promise to users' manifests, selectors and scripts, so each is written here once.
+"""
+
+from enum import StrEnum
+
+GROUP = "seatwarden.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+CATEGORY = "seatwarden"
+
+BUNDLE_VERSION = "v0.1.0"
+"""Version of the CRDs as a set, stamped on each. It grows whenever a CRD changes after a release."""
+
+FIELD_MANAGER = "seatwarden"
+"""Who the operator is in server-side apply."""
+
+FINALIZER = f"{GROUP}/finalizer"
+
+BUNDLE_VERSION_ANNOTATION = f"{GROUP}/bundle-version"
+RECONCILE_REQUESTED_AT = f"{GROUP}/reconcile-requested-at"
+"""Annotation by which a person asks for a run now; its value is echoed in
+``status.lastHandledReconcileAt``."""
+OWNER_UID = f"{GROUP}/owner-uid"
+"""Annotation on what the operator made: the uid of the resource for which it did."""
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY_SEATWARDEN = "seatwarden"
+RETAINED = f"{GROUP}/retained"
+"""Label on what ``deletionPolicy: Retain`` left behind on purpose."""
+
+DERIVING_NAME_LENGTH = 200
+"""Longest name of a resource from whose name Secrets are named; 253 is Kubernetes' limit for the Secrets."""
+
+LICENCE_KEY_FIELD = "licence-key"
+"""Data key of the licence key in a pool's Secret."""
+ROOT_KEY_FIELD = "private.pem"
+"""Data key of the signing key in a Tenant's Secret."""
+
+
+class Kind(StrEnum):
+    """The kinds of the group, with the names by which the API and `kubectl` know them."""
+
+    TENANT = "Tenant"
+    SUBSCRIPTION = "Subscription"
+    SEAT_POOL = "SeatPool"
+
+    @property
+    def singular(self) -> str:
+        """As in ``kubectl get seatpool``."""
+        return self.value.lower()
+
+    @property
+    def plural(self) -> str:
+        """As in the API's paths."""
+        return f"{self.singular}s"
+
+    @property
+    def short_name(self) -> str:
+        """As in ``kubectl get sp``."""
+        return _SHORT_NAMES[self]
+
+    @property
+    def crd_name(self) -> str:
+        """The name of the CustomResourceDefinition."""
+        return f"{self.plural}.{GROUP}"
+
+
+_SHORT_NAMES = {Kind.TENANT: "ten", Kind.SUBSCRIPTION: "sub", Kind.SEAT_POOL: "sp"}
+
+
+def licence_key_secret(pool_name: str) -> str:
+    """Name of the Secret with the licence key of a pool."""
+    return f"{pool_name}-licence"
+
+
+def root_key_secret(tenant_name: str) -> str:
+    """Name of the Secret with the signing key of a Tenant whose provider is Local."""
+    return f"{tenant_name}-root-key"

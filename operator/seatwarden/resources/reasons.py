@@ -1,0 +1,187 @@
+"""Every `reason` that a condition can carry, what it means, and what to do about it.
+
+This enum is the only vocabulary: conditions, Events, metrics, health checks and the reference page take
+their reasons from here. Messages beside a reason are for people and may change; reasons are for programs
+and do not.
+"""
+
+from enum import Enum, StrEnum
+from typing import Self
+
+
+class Outlook(Enum):
+    """What happens next to a resource with a given reason, if nobody does anything."""
+
+    SETTLED = "settled"
+    """All is as wanted, or as a person has wanted it: nothing happens, nothing needs to."""
+    RETRYING = "retrying"
+    """The operator is at it, or tries again by itself with growing pauses."""
+    WAITING = "waiting"
+    """Another object of the cluster must change; the operator wakes up when it does."""
+    TERMINAL = "terminal"
+    """Trying again cannot help: a person must change this resource, or something that nobody watches."""
+
+
+class Reason(StrEnum):
+    """Why a condition has its status.
+
+    Each member has an `outlook`, a `meaning` and a `remedy`; the latter two are sentences for people.
+    """
+
+    outlook: Outlook
+    meaning: str
+    remedy: str
+
+    def __new__(cls, value: str, outlook: Outlook, meaning: str, remedy: str) -> Self:
+        """Make a member of the text that goes to the API and its explanation."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.outlook = outlook
+        member.meaning = meaning
+        member.remedy = remedy
+        return member
+
+    SUCCEEDED = (
+        "Succeeded",
+        Outlook.SETTLED,
+        "Everything that the spec asks for is so.",
+        "Nothing.",
+    )
+    PROGRESSING = (
+        "Progressing",
+        Outlook.RETRYING,
+        "The operator has seen this generation and is working on it.",
+        "Wait; if it stays so for minutes, read the operator's log for this object.",
+    )
+    SUSPENDED = (
+        "Suspended",
+        Outlook.SETTLED,
+        "spec.suspend is true, so changes of the spec are not acted upon.",
+        "Set spec.suspend to false to go on.",
+    )
+    TENANT_NOT_FOUND = (
+        "TenantNotFound",
+        Outlook.WAITING,
+        "No Tenant of the name in spec.tenantRef exists in this namespace.",
+        "Create the Tenant in the same namespace, or replace this object by one with the right reference.",
+    )
+    TENANT_NOT_READY = (
+        "TenantNotReady",
+        Outlook.WAITING,
+        "The Tenant exists but is not Ready.",
+        "Look at the conditions of the Tenant.",
+    )
+    TENANT_SUSPENDED = (
+        "TenantSuspended",
+        Outlook.WAITING,
+        "The Tenant's spec.access is Suspended, so no seat is granted or renewed.",
+        "Set spec.access of the Tenant to Active.",
+    )
+    SUBSCRIPTION_NOT_FOUND = (
+        "SubscriptionNotFound",
+        Outlook.WAITING,
+        "No Subscription of the name in spec.subscriptionRef exists in this namespace.",
+        "Create the Subscription in the same namespace, or replace this object by one with the right name.",
+    )
+    SUBSCRIPTION_NOT_READY = (
+        "SubscriptionNotReady",
+        Outlook.WAITING,
+        "The Subscription exists but is not Ready.",
+        "Look at the conditions of the Subscription.",
+    )
+    SUBSCRIPTION_SUSPENDED = (
+        "SubscriptionSuspended",
+        Outlook.WAITING,
+        "The Subscription is suspended, so no seat is granted or renewed.",
+        "Look at the phase and the conditions of the Subscription.",
+    )
+    SUBSCRIPTION_EXPIRED = (
+        "SubscriptionExpired",
+        Outlook.WAITING,
+        "The Subscription's validUntil has passed, so no seat is granted or renewed.",
+        "Set spec.validUntil of the Subscription to a later instant, or remove it.",
+    )
+    AWAITING_CAPACITY = (
+        "AwaitingCapacity",
+        Outlook.WAITING,
+        "The Subscription has fewer seats left than this pool asks for; the pool works with those it got.",
+        "Raise the seats of the Subscription, or lower those of this pool or of an older one.",
+    )
+    OVER_CAPACITY = (
+        "OverCapacity",
+        Outlook.RETRYING,
+        "More seats are held than the pool has, since it was made smaller; none is granted for now.",
+        "Wait for holders to give seats back, or raise the seats again.",
+    )
+    WITHIN_CAPACITY = (
+        "WithinCapacity",
+        Outlook.SETTLED,
+        "No more seats are held than the pool has.",
+        "Nothing.",
+    )
+    REDIS_UNAVAILABLE = (
+        "RedisUnavailable",
+        Outlook.RETRYING,
+        "Redis did not answer in time, so what it holds is not known.",
+        "Check that Redis runs and that the operator may reach it.",
+    )
+    STALE_TERM = (
+        "StaleTerm",
+        Outlook.RETRYING,
+        "Another operator has become the leader while this one was at work; the new one goes on.",
+        "Nothing; if it repeats, check the clocks and the load of the nodes on which the operators run.",
+    )
+    KUBERNETES_UNAVAILABLE = (
+        "KubernetesUnavailable",
+        Outlook.RETRYING,
+        "The Kubernetes API did not answer in time or refused for the moment.",
+        "Check the API server and its load.",
+    )
+    SIGNING_KEY_INVALID = (
+        "SigningKeyInvalid",
+        Outlook.TERMINAL,
+        "The Secret of the signing key holds something that is not a private key of the expected kind.",
+        "Restore the Secret from a backup, or delete it for a new key, which ends trust in the old one.",
+    )
+    SECRET_CONFLICT = (
+        "SecretConflict",
+        Outlook.TERMINAL,
+        "A Secret of the name that the operator needs exists and belongs to something else.",
+        "Rename or delete that Secret, or give this resource another name.",
+    )
+    INVALID_SECRET = (
+        "InvalidSecret",
+        Outlook.TERMINAL,
+        "A Secret of this resource lacks its data or holds what cannot be used.",
+        "Restore the Secret from a backup, or delete it to have a new one made.",
+    )
+    INVALID_SPEC = (
+        "InvalidSpec",
+        Outlook.TERMINAL,
+        "The stored spec breaks a rule of this version, as can happen after an upgrade of the CRDs.",
+        "Change the field that the message names.",
+    )
+    DELETING = (
+        "Deleting",
+        Outlook.RETRYING,
+        "The resource is being deleted and what belongs to it is being cleared away.",
+        "Wait.",
+    )
+    DELETION_BLOCKED_BY_REDIS = (
+        "DeletionBlockedByRedis",
+        Outlook.RETRYING,
+        "The resource is being deleted, but Redis does not answer, so its seats cannot be cleared away.",
+        "Bring Redis back.",
+    )
+    DELETION_BLOCKED_BY_DEPENDENTS = (
+        "DeletionBlockedByDependents",
+        Outlook.WAITING,
+        "The resource is being deleted, but others that refer to it still need it.",
+        "Delete those that the message names.",
+    )
+    INTERNAL_ERROR = (
+        "InternalError",
+        Outlook.RETRYING,
+        "The operator met an error that it did not expect; this is a bug.",
+        "Report it with the operator's log of this object.",
+    )

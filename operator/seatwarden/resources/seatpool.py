@@ -1,0 +1,111 @@
+"""SeatPool: where seats are taken. Data only."""
+
+from datetime import timedelta
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from seatwarden.resources.base import (
+    Bool,
+    Count,
+    Echo,
+    Model,
+    Resource,
+    Seats,
+    SecretName,
+    SpecModel,
+    Subdomain,
+)
+from seatwarden.resources.conditions import Condition
+from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
+from seatwarden.resources.rules import DurationBetween, Immutable, ListMap, Rule, both_are_durations
+
+
+class SubscriptionRef(SpecModel):
+    """The Subscription whose seats these are, in the same namespace."""
+
+    name: Annotated[str, Field(max_length=253), Subdomain]
+    """Name of the Subscription."""
+
+
+class Lease(SpecModel):
+    """How long a seat stays taken without a sign of life, and how often programs give one."""
+
+    duration: Annotated[timedelta, DurationBetween("5s", "24h")] = timedelta(minutes=6)
+    """How long a seat stays taken after the last heartbeat, such as 90s, 6m or 1h30m; from 5s to 24h. The
+    seat of a program that died is free again after this time. Default 6m."""
+    heartbeat: Annotated[timedelta, DurationBetween("1s", "12h")] = timedelta(minutes=2)
+    """How often programs are told to renew their lease, such as 30s or 2m; from 1s to half of duration.
+    Default 2m."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=(
+                f"!({both_are_durations('duration', 'heartbeat')}) || "
+                "duration(self.heartbeat) + duration(self.heartbeat) <= duration(self.duration)"
+            ),
+            message="must be at most half of duration, so that one lost heartbeat does not cost the seat",
+            at="heartbeat",
+            holds=lambda lease: lease.heartbeat * 2 <= lease.duration,
+        ),
+    )
+
+
+class SeatPoolSpec(SpecModel):
+    """How many seats there are to take, and how."""
+
+    subscription_ref: Annotated[
+        SubscriptionRef,
+        Immutable("must stay as it is; create another SeatPool for another Subscription"),
+    ]
+    """The Subscription whose seats these are, in the same namespace. Cannot be changed."""
+    seats: Seats
+    """How many seats may be taken at one time, from 0 to 1,000,000. The pool gets fewer while the
+    Subscription has fewer left; status.capacity tells how many. kubectl scale and autoscalers set this
+    field."""
+    lease: Lease = Lease()
+    """How long a seat stays taken without a sign of life, and how often programs give one."""
+    suspend: Bool = False
+    """True stops the operator from acting on changes of this SeatPool until it is false again. Deletion
+    still works, and programs go on taking and keeping seats. Default false."""
+
+
+class SeatPoolStatus(Model):
+    """What the operator observed. Written by the operator only."""
+
+    observed_generation: Count | None = None
+    """The metadata.generation that this status is about."""
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
+    """Ready, with Reconciling or Stalled while they are so, RedisReady and OverCapacity."""
+    capacity: Annotated[Count, Field(le=2**31 - 1)] | None = None
+    """How many seats may be taken at one time now: spec.seats, or what the Subscription has left if that is
+    less."""
+    used: Count | None = None
+    """Seats held at this moment. Follows the truth by some seconds."""
+    free: Count | None = None
+    """Seats that can be taken at this moment. Follows the truth by some seconds."""
+    peak: Count | None = None
+    """The most seats that were ever held at one time."""
+    tenant: Annotated[str, Field(max_length=DERIVING_NAME_LENGTH)] | None = None
+    """Name of the Tenant whose pool this is."""
+    selector: Annotated[str, Field(max_length=512)] | None = None
+    """Label selector of the scale subresource, for autoscalers."""
+    epoch: Count | None = None
+    """Grows whenever the state in Redis was lost or set back. Every fence of a lease begins with it."""
+    licence_key_secret: SecretName | None = None
+    """Name of the Secret that holds the licence key of this pool, under the key licence-key."""
+    licence_key_id: Annotated[str | None, Field(alias="licenceKeyID", max_length=64)] = None
+    """Public id of the licence key: the beginning of its SHA-256. Not secret."""
+    last_handled_reconcile_at: Echo | None = None
+    """Value of the annotation seatwarden.dev/reconcile-requested-at when it was last acted upon."""
+
+
+class SeatPool(Resource):
+    """Seats for programs to take, keep and give back: at no instant are more taken than there are."""
+
+    KIND: ClassVar[Kind] = Kind.SEAT_POOL
+
+    spec: SeatPoolSpec
+    """How many seats there are to take, and how."""
+    status: SeatPoolStatus = SeatPoolStatus()
+    """What the operator observed. Written by the operator only."""

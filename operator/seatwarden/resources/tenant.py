@@ -1,0 +1,139 @@
+"""Tenant: a customer. Data only."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from seatwarden.resources.base import (
+    Bool,
+    Count,
+    Echo,
+    Instant,
+    Model,
+    OneLine,
+    Resource,
+    SecretName,
+    SpecModel,
+)
+from seatwarden.resources.conditions import Condition
+from seatwarden.resources.names import Kind
+from seatwarden.resources.rules import ListMap
+
+
+class Access(StrEnum):
+    """Whether a customer may use what it bought."""
+
+    ACTIVE = "Active"
+    SUSPENDED = "Suspended"
+
+
+class SigningProvider(StrEnum):
+    """Where a root key lives."""
+
+    LOCAL = "Local"
+
+
+class BillingProvider(StrEnum):
+    """Who takes the money."""
+
+    NONE = "None"
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of a Tenant's keys when it is deleted."""
+
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class SigningKeyState(StrEnum):
+    """Where a signing key is in its life: Pending, Published, Signing, Retiring, Retired, in this order."""
+
+    PENDING = "Pending"
+    PUBLISHED = "Published"
+    SIGNING = "Signing"
+    RETIRING = "Retiring"
+    RETIRED = "Retired"
+
+
+class Signing(SpecModel):
+    """Where the customer's root key lives, which signs licences."""
+
+    provider: SigningProvider = SigningProvider.LOCAL
+    """Who keeps the root key. Local keeps it in a Secret of this namespace, named after the Tenant. Default
+    Local."""
+
+
+class Billing(SpecModel):
+    """How the customer pays."""
+
+    provider: BillingProvider = BillingProvider.NONE
+    """Who takes the money. None means that nobody does, and validUntil of a Subscription alone ends it.
+    Default None."""
+
+
+class TenantSpec(SpecModel):
+    """What the customer is to have."""
+
+    display_name: Annotated[str, Field(max_length=120), OneLine] | None = None
+    """Name of the customer for people, one line of up to 120 characters. Without it, metadata.name is
+    shown."""
+    access: Access = Access.ACTIVE
+    """Active lets the customer's programs take and keep seats. Suspended refuses every new seat and renews
+    none, so that seats come back as their leases end. Default Active."""
+    signing: Signing = Signing()
+    """Where the customer's root key lives, which signs licences."""
+    billing: Billing = Billing()
+    """How the customer pays."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
+    """What becomes of the root key when the Tenant is deleted. Retain leaves it for a later Tenant of the
+    same name; Delete destroys it, and what it signed can no longer be verified. Default Retain."""
+    suspend: Bool = False
+    """True stops the operator from acting on changes of this Tenant until it is false again. Deletion still
+    works, and seats are not touched. Default false."""
+
+
+class SigningKey(Model):
+    """The public half of a key that signs, or has signed, this customer's licences."""
+
+    kid: Annotated[str, Field(max_length=64)]
+    """Id of the key, as in the header of what it signed."""
+    state: SigningKeyState
+    """Where the key is in its life. Only the one that is Signing signs."""
+    not_before: Instant | None = None
+    """Since when the key may sign."""
+    public_key: Annotated[str, Field(max_length=4096)]
+    """The public key in PEM."""
+
+
+class TenantStatus(Model):
+    """What the operator observed. Written by the operator only."""
+
+    observed_generation: Count | None = None
+    """The metadata.generation that this status is about."""
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
+    """Ready, with Reconciling or Stalled while they are so, and SigningKeyReady."""
+    subscriptions: Count | None = None
+    """How many Subscriptions refer to this Tenant."""
+    seats: Count | None = None
+    """Seats of all Subscriptions together, as they were bought."""
+    seats_in_use: Count | None = None
+    """Seats held at this moment. Follows the truth by some seconds."""
+    signing_keys: Annotated[tuple[SigningKey, ...], Field(max_length=16), ListMap("kid")] = ()
+    """Public halves of the keys whose signatures are to be trusted."""
+    key_secret: SecretName | None = None
+    """Name of the Secret that holds the root key."""
+    last_handled_reconcile_at: Echo | None = None
+    """Value of the annotation seatwarden.dev/reconcile-requested-at when it was last acted upon."""
+
+
+class Tenant(Resource):
+    """A customer: whose programs may take seats, with which keys its licences are signed, and how it pays."""
+
+    KIND: ClassVar[Kind] = Kind.TENANT
+
+    spec: TenantSpec
+    """What the customer is to have."""
+    status: TenantStatus = TenantStatus()
+    """What the operator observed. Written by the operator only."""

@@ -1,0 +1,1 @@
+"""The processes: commands, settings, election, metrics, logging, health."""

@@ -1,0 +1,162 @@
+"""The operator as a process: connect, wait to lead, work, hand over."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from seatwarden.backends.authority import StaleTerm
+from seatwarden.backends.kubernetes_api import KubernetesApi
+from seatwarden.backends.kubernetes_connection import KubernetesConnection, connect
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.controller import Controller, ControllerSettings
+from seatwarden.reconcilers.engine import NotLeading
+from seatwarden.runtime.election import ElectionSettings, Elector
+from seatwarden.runtime.health import HealthServer
+from seatwarden.runtime.operator_settings import OperatorSettings
+from seatwarden.runtime.signals import stop_on_signals
+
+log = structlog.get_logger(__name__)
+
+API_CONNECTIONS = 32
+
+
+@dataclass(slots=True)
+class TermOfOffice:
+    """The term that the authority is told. Without an election it is the start time, so that a later start is a later term."""
+
+    elector: Elector | None
+    own: int
+
+    def number(self) -> int:
+        """The term now."""
+        return max(self.own, self.elector.term if self.elector is not None else 0)
+
+    async def confirm(self, stale: StaleTerm) -> None:
+        """The authority knows a later term. Where the election still says that we lead, ours becomes a later one yet.
+
+        That is so after a restore of etcd, which sets resourceVersions back.
+
+        Raises:
+            NotLeading: somebody else leads.
+        """
+        if self.elector is not None and not await self.elector.renew():
+            raise NotLeading(str(stale)) from stale
+        self.own = stale.held + 1
+        log.warning(
+            "the term of office went back, which a restored etcd does; a later one is used", term=self.own
+        )
+
+
+async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = None) -> int:
+    """Run until a signal, or until leadership is lost. Returns the exit code of the process.
+
+    Raises:
+        NoCluster: there is no way to an API server.
+        ValueError: the Redis URL cannot be read.
+    """
+    stop = stop or asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(stop_on_signals(stop))
+        connection = await connect(settings.kubeconfig, settings.context)
+        session = await stack.enter_async_context(connection.open_session(connections=API_CONNECTIONS))
+        api = KubernetesApi(session, connection.server, writes=settings.api_writes)
+        authority = RedisSeatAuthority.connect(settings.redis_url)
+        stack.push_async_callback(authority.close)
+        health = await HealthServer.start(host=settings.health_host, port=settings.health_port)
+        stack.push_async_callback(health.close)
+        log.info(
+            "operator started", server=connection.server, context=connection.context, health_port=health.port
+        )
+        elector = _elector(settings, api)
+        if elector is not None and not await _lead(elector, stop):
+            return 0
+        metrics.LEADING.set(1)
+        try:
+            return await _work(settings, connection, api, authority, elector, stop)
+        finally:
+            metrics.LEADING.set(0)
+            if elector is not None:
+                await elector.release()
+    raise AssertionError("unreachable")
+
+
+async def _work(
+    settings: OperatorSettings,
+    connection: KubernetesConnection,
+    api: KubernetesApi,
+    authority: RedisSeatAuthority,
+    elector: Elector | None,
+    stop: asyncio.Event,
+) -> int:
+    term = TermOfOffice(elector=elector, own=0 if elector is not None else time.time_ns() // 1_000_000)
+    controller = Controller(
+        connection=connection,
+        api=api,
+        authority=authority,
+        settings=ControllerSettings(
+            instance=settings.identity,
+            namespaces=settings.namespaces,
+            workers=settings.workers,
+            resync=settings.resync,
+            relist=settings.relist,
+            status_interval=settings.status_interval,
+            deletion_patience=settings.deletion_patience,
+        ),
+        term=term.number,
+        confirm_term=term.confirm,
+    )
+    working = asyncio.create_task(controller.run(stop))
+    keeping = asyncio.create_task(elector.keep() if elector is not None else asyncio.Event().wait())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([working, keeping, stopping], return_when=asyncio.FIRST_COMPLETED)
+        lost = keeping.done()
+        stop.set()
+        if lost:
+            working.cancel()
+        try:
+            await working
+        except asyncio.CancelledError:
+            pass
+        except NotLeading as error:
+            log.warning("no longer leading", reason=str(error))
+            lost = True
+        return 1 if lost else 0
+    finally:
+        for task in (keeping, stopping):
+            task.cancel()
+        await asyncio.gather(keeping, stopping, return_exceptions=True)
+
+
+async def _lead(elector: Elector, stop: asyncio.Event) -> bool:
+    """Wait to lead. False where the process is to stop before that."""
+    leading = asyncio.create_task(elector.acquire())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([leading, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if leading.done():
+            leading.result()
+        return leading.done()
+    finally:
+        for task in (leading, stopping):
+            task.cancel()
+        await asyncio.gather(leading, stopping, return_exceptions=True)
+
+
+def _elector(settings: OperatorSettings, api: KubernetesApi) -> Elector | None:
+    if settings.election_namespace is None:
+        return None
+    lease = settings.election_lease
+    election = ElectionSettings(
+        namespace=settings.election_namespace,
+        identity=settings.identity,
+        lease_duration=lease,
+        renew_deadline=lease * 2 / 3,
+        retry_period=max(lease / 7.5, 0.2),
+    )
+    return Elector(api, election, clock=time.monotonic, now=lambda: datetime.now(UTC))

@@ -1,0 +1,136 @@
+"""A pool in a real Redis, and short words for what the tests do to it."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid4
+
+from redis.asyncio import Redis
+
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.backends.redis_keys import PoolKeys, pool_keys
+from seatwarden.domain.seats import (
+    AcquireRequest,
+    Beat,
+    BeatVerdict,
+    Code,
+    Configured,
+    Fence,
+    Grant,
+    Millis,
+    PoolConfig,
+    PoolCounts,
+    PoolState,
+    PoolUid,
+    Refusal,
+)
+
+KEY = hashlib.sha256(b"a licence key").hexdigest()
+HOUR = Millis(3_600_000)
+
+
+def holder(number: int) -> str:
+    """The hardware id of machine ``number``."""
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def beat_of(grant: Grant) -> Beat:
+    """What the client that got ``grant`` says to keep it."""
+    return Beat(lease_id=grant.lease_id, fence=grant.fence)
+
+
+def new_config(**changes: Any) -> PoolConfig:
+    """An active pool of two seats with leases of an hour, but for ``changes``."""
+    config = PoolConfig(
+        tenant_uid="tenant",
+        generation=1,
+        epoch=1,
+        state=PoolState.ACTIVE,
+        capacity=2,
+        lease=HOUR,
+        heartbeat=Millis(20_000),
+        valid_until=None,
+        key_ids={KEY: KEY[:10]},
+        document='{"plan":"team"}',
+    )
+    return replace(config, **changes)
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """One pool, its authority, and a client of its own that looks at Redis from the side."""
+
+    authority: RedisSeatAuthority
+    redis: Redis
+    pool: PoolUid = field(default_factory=lambda: PoolUid(str(uuid4())))
+    config: PoolConfig = field(default_factory=new_config)
+    term: int = 1
+
+    @property
+    def keys(self) -> PoolKeys:
+        return pool_keys(self.pool)
+
+    async def configure(self, **changes: Any) -> Configured:
+        self.config = replace(self.config, **changes)
+        return await self.authority.configure(self.pool, self.config, term=self.term)
+
+    async def ask(self, number: int, *, nonce: str = "", **details: str) -> Grant | Refusal:
+        request = AcquireRequest(key_hash=KEY, holder=holder(number), nonce=nonce, **details)
+        return await self.authority.acquire(self.pool, request)
+
+    async def seat(self, number: int, *, nonce: str = "", **details: str) -> Grant:
+        answer = await self.ask(number, nonce=nonce, **details)
+        assert isinstance(answer, Grant), answer
+        return answer
+
+    async def refusal(self, number: int) -> Refusal:
+        answer = await self.ask(number)
+        assert isinstance(answer, Refusal), answer
+        return answer
+
+    async def beat(self, grant: Grant, *, fence: int | None = None) -> BeatVerdict:
+        beat = Beat(lease_id=grant.lease_id, fence=grant.fence if fence is None else Fence(fence))
+        [verdict] = await self.authority.heartbeat(self.pool, KEY, [beat])
+        return verdict
+
+    async def release(self, grant: Grant) -> Code:
+        return (await self.authority.release(self.pool, KEY, beat_of(grant))).code
+
+    async def sweep(self) -> PoolCounts:
+        [counts] = await self.authority.sweep([self.pool])
+        assert counts is not None
+        return counts
+
+    async def live(self) -> int:
+        [seen] = await self.authority.observe([self.pool])
+        assert seen is not None
+        return seen.live
+
+    async def now(self) -> int:
+        seconds, micros = await self.redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def until(self, instant: int) -> None:
+        """Return as soon as Redis's clock shows ``instant``."""
+        while (left := instant - await self.now()) > 0:
+            await asyncio.sleep(min(left, 5) / 1000)
+
+    async def expiry(self, grant: Grant) -> int:
+        score = await self.redis.zscore(self.keys.expiry, bytes.fromhex(grant.lease_id))
+        assert score is not None
+        return int(score)
+
+    async def run_out(self, *grants: Grant, ago: int = 0) -> int:
+        """Let leases expire ``ago`` milliseconds before now by rewriting their expiry; return that instant."""
+        instant = await self.now() - ago
+        for grant in grants:
+            await self.redis.zadd(self.keys.expiry, {bytes.fromhex(grant.lease_id): instant}, xx=True)
+        return instant
+
+    async def ledger(self) -> list[dict[str, str]]:
+        entries: Any = await self.redis.xrange(self.keys.ledger)
+        return [{name.decode(): value.decode() for name, value in fields.items()} for _, fields in entries]
+
+    async def events(self) -> list[str]:
+        return [entry["event"] for entry in await self.ledger()]

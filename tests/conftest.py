@@ -1,0 +1,107 @@
+"""The fixtures that all rooms share: a cluster, a namespace in it, a Valkey, a client of it.
+
+A test that does not ask for one does not start it. The cluster is one for the whole run, so a test keeps to
+its own namespace and to names of its own where a kind has no namespace. The Valkey is one for each worker,
+emptied for each test.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from seatwarden.local.plane_access import PlaneAccess
+from seatwarden.local.valkey import Valkey
+from tests.shared_cluster import ClusterHost, ask_for_cluster
+
+_HOST = pytest.StashKey[ClusterHost]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that the run was started with becomes the host of its cluster."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_HOST] = ClusterHost()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of xdist is told where to ask for the cluster."""
+    node.workerinput["cluster_address"] = node.config.stash[_HOST].address
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The cluster goes with the run."""
+    host = config.stash.get(_HOST, None)
+    if host is not None:
+        host.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the cluster; keep what is `exclusive` to one worker (``--dist loadgroup``)."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "cluster" in item.fixturenames:
+            item.add_marker(pytest.mark.cluster)
+        if item.get_closest_marker("exclusive") is not None:
+            item.add_marker(pytest.mark.xdist_group("exclusive"))
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> PlaneAccess:
+    """The run's control plane, with the custom resource definitions installed."""
+    worker: dict[str, str] | None = getattr(pytestconfig, "workerinput", None)
+    return ask_for_cluster(pytestconfig.stash[_HOST].address if worker is None else worker["cluster_address"])
+
+
+@pytest.fixture
+async def namespace(cluster: PlaneAccess) -> AsyncIterator[str]:
+    """A namespace of this test's own. It is being deleted when the test is over; nobody waits for that."""
+    name = f"test-{uuid4().hex[:12]}"
+    async with cluster.session() as session:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        async with session.post("/api/v1/namespaces", json=body) as answer:
+            answer.raise_for_status()
+        yield name
+        async with session.delete(f"/api/v1/namespaces/{name}") as answer:
+            answer.raise_for_status()
+
+
+def _in_a_thread(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    # A fixture of the whole session must not touch the event loop that each test gets anew.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, work()).result()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """This worker's Valkey, durable as in production. A test that stops or kills one starts its own."""
+    server = Valkey()
+    try:
+        _in_a_thread(server.start)
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+async def redis(valkey: Valkey) -> AsyncIterator["Redis"]:
+    """A client of an empty server; answers are bytes."""
+    async with Redis.from_url(valkey.url, socket_timeout=10.0) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """The URL of an empty server."""
+    _in_a_thread(lambda: _empty(valkey.url))
+    return valkey.url
+
+
+async def _empty(url: str) -> None:
+    async with Redis.from_url(url, socket_timeout=10.0) as client:
+        await client.flushall()

@@ -1,0 +1,94 @@
+"""A seat authority that says what the test tells it to, for answers that a real one gives rarely."""
+
+import asyncio
+from collections.abc import Sequence
+
+from seatwarden.backends.authority import AuthorityUnavailable, SeatPath
+from seatwarden.domain.seats import (
+    AcquireRequest,
+    Beat,
+    BeatVerdict,
+    Code,
+    Fence,
+    Grant,
+    Millis,
+    PoolUid,
+    Refusal,
+    ReleaseVerdict,
+    SessionPage,
+    Validation,
+)
+
+LEASE_ID = "0123456789abcdef" * 2
+FENCE = Fence(2**32 + 7)
+
+GRANT = Grant(
+    code=Code.GRANTED,
+    lease_id=LEASE_ID,
+    fence=FENCE,
+    expires_in=Millis(360_000),
+    heartbeat=Millis(120_000),
+    capacity=5,
+    live=1,
+)
+VALIDATION = Validation(
+    code=Code.OK, capacity=5, live=1, valid_for=None, document='{"plan":"Team","entitlements":{"export":true}}'
+)
+RENEWED = BeatVerdict(code=Code.OK, expires_in=Millis(360_000), heartbeat=Millis(120_000))
+
+
+class ScriptedAuthority(SeatPath):
+    """Answers each call with the attribute of its name. ``hold`` keeps calls waiting until it is set."""
+
+    def __init__(self) -> None:
+        self.grant: Grant | Refusal = GRANT
+        self.beat: BeatVerdict = RENEWED
+        self.release_verdict = ReleaseVerdict(code=Code.RELEASED)
+        self.validation: Validation | Refusal = VALIDATION
+        self.page: SessionPage | Refusal = SessionPage(rows=(), cursor=None)
+        self.away = False
+        self.fault: Exception | None = None
+        self.hold: asyncio.Event | None = None
+        self.asked = asyncio.Event()
+        self.wishes: list[AcquireRequest] = []
+        self.pools: list[PoolUid] = []
+
+    async def acquire(self, pool: PoolUid, request: AcquireRequest) -> Grant | Refusal:
+        await self._called(pool)
+        self.wishes.append(request)
+        return self.grant
+
+    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
+        await self._called(pool)
+        return [self.beat] * len(beats)
+
+    async def release(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReleaseVerdict:
+        await self._called(pool)
+        return self.release_verdict
+
+    async def validate(
+        self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None
+    ) -> Validation | Refusal:
+        await self._called(pool)
+        return self.validation
+
+    async def sessions(
+        self, pool: PoolUid, key_hash: str, *, limit: int, cursor: str | None
+    ) -> SessionPage | Refusal:
+        await self._called(pool)
+        if cursor is not None:
+            raise ValueError("no cursor of ours")
+        return self.page
+
+    async def ready(self) -> None:
+        await self._called(PoolUid(""))
+
+    async def _called(self, pool: PoolUid) -> None:
+        self.pools.append(pool)
+        self.asked.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.fault is not None:
+            raise self.fault
+        if self.away:
+            raise AuthorityUnavailable("scripted to be away")

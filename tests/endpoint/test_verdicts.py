@@ -1,0 +1,238 @@
+import orjson
+import pytest
+
+from seatwarden.domain.seats import (
+    Beat,
+    BeatVerdict,
+    Code,
+    Fence,
+    Grant,
+    Millis,
+    PoolUid,
+    Refusal,
+    ReleaseVerdict,
+    SessionPage,
+    SessionRow,
+    Validation,
+)
+from seatwarden.endpoint import verdicts
+from seatwarden.endpoint.problems import Problem, Reply, problem_body, problem_headers
+from tests.endpoint.scripted_authority import FENCE, GRANT, LEASE_ID, RENEWED, VALIDATION
+
+POOL = PoolUid("7c1b8a52-0000-4000-8000-000000000000")
+
+
+def _said(outcome: Reply | Problem) -> dict[str, object]:
+    body = outcome.body if isinstance(outcome, Reply) else problem_body(outcome)
+    document: dict[str, object] = orjson.loads(body)
+    return document
+
+
+def test_a_new_lease_is_201_and_says_all_that_the_client_needs() -> None:
+    outcome = verdicts.acquire_outcome(GRANT, spread=0.0)
+    assert isinstance(outcome, Reply)
+    assert outcome.status == 201
+    assert _said(outcome) == {
+        "code": "granted",
+        "session_id": LEASE_ID,
+        "fence": FENCE,
+        "expires_in": 360.0,
+        "next_heartbeat_in": 120.0,
+        "taken_over": False,
+        "seats": {"capacity": 5, "used": 1, "free": 4},
+    }
+
+
+def test_the_same_lease_again_is_200() -> None:
+    existing = Grant(
+        code=Code.EXISTING,
+        lease_id=LEASE_ID,
+        fence=FENCE,
+        expires_in=Millis(1),
+        heartbeat=Millis(1),
+        capacity=1,
+        live=1,
+    )
+    outcome = verdicts.acquire_outcome(existing, spread=0.0)
+    assert isinstance(outcome, Reply)
+    assert (outcome.status, _said(outcome)["code"], _said(outcome)["expires_in"]) == (200, "existing", 0.001)
+
+
+@pytest.mark.parametrize(("spread", "seconds"), [(0.0, 120.0), (0.5, 114.0), (0.9999, 108.001)])
+def test_jitter_only_ever_shortens_the_time_to_the_next_heartbeat(spread: float, seconds: float) -> None:
+    assert _said(verdicts.heartbeat_outcome(RENEWED, spread=spread))["next_heartbeat_in"] == seconds
+
+
+def test_an_exhausted_pool_says_how_full_it_is_and_when_to_come_back() -> None:
+    refusal = Refusal(code=Code.POOL_EXHAUSTED, capacity=5, live=6, retry_after=Millis(1501))
+    outcome = verdicts.acquire_outcome(refusal, spread=0.0)
+    assert isinstance(outcome, Problem)
+    assert problem_headers(outcome) == {"Retry-After": "2"}
+    said = _said(outcome)
+    assert (said["status"], said["capacity"], said["used"], said["retry_after"]) == (409, 5, 6, 1.501)
+
+
+@pytest.mark.parametrize("code", [Code.SUSPENDED, Code.EXPIRED])
+def test_no_seat_from_a_pool_that_may_not_give_any_is_403(code: Code) -> None:
+    outcome = verdicts.acquire_outcome(Refusal(code=code, capacity=5, live=5), spread=0.0)
+    assert isinstance(outcome, Problem)
+    assert outcome.http_status == 403
+    assert "capacity" not in _said(outcome)
+
+
+def test_a_wrong_key_is_401_with_the_scheme_to_use() -> None:
+    outcome = verdicts.acquire_outcome(Refusal(code=Code.INVALID_LICENSE), spread=0.0)
+    assert isinstance(outcome, Problem)
+    assert problem_headers(outcome) == {"WWW-Authenticate": 'Bearer realm="seatwarden"'}
+
+
+@pytest.mark.parametrize(
+    ("code", "expires_in", "status"),
+    [
+        (Code.OK, 5000, 200),
+        (Code.SUSPENDED, 5000, 200),
+        (Code.SUSPENDED, 0, 410),
+        (Code.EXPIRED, 5000, 200),
+        (Code.EXPIRED, 0, 410),
+        (Code.LEASE_EXPIRED, 0, 410),
+        (Code.RELEASED, 0, 410),
+        (Code.EVICTED, 0, 410),
+        (Code.UNKNOWN_SESSION, 0, 404),
+        (Code.STALE_FENCE, 0, 409),
+        (Code.INVALID_LICENSE, 0, 401),
+    ],
+)
+def test_a_heartbeat_is_200_exactly_while_the_lease_lives(code: Code, expires_in: int, status: int) -> None:
+    outcome = verdicts.heartbeat_outcome(BeatVerdict(code=code, expires_in=Millis(expires_in)), spread=0.0)
+    assert (outcome.status if isinstance(outcome, Reply) else outcome.http_status) == status
+    assert _said(outcome)["code"] == code.value
+
+
+def test_a_lease_that_is_not_renewed_any_more_names_no_next_heartbeat() -> None:
+    verdict = BeatVerdict(code=Code.SUSPENDED, expires_in=Millis(5000))
+    assert _said(verdicts.heartbeat_outcome(verdict, spread=0.0)) == {
+        "code": "suspended",
+        "expires_in": 5.0,
+        "next_heartbeat_in": None,
+    }
+
+
+def test_bulk_verdicts_come_in_the_order_of_the_request_and_the_next_beat_fits_all() -> None:
+    beats = [Beat(lease_id=digit * 32, fence=Fence(1)) for digit in "abc"]
+    found = [
+        BeatVerdict(code=Code.OK, expires_in=Millis(9000), heartbeat=Millis(3000)),
+        BeatVerdict(code=Code.UNKNOWN_SESSION),
+        BeatVerdict(code=Code.OK, expires_in=Millis(8000), heartbeat=Millis(2000)),
+    ]
+    assert _said(verdicts.bulk_outcome(beats, found, spread=0.0)) == {
+        "sessions": [
+            {"session_id": "a" * 32, "code": "ok", "expires_in": 9.0},
+            {"session_id": "b" * 32, "code": "unknown_session", "expires_in": 0.0},
+            {"session_id": "c" * 32, "code": "ok", "expires_in": 8.0},
+        ],
+        "next_heartbeat_in": 2.0,
+    }
+
+
+def test_bulk_heartbeats_where_no_lease_lives_name_no_next_beat() -> None:
+    said = _said(
+        verdicts.bulk_outcome(
+            [Beat(lease_id=LEASE_ID, fence=FENCE)], [BeatVerdict(code=Code.EVICTED)], spread=0.0
+        )
+    )
+    assert said["next_heartbeat_in"] is None
+
+
+def test_bulk_heartbeats_with_a_wrong_key_are_refused_as_a_whole() -> None:
+    outcome = verdicts.bulk_outcome(
+        [Beat(lease_id=LEASE_ID, fence=FENCE)], [BeatVerdict(code=Code.INVALID_LICENSE)], spread=0.0
+    )
+    assert isinstance(outcome, Problem)
+    assert outcome.http_status == 401
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (Code.RELEASED, 200),
+        (Code.ALREADY_RELEASED, 200),
+        (Code.STALE_FENCE, 409),
+        (Code.INVALID_LICENSE, 401),
+    ],
+)
+def test_release_outcomes(code: Code, status: int) -> None:
+    outcome = verdicts.release_outcome(ReleaseVerdict(code=code))
+    assert (outcome.status if isinstance(outcome, Reply) else outcome.http_status) == status
+
+
+def test_validate_hands_out_plan_and_entitlements_and_the_lease_but_no_fence() -> None:
+    held = Validation(
+        code=Code.OK,
+        capacity=5,
+        live=6,
+        valid_for=Millis(86_400_000),
+        document='{"plan":"Team","entitlements":{"export":true,"projects":3}}',
+        lease_id=LEASE_ID,
+        fence=FENCE,
+        expires_in=Millis(1500),
+    )
+    assert _said(verdicts.validate_outcome(held)) == {
+        "valid": True,
+        "code": "ok",
+        "plan": "Team",
+        "entitlements": {"export": True, "projects": 3},
+        "seats": {"capacity": 5, "used": 6, "free": 0},
+        "valid_for_seconds": 86_400.0,
+        "session": {"session_id": LEASE_ID, "expires_in": 1.5},
+    }
+
+
+@pytest.mark.parametrize("code", [Code.SUSPENDED, Code.EXPIRED, Code.UNKNOWN_SESSION, Code.LEASE_EXPIRED])
+def test_anything_but_ok_is_an_invalid_licence_and_still_an_answer(code: Code) -> None:
+    verdict = Validation(code=code, capacity=1, live=0, valid_for=None, document="{}")
+    said = _said(verdicts.validate_outcome(verdict))
+    assert (said["valid"], said["code"], said["session"], said["plan"]) == (False, code.value, None, None)
+
+
+def test_pool_and_sessions_refuse_a_wrong_key_alike() -> None:
+    refusal = Refusal(code=Code.INVALID_LICENSE)
+    outcomes = [verdicts.pool_outcome(refusal), verdicts.sessions_outcome(refusal)]
+    assert outcomes[0] == outcomes[1] == verdicts.validate_outcome(refusal)
+
+
+def test_a_pool_without_plan_or_entitlements_says_so() -> None:
+    assert _said(verdicts.pool_outcome(VALIDATION))["plan"] == "Team"
+    bare = Validation(code=Code.OK, capacity=0, live=0, valid_for=None, document="{}")
+    said = _said(verdicts.pool_outcome(bare))
+    assert (said["plan"], said["entitlements"], said["valid_for_seconds"]) == (None, {}, None)
+
+
+def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fence() -> None:
+    row = SessionRow(
+        lease_id=LEASE_ID,
+        holder="ab" * 32,
+        fence=FENCE,
+        acquired_at=Millis(1_700_000_000_123),
+        expires_in=Millis(250),
+        client_version="2.1",
+        metadata='{"seat":"4b"}',
+    )
+    said = _said(verdicts.sessions_outcome(SessionPage(rows=(row,), cursor="next")))
+    assert said == {
+        "sessions": [
+            {
+                "session_id": LEASE_ID,
+                "hardware_id": "ab" * 32,
+                "acquired_at": "2023-11-14T22:13:20.123Z",
+                "expires_in": 0.25,
+                "client_version": "2.1",
+                "metadata": {"seat": "4b"},
+            }
+        ],
+        "next_cursor": "next",
+    }
+
+
+def test_retries_after_an_outage_are_spread_over_seconds() -> None:
+    waits = [verdicts.unavailable_problem(spread=spread).retry_after for spread in (0.0, 0.5, 0.999)]
+    assert waits == [1000, 2000, 2998]

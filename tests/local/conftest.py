@@ -1,0 +1,5 @@
+"""The fixtures of this room."""
+
+from tests.local.fake_go import go
+
+__all__ = ["go"]

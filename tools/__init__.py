@@ -1,0 +1,1 @@
+"""Package data: the pinned Go modules from which the local control plane is built."""
