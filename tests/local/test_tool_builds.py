@@ -61,8 +61,9 @@ def other_run(go: FakeGo, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def start_other_run(tmp_path: Path) -> subprocess.Popen[str]:
     # The cache of the fixture is where this run finds it under XDG_CACHE_HOME.
-    (tmp_path / "seatwarden").exists() or (tmp_path / "seatwarden").symlink_to(tmp_path / "cache")
     (tmp_path / "cache").mkdir(exist_ok=True)
+    if not (tmp_path / "seatwarden").exists():
+        (tmp_path / "seatwarden").symlink_to(tmp_path / "cache")
     return subprocess.Popen(
         [sys.executable, "-m", "seatwarden.runtime.tools_command"],
         env=os.environ | {"XDG_CACHE_HOME": str(tmp_path)},

@@ -6,6 +6,7 @@ reads again first. A write that changes nothing costs the API server as much as 
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -107,7 +108,7 @@ class KubernetesApi:
                 self._session.request(method, self._server + path, data=data, headers=headers) as response,
             ):
                 raw = await response.read()
-                if response.status < 400:
+                if response.status < HTTPStatus.BAD_REQUEST:
                     body: Body = orjson.loads(raw)
                     return body
                 raise _error(method, path, response.status, response.headers, raw)

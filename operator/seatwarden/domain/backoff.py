@@ -1,4 +1,4 @@
-"""How long to wait before trying again: exponential with full jitter above a floor, so that many failures do not march in step."""
+"""How long to wait before trying again: exponentially longer, with jitter, so that many failures do not march in step."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""From a reason to conditions, by the rules of kstatus: what is being worked on is ``Reconciling``, what needs a person is ``Stalled``."""
+"""From a reason to conditions, by the rules of kstatus.
+
+What is being worked on is ``Reconciling``, what needs a person is ``Stalled``.
+"""
 
 from typing import assert_never
 

@@ -117,7 +117,7 @@ class PoolCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcquireRequest:
-    """A client's wish for a seat. ``holder`` is its 64 lower-case hex hardware id; ``nonce`` tells two runs on one machine apart."""
+    """A client's wish for a seat. ``holder`` is its 64 lower-case hex hardware id; ``nonce`` tells two of its runs apart."""
 
     key_hash: str
     holder: str

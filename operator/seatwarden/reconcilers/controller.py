@@ -1,6 +1,7 @@
 """Puts the reconcilers together: one object that reads all, keeps all true, and stops when it is told to or must."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -119,6 +120,8 @@ class Controller:
             await asyncio.gather(watch, *tasks, return_exceptions=True)
 
     async def _watch(self, stop: asyncio.Event) -> None:
+        # kopf tells at INFO of each event that it handed over.
+        logging.getLogger("kopf").setLevel(logging.WARNING)
         await kopf.operator(
             registry=watch_registry(self.intake, self.connection),
             settings=watch_settings(),

@@ -15,6 +15,7 @@ from seatwarden.backends.kubernetes_api import KubernetesApi
 from seatwarden.backends.kubernetes_connection import KubernetesConnection
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, add_all
+from seatwarden.reconcilers.kopf_storage import NoDiffBase, NoProgress
 from seatwarden.reconcilers.object_store import Change, ObjectStore
 from seatwarden.reconcilers.paths import collection_path
 from seatwarden.resources.names import GROUP, VERSION, Kind
@@ -99,6 +100,8 @@ def watch_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
     settings.queueing.idle_timeout = 1.0
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 5.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key, parse_licence_key
 from seatwarden.domain.seats import PoolUid
-from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.engine import ObjectKey, RetryLater
 from seatwarden.reconcilers.ownership import OwnedSecrets, Problem, Secret
 from seatwarden.resources.names import LICENCE_KEY_FIELD, licence_key_secret
 from seatwarden.resources.reasons import Reason
@@ -29,12 +29,16 @@ class LicenceKeySecrets:
         """
         name = licence_key_secret(pool.metadata.name)
         uid = PoolUid(pool.metadata.uid)
-        secret = await self.secrets.read(key, pool, name)
-        if secret is not None:
-            return _read(secret, name, uid)
-        made = new_licence_key(uid, self.random_bytes(SECRET_BYTES))
-        await self.secrets.create(key, pool, name, {LICENCE_KEY_FIELD: made.text}, collected=True)
-        return made
+        # A pool that was never provisioned has no Secret yet, as a rule: the look is saved, a conflict brings it back.
+        secret = await self.secrets.read(key, pool, name) if pool.status.epoch is not None else None
+        if secret is None:
+            made = new_licence_key(uid, self.random_bytes(SECRET_BYTES))
+            if await self.secrets.create(key, pool, name, {LICENCE_KEY_FIELD: made.text}, collected=True):
+                return made
+            secret = await self.secrets.read(key, pool, name)
+        if secret is None:
+            raise RetryLater(f"Secret {name!r} was removed just now")
+        return _read(secret, name, uid)
 
 
 def _read(secret: Secret, name: str, pool: PoolUid) -> LicenceKey:

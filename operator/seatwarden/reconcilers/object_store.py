@@ -64,15 +64,16 @@ class ObjectStore:
 
     def put(self, kind: Kind, body: dict[str, Any]) -> Change:
         """Take in an object, and tell what of it is new."""
-        entry = _parse(kind, body)
-        key = ObjectKey(kind, entry.metadata.namespace, entry.metadata.name)
+        meta = body["metadata"]
+        key = ObjectKey(kind, meta["namespace"], meta["name"])
         before = self._entries.get(key)
         if (
             before is not None
-            and _version(before) >= _version(entry)
-            and before.metadata.uid == entry.metadata.uid
+            and before.metadata.uid == meta["uid"]
+            and _version(before) >= int(meta["resourceVersion"])
         ):
             return Change.NOTHING
+        entry = _parse(kind, body)
         self._unlink(key)
         self._entries[key] = entry
         parent = parent_key(entry)

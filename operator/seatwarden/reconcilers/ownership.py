@@ -96,12 +96,8 @@ class OwnedSecrets:
 
     async def create(
         self, key: ObjectKey, entry: Entry, name: str, data: dict[str, str], *, collected: bool
-    ) -> Secret:
-        """Make the Secret. ``collected``: the garbage collector removes it together with the resource.
-
-        Raises:
-            RetryLater: somebody else made one of this name just now.
-        """
+    ) -> bool:
+        """Make the Secret; False where there is one of this name. ``collected``: it goes together with the resource."""
         metadata: dict[str, Any] = {
             "name": name,
             "namespace": key.namespace,
@@ -118,9 +114,10 @@ class OwnedSecrets:
             "stringData": data,
         }
         try:
-            return await self.api.create(secret_path(key.namespace), body)
-        except Conflict as error:
-            raise RetryLater(f"Secret {name!r} has just been made by another") from error
+            await self.api.create(secret_path(key.namespace), body)
+        except Conflict:
+            return False
+        return True
 
     async def mark(self, key: ObjectKey, secret: Secret, *, owner: Entry | None, collected: bool) -> None:
         """Note in the Secret who owns it now (None: it is retained for a later owner), where it does not say so yet."""

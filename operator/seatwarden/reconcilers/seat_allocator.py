@@ -156,6 +156,9 @@ class SeatAllocator:
     async def _configure(self, run: _Round, uid: PoolUid, capacity: int) -> None:
         config = replace(self._wanted[uid].config, capacity=capacity, epoch=run.epochs[uid])
         before = run.holdings.get(uid)
+        seen = run.observed.get(uid)
+        if seen is not None and seen.epoch == config.epoch and seen.config_digest == config.digest:
+            return
         done = await self._configure_in_term(uid, config)
         run.holdings[uid] = Holding(capacity=capacity, live=done.live)
         if done.changed:

@@ -13,7 +13,7 @@ from datetime import datetime
 from seatwarden.backends.local_root_key import UnusableKey, generate_private_pem, read_public
 from seatwarden.domain import findings
 from seatwarden.domain.root_key import PublicRootKey
-from seatwarden.reconcilers.engine import Cause, ObjectKey
+from seatwarden.reconcilers.engine import Cause, ObjectKey, RetryLater
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets, Problem, Secret
 from seatwarden.reconcilers.status_writer import StatusWriter
@@ -83,7 +83,10 @@ class TenantReconciler:
         secret = await self.secrets.read(key, tenant, name)
         if secret is None:
             pem = await generate_private_pem()
-            await self.secrets.create(key, tenant, name, {ROOT_KEY_FIELD: pem.decode()}, collected=collected)
+            if not await self.secrets.create(
+                key, tenant, name, {ROOT_KEY_FIELD: pem.decode()}, collected=collected
+            ):
+                raise RetryLater(f"Secret {name!r} has just been made by another")
             return read_public(pem)
         public = _read(secret, name)
         await self.secrets.mark(key, secret, owner=tenant, collected=collected)
