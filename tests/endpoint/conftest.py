@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from tests.endpoint.endpoint_client import EndpointClient
+from tests.endpoint.scripted_authority import ScriptedAuthority
 
 from seatwarden.backends.authority import SeatPath
 from seatwarden.domain.licence_key import LicenceKey, new_licence_key
@@ -15,8 +17,6 @@ from seatwarden.endpoint.application import create_app
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.server import SeatServer, start_server
 from seatwarden.endpoint.settings import EndpointSettings
-from tests.endpoint.endpoint_client import EndpointClient
-from tests.endpoint.scripted_authority import ScriptedAuthority
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,16 @@ async def start_endpoint(licence_key: LicenceKey) -> AsyncIterator[StartEndpoint
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(
-            seats: SeatPath, settings: EndpointSettings | None = None, spread: Callable[[], float] = lambda: 0.5
+            seats: SeatPath,
+            settings: EndpointSettings | None = None,
+            spread: Callable[[], float] = lambda: 0.5,
         ) -> Endpoint:
             server = await start_server(create_app(seats, settings, spread=spread), host="127.0.0.1", port=0)
             stack.push_async_callback(server.close)
             http = await stack.enter_async_context(
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(20))
+                aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(20)
+                )
             )
             base = f"http://127.0.0.1:{server.port}"
             return Endpoint(server, EndpointClient(http, base, licence_key.text, DOCUMENT))

@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import orjson
-
 from tests.endpoint.schema_walker import mismatches, resolve
 
 SESSIONS = "/api/v1/licenses/sessions"
@@ -64,7 +63,9 @@ class EndpointClient:
             raw = await response.read()
             is_json = "json" in response.content_type
             answer = Answer(
-                response.status, response.headers.copy(), orjson.loads(raw) if is_json and raw else raw.decode()
+                response.status,
+                response.headers.copy(),
+                orjson.loads(raw) if is_json and raw else raw.decode(),
             )
         if method != "HEAD":
             self._must_be_documented(method, path.partition("?")[0], answer)

@@ -1,5 +1,7 @@
 """A seat authority that says what the test tells it to, for answers that a real one gives rarely."""
 
+# ruff: noqa: ARG002  # it says what it was told to, whatever it is asked
+
 import asyncio
 from collections.abc import Sequence
 
@@ -32,7 +34,11 @@ GRANT = Grant(
     live=1,
 )
 VALIDATION = Validation(
-    code=Code.OK, capacity=5, live=1, valid_for=None, document='{"plan":"Team","entitlements":{"export":true}}'
+    code=Code.OK,
+    capacity=5,
+    live=1,
+    valid_for=None,
+    document='{"plan":"Team","entitlements":{"export":true}}',
 )
 RENEWED = BeatVerdict(code=Code.OK, expires_in=Millis(360_000), heartbeat=Millis(120_000))
 

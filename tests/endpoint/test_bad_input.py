@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 import pytest
-
 from tests.endpoint.conftest import Endpoint, StartEndpoint
 from tests.endpoint.endpoint_client import ACQUIRE, BULK, HOLDER, POOL, SESSIONS, VALIDATE, EndpointClient
 from tests.endpoint.scripted_authority import LEASE_ID, ScriptedAuthority
+
 from seatwarden.endpoint.settings import EndpointSettings
 
 HEARTBEAT = f"{SESSIONS}/{LEASE_ID}/heartbeat"
@@ -97,7 +97,9 @@ BAD_FIELDS = [
 ]
 
 
-@pytest.mark.parametrize("bad", BAD_FIELDS, ids=lambda bad: f"{bad.field}-{str(bad.body)[:40]}-{bad.path[-20:]}")
+@pytest.mark.parametrize(
+    "bad", BAD_FIELDS, ids=lambda bad: f"{bad.field}-{str(bad.body)[:40]}-{bad.path[-20:]}"
+)
 async def test_a_bad_field_is_400_and_named(client: EndpointClient, bad: Bad) -> None:
     answer = await client.ask(bad.method, bad.path, bad.body)
     assert (answer.status, answer.code) == (400, "invalid_request")
@@ -249,7 +251,9 @@ async def test_a_wrong_method_is_405_with_those_that_are_allowed(
     assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method_not_allowed", allow)
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/v1/licenses/", f"{ACQUIRE}/", "/api/v2/x", "/%00", "//livez"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/v1/licenses/", f"{ACQUIRE}/", "/api/v2/x", "/%00", "//livez"]
+)
 async def test_an_unknown_path_is_404(client: EndpointClient, path: str) -> None:
     answer = await client.ask("GET", path)
     assert (answer.status, answer.code) == (404, "not_found")
@@ -300,11 +304,13 @@ async def test_the_header_wins_over_the_key_in_the_body(client: EndpointClient) 
 
 RAW_REQUESTS = {
     "two authorization headers": (
-        f"GET {POOL} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer a\r\n"
-        "Authorization: Bearer b\r\n\r\n",
+        f"GET {POOL} HTTP/1.1\r\nConnection: close\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
         400,
     ),
-    "two lengths": (f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+    "two lengths": (
+        f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        400,
+    ),
     "length and chunks": (
         f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         400,
@@ -317,7 +323,10 @@ RAW_REQUESTS = {
     "long header": ("GET /livez HTTP/1.1\r\nHost: x\r\nX-Y: " + "y" * 9000 + "\r\n\r\n", 431),
     "long path": ("GET /" + "y" * 9000 + " HTTP/1.1\r\nHost: x\r\n\r\n", 431),
     "target without path": ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-    "unknown expectation": ("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: tea\r\n\r\n", 200),
+    "unknown expectation": (
+        "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: tea\r\n\r\n",
+        200,
+    ),
     "bad chunk": (
         f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
         400,
@@ -335,9 +344,13 @@ async def test_malformed_http_is_a_problem_document_too(endpoint: Endpoint, case
     assert orjson.loads(body).get("status") in {status, "ok"}
 
 
-async def test_a_body_that_trickles_in_is_408(start_endpoint: StartEndpoint, authority: ScriptedAuthority) -> None:
+async def test_a_body_that_trickles_in_is_408(
+    start_endpoint: StartEndpoint, authority: ScriptedAuthority
+) -> None:
     endpoint = await start_endpoint(authority, EndpointSettings(body_seconds=0.1, linger_seconds=0.1))
-    head = f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n"
+    head = (
+        f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n"
+    )
     received = await _exchange(endpoint, head.encode() + b'{"hardware')
     assert b" 408 " in received.splitlines()[0]
     assert b"request_timeout" in received

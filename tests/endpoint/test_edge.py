@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-
-from seatwarden.endpoint.settings import EndpointSettings
-from seatwarden.runtime.logging import LogFormat, configure_logging
 from tests.endpoint.conftest import StartEndpoint
 from tests.endpoint.endpoint_client import POOL, EndpointClient
 from tests.endpoint.logging_state import kept_logging
 from tests.endpoint.scripted_authority import FENCE, LEASE_ID, ScriptedAuthority
+
+from seatwarden.endpoint.settings import EndpointSettings
+from seatwarden.runtime.logging import LogFormat, configure_logging
 
 
 @pytest.fixture
@@ -46,7 +46,9 @@ async def test_each_request_without_an_id_gets_one_of_its_own(client: EndpointCl
     assert len(ids) == 10
 
 
-async def test_answers_are_not_to_be_stored_and_do_not_name_the_software_below(client: EndpointClient) -> None:
+async def test_answers_are_not_to_be_stored_and_do_not_name_the_software_below(
+    client: EndpointClient,
+) -> None:
     answer = await client.acquire()
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Server"] == "seatwarden"
@@ -159,7 +161,12 @@ async def test_the_access_log_is_off_unless_asked_for_and_holds_no_key(
     client = (await start_endpoint(authority, EndpointSettings(access_log=True))).client
     await client.acquire(license_key=client.key)
     line = orjson.loads(logs.getvalue())
-    assert (line["method"], line["route"], line["status"], line["remote"]) == ("POST", "acquire", 201, "127.0.0.1")
+    assert (line["method"], line["route"], line["status"], line["remote"]) == (
+        "POST",
+        "acquire",
+        201,
+        "127.0.0.1",
+    )
     assert client.key not in logs.getvalue()
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import orjson
 import pytest
 import structlog
+from tests.endpoint.logging_state import kept_logging
 
 from seatwarden.runtime.logging import LogFormat, about_object, configure_logging, redact
-from tests.endpoint.logging_state import kept_logging
 
 KEY = "LIC-" + "abcdefghijklmnopqrstuvwxyz" + "-" + "2" * 32
 
@@ -50,7 +50,12 @@ def test_what_a_line_is_about_is_bound_once(stream: io.StringIO) -> None:
     log.info("outside")
     inside, too, outside = _lines(stream)
     for line in (inside, too):
-        assert (line["kind"], line["namespace"], line["name"], line["uid"]) == ("SeatPool", "acme", "dev", "u-1")
+        assert (line["kind"], line["namespace"], line["name"], line["uid"]) == (
+            "SeatPool",
+            "acme",
+            "dev",
+            "u-1",
+        )
     assert "kind" not in outside
 
 
@@ -61,22 +66,16 @@ def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
 
 
 def test_an_exception_keeps_its_traceback(stream: io.StringIO) -> None:
-    try:
-        raise ValueError("broken")
-    except ValueError:
-        structlog.get_logger("x").exception("it failed")
+    structlog.get_logger("x").error("it failed", exc_info=ValueError("broken"))
     (line,) = _lines(stream)
     assert "ValueError: broken" in str(line["exception"])
 
 
 def test_secrets_are_blotted_out_wherever_they_stand(stream: io.StringIO) -> None:
     log = structlog.get_logger("x")
-    log.info(f"took {KEY}", nested={"key": [KEY]}, url="redis://user:hunter2@redis:6379/0")
+    log.info("took " + KEY, nested={"key": [KEY]}, url="redis://user:hunter2@redis:6379/0")
     logging.getLogger("y").error("cannot reach %s", "rediss://:p%40ss@redis:6379")
-    try:
-        raise ConnectionError(f"redis://:hunter2@h:1 for {KEY}")
-    except ConnectionError:
-        log.exception("failed")
+    log.error("failed", exc_info=ConnectionError(f"redis://:hunter2@h:1 for {KEY}"))
     written = stream.getvalue()
     assert KEY not in written
     assert "hunter2" not in written

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
+from tests.endpoint.endpoint_client import EndpointClient
+from tests.endpoint.schema_walker import mismatches, resolve
+from tests.endpoint.scripted_authority import ScriptedAuthority
 
 from seatwarden.domain.seats import Code
 from seatwarden.endpoint import answers
@@ -14,9 +17,6 @@ from seatwarden.endpoint.codes import CODES
 from seatwarden.endpoint.docs_page import docs_page
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.route_table import OPERATIONS
-from tests.endpoint.endpoint_client import EndpointClient
-from tests.endpoint.schema_walker import mismatches, resolve
-from tests.endpoint.scripted_authority import ScriptedAuthority
 
 DOCUMENT = openapi_document("1.2.3")
 
@@ -151,7 +151,9 @@ def test_the_page_escapes_what_it_shows() -> None:
     assert "<i>" not in page
 
 
-async def test_the_page_is_served_with_a_policy_that_allows_nothing_from_outside(client: EndpointClient) -> None:
+async def test_the_page_is_served_with_a_policy_that_allows_nothing_from_outside(
+    client: EndpointClient,
+) -> None:
     answer = await client.ask("GET", "/docs")
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

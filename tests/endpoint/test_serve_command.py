@@ -75,7 +75,9 @@ async def start_serve() -> AsyncIterator[Serve]:
         yield start
 
 
-async def test_it_serves_without_redis_but_is_not_ready_and_never_shows_the_password(start_serve: Serve) -> None:
+async def test_it_serves_without_redis_but_is_not_ready_and_never_shows_the_password(
+    start_serve: Serve,
+) -> None:
     served = await start_serve("--drain-seconds", "0")
     base = f"http://127.0.0.1:{(await served.logged('serving seats'))['port']}"
     async with aiohttp.ClientSession(base) as http:
@@ -105,7 +107,9 @@ async def test_the_first_signal_drains_and_a_second_ends_it_at_once(start_serve:
 
 
 async def test_options_come_from_the_environment_too(start_serve: Serve) -> None:
-    served = await start_serve(SEATWARDEN_LOG_LEVEL="info", SEATWARDEN_DRAIN_SECONDS="0", SEATWARDEN_ACCESS_LOG="1")
+    served = await start_serve(
+        SEATWARDEN_LOG_LEVEL="info", SEATWARDEN_DRAIN_SECONDS="0", SEATWARDEN_ACCESS_LOG="1"
+    )
     port = (await served.logged("serving seats"))["port"]
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http, http.get("/livez") as live:
         assert live.status == 200

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import ssl
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -26,8 +27,10 @@ class Refused(Exception):
     def fields(self) -> set[str]:
         """The fields that it blames."""
         causes = self.status.get("details", {}).get("causes", [])
-        # "<nil>" says that rules of CEL were not reached, which is nobody's mistake.
-        return {cause["field"] for cause in causes if cause["field"] != "<nil>"}
+        # "<nil>" says that rules of CEL were not reached, which is nobody's mistake. The scale subresource
+        # writes its path with a dot in front.
+        blamed = {cause["field"].removeprefix(".") for cause in causes if cause["field"] != "<nil>"}
+        return blamed | set(re.findall('unknown field "([^"]+)"', self.status["message"]))
 
 
 class ApiServer:

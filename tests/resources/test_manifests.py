@@ -6,15 +6,14 @@ from seatwarden.resources.invalid import InvalidResource
 from tests.resources.api_server import ApiServer, Refused
 from tests.resources.manifest_cases import MODELS, ManifestCase, manifest_cases
 
-pytestmark = pytest.mark.cluster
-
+DRY_RUN_NAMESPACE = "default"
 GOOD = [case for case in manifest_cases() if not case.refused]
 BAD = [case for case in manifest_cases() if case.refused]
 
 
 @pytest.mark.parametrize("case", GOOD, ids=str)
-def test_good_manifest_means_the_same_to_both(case: ManifestCase, api_server: ApiServer, namespace: str) -> None:
-    stored = api_server.create(case.kind, namespace, case.manifest, dryRun="All")
+def test_good_manifest_means_the_same_to_both(case: ManifestCase, api_server: ApiServer) -> None:
+    stored = api_server.create(case.kind, DRY_RUN_NAMESPACE, case.manifest, dryRun="All")
 
     model = MODELS[case.kind]
     assert model.parse(stored).spec == model.parse(case.manifest).spec
@@ -22,10 +21,10 @@ def test_good_manifest_means_the_same_to_both(case: ManifestCase, api_server: Ap
 
 @pytest.mark.parametrize("case", BAD, ids=str)
 def test_bad_manifest_is_refused_by_both_for_the_same_fields(
-    case: ManifestCase, api_server: ApiServer, namespace: str
+    case: ManifestCase, api_server: ApiServer
 ) -> None:
     with pytest.raises(Refused) as by_server:
-        api_server.create(case.kind, namespace, case.manifest, dryRun="All")
+        api_server.create(case.kind, DRY_RUN_NAMESPACE, case.manifest, dryRun="All")
     with pytest.raises(InvalidResource) as by_operator:
         MODELS[case.kind].parse(case.manifest)
 

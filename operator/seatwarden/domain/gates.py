@@ -34,6 +34,11 @@ class Upstream:
     tenant: Tenant | None
     now: datetime
 
+    @property
+    def frozen(self) -> bool:
+        """True where somebody has asked that changes of the Subscription or the Tenant are not acted upon."""
+        return any(above is not None and above.spec.suspend for above in (self.subscription, self.tenant))
+
 
 Gate = Callable[[Upstream], Closed | None]
 

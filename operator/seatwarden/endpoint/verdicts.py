@@ -191,7 +191,7 @@ def _session(row: SessionRow) -> answers.SessionAnswer:
 
 def _licence(document: str) -> tuple[str | None, dict[str, Any]]:
     licence = orjson.loads(document)
-    return licence.get("plan"), licence.get("entitlements") or {}
+    return licence.get("plan") or None, licence.get("entitlements") or {}
 
 
 _DETAILS = {

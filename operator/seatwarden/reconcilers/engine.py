@@ -13,7 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from seatwarden.backends.authority import AuthorityUnavailable
-from seatwarden.backends.kubernetes_api import KubernetesUnavailable, NotFound
+from seatwarden.backends.kubernetes_api import KubernetesError, KubernetesUnavailable, NotFound
 from seatwarden.domain.backoff import Backoff, spread
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.timer_wheel import TimerWheel
@@ -115,6 +115,9 @@ class Engine:
             self.forget(key)
         except (RetryLater, KubernetesUnavailable, AuthorityUnavailable) as error:
             self._retry(key, "retry", error, getattr(error, "retry_after", None))
+        except KubernetesError as error:
+            log.warning("the API server refused a call", reason=str(error))
+            self._retry(key, "refused", error, None)
         except Exception as error:
             log.exception("reconcile failed")
             self._retry(key, "error", error, None)

@@ -51,6 +51,9 @@ class Intake:
     def changed(self, kind: Kind, body: dict[str, Any]) -> None:
         """An object was made or changed."""
         key = _key(kind, body)
+        before = self.store.entry(key)
+        if before is not None and before.metadata.uid != body["metadata"]["uid"]:
+            self.gone(key)
         match self.store.put(kind, body):
             case Change.INTENT:
                 self.engine.add(key, Cause.CHANGED)

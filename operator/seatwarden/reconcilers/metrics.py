@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 RECONCILES = Counter(
     "seatwarden_reconciles_total",
-    "Finished reconciles by kind and result (ok, retry, error, gone).",
+    "Finished reconciles by kind and result (ok, retry, refused, error, gone).",
     ["kind", "result"],
 )
 RECONCILE_SECONDS = Histogram(

@@ -19,6 +19,7 @@ from seatwarden.domain.seats import Configured, PoolConfig, PoolObservation, Poo
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore
+from seatwarden.resources.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -135,9 +136,17 @@ class SeatAllocator:
             entitled=shares(demands, seats),
             epochs=epochs,
         )
-        await self._write_smaller(run)
-        await self._write_larger(run, seats)
+        if not self._frozen(found):
+            await self._write_smaller(run)
+            await self._write_larger(run, seats)
         return {uid: self._settled(run, uid) for uid in epochs}
+
+    def _frozen(self, found: Subscription | None) -> bool:
+        """Is the subscription, or its tenant, not to be acted upon? Then its pools stay as the authority has them."""
+        if found is None:
+            return False
+        tenant = self.store.tenant(found.metadata.namespace, found.spec.tenant_ref.name)
+        return found.spec.suspend or (tenant is not None and tenant.spec.suspend)
 
     async def _write_smaller(self, run: _Round) -> None:
         smaller = shrunken(run.entitled, run.holdings)

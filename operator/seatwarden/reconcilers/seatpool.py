@@ -24,6 +24,7 @@ from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.names import FINALIZER, Kind
 from seatwarden.resources.reasons import Outlook, Reason
 from seatwarden.resources.seatpool import SeatPool
+from seatwarden.resources.subscription import Phase
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +81,7 @@ class SeatPoolReconciler:
 
     async def _make_true(self, key: ObjectKey, pool: SeatPool) -> float | None:
         above = self._above(key, pool)
-        closed = first_closed(POOL_GATES, above)
+        closed = _not_to_be_provisioned(pool, above) if above.frozen else first_closed(POOL_GATES, above)
         told = (closed.reason, closed.message) if closed is not None else None
         tenant = above.tenant.metadata.name if above.tenant is not None else ""
         if closed is not None and pool.status.epoch is None:
@@ -204,6 +205,18 @@ class SeatPoolReconciler:
                 self.engine.add(
                     ObjectKey(Kind.SEAT_POOL, key.namespace, sibling.metadata.name), Cause.RELATED
                 )
+
+
+def _not_to_be_provisioned(pool: SeatPool, above: Upstream) -> Closed | None:
+    """Under a Subscription or Tenant that is not to be acted upon, pools stay as they are, and new ones wait."""
+    if pool.status.epoch is not None:
+        return None
+    return Closed(
+        reason=Reason.SUBSCRIPTION_NOT_READY,
+        message=f"spec.suspend of Subscription {above.subscription_name!r} or of its Tenant is true: the pool waits for it.",
+        phase=Phase.PENDING,
+        state=PoolState.SUSPENDED,
+    )
 
 
 def _config(pool: SeatPool, licence_key: LicenceKey, above: Upstream, state: PoolState) -> PoolConfig:

@@ -77,19 +77,12 @@ class SpecModel(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_null_as_the_api_server_does(cls, data: Any) -> Any:
-        """Where there is a default null means it, elsewhere it is a mistake."""
+    def _take_null_for_left_out(cls, data: Any) -> Any:
+        """As the API server does, which prunes nulls before it looks at defaults and at what is required."""
         if not isinstance(data, dict) or None not in data.values():
             return data
-        fields = {field.alias: field for field in cls.model_fields.values()}
-        kept = {}
-        for key, value in data.items():
-            field = fields.get(key)
-            if value is not None or field is None or field.is_required():
-                kept[key] = value
-            elif field.default in (None, ()):
-                raise refuse("must not be null; leave it out instead", at=key)
-        return kept
+        fields = {field.alias for field in cls.model_fields.values()}
+        return {key: value for key, value in data.items() if value is not None or key not in fields}
 
     @model_validator(mode="after")
     def _hold_to_the_rules(self) -> Self:

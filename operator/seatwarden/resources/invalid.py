@@ -68,7 +68,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> tuple[Problem
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     context = details.get("ctx", {})
     location: tuple[int | str, ...] = details["loc"]
-    if details["type"] == REQUIREMENT and context["field"]:
+    if details["type"] == REQUIREMENT and context["field"] != "":
         location = (*location, context["field"])
     return Problem(_path(location), _message(details, context, model))
 

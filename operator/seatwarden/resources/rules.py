@@ -33,8 +33,8 @@ VALIDATIONS = "x-kubernetes-validations"
 JsonSchema = dict[str, Any]
 
 
-def refuse(message: str, *, at: str = "") -> PydanticCustomError:
-    """The error that says ``message`` about the value at hand, or about its child ``at`` (a wire name)."""
+def refuse(message: str, *, at: str | int = "") -> PydanticCustomError:
+    """The error that says ``message`` about the value at hand, or about its child ``at`` (wire name or index)."""
     return PydanticCustomError(REQUIREMENT, "{message}", {"message": message, "field": at})
 
 
@@ -123,10 +123,10 @@ class ListMap:
 
     def _check(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
         seen = set()
-        for item in items:
+        for index, item in enumerate(items):
             value = getattr(item, self.key)
             if value in seen:
-                raise refuse(f'must have each {self.key} once, "{value}" is there twice')
+                raise refuse(f'must have another {self.key} than those before, not "{value}" again', at=index)
             seen.add(value)
         return items
 

@@ -1,0 +1,130 @@
+"""The bytes between us and the scripts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seatwarden.backends.redis_wire import (
+    Place,
+    acquire_arguments,
+    configure_arguments,
+    fence_bytes,
+    lease_bytes,
+    read_acquired,
+    read_beats,
+    read_counts,
+    read_cursor,
+    read_observation,
+    read_sessions,
+    read_validation,
+)
+from seatwarden.domain.seats import AcquireRequest, Fence, Millis, PoolConfig, PoolState
+
+HOLDER = "ab" * 32
+
+
+def _record(request: AcquireRequest) -> bytes:
+    _, holder, nonce, tail = acquire_arguments(request)
+    assert isinstance(holder, bytes)
+    assert isinstance(nonce, bytes)
+    assert isinstance(tail, bytes)
+    return (7).to_bytes(8, "big") + b"l" + (1000).to_bytes(6, "big") + holder + nonce + tail
+
+
+@given(st.integers(0, 10**16 - 1), st.integers(0, 10**9 - 1))
+def test_a_cursor_comes_back_as_the_place_that_it_was(expiry: int, given_there: int) -> None:
+    place = Place(expiry, given_there)
+    assert read_cursor(place.cursor()) == place
+
+
+@given(st.text(max_size=40))
+def test_any_other_text_is_a_cursor_or_a_value_error(text: str) -> None:
+    try:
+        place = read_cursor(text)
+    except ValueError as error:
+        assert "cursor was not given" in str(error)
+    else:
+        assert place.expiry >= 0
+        assert place.given >= 0
+
+
+@given(st.text(max_size=64), st.text(max_size=200))
+def test_a_session_reads_what_acquire_wrote(version: str, metadata: str) -> None:
+    request = AcquireRequest(key_hash="k", holder=HOLDER, client_version=version, metadata=metadata or "{}")
+    [row] = read_sessions([500, 0, bytes(16), 900, _record(request)], Place()).rows
+    assert (row.holder, row.fence, row.acquired_at, row.expires_in) == (HOLDER, 7, 1000, 400)
+    assert (row.client_version, row.metadata) == (version, metadata or "{}")
+
+
+def test_a_client_without_notes_costs_no_byte() -> None:
+    assert len(_record(AcquireRequest(key_hash="k", holder=HOLDER, nonce="any"))) == 55
+
+
+def test_nonces_are_told_apart_without_being_stored() -> None:
+    nonces = [acquire_arguments(AcquireRequest(key_hash="k", holder=HOLDER, nonce=n))[2] for n in "abc"]
+    assert len(set(nonces)) == 3
+
+
+@pytest.mark.parametrize("lease_id", ["", "0" * 31, "0" * 33, "G" * 32, "A" * 32, "\0" * 32, "0" * 31 + "\n"])
+def test_what_cannot_be_a_lease_id_is_none_that_redis_has(lease_id: str) -> None:
+    assert len(lease_bytes(lease_id)) not in (0, 16)
+
+
+@pytest.mark.parametrize("fence", [-1, 2**53, 2**64, 0])
+def test_what_cannot_be_a_fence_is_none_that_was_given(fence: int) -> None:
+    assert fence_bytes(Fence(fence)) == bytes(8)
+
+
+def test_a_configuration_travels_without_a_valid_until_where_it_has_none() -> None:
+    config = PoolConfig(
+        tenant_uid="t",
+        generation=1,
+        epoch=2,
+        state=PoolState.ACTIVE,
+        capacity=3,
+        lease=Millis(4),
+        heartbeat=Millis(5),
+        valid_until=None,
+        key_ids={"aa": "id"},
+    )
+    arguments = configure_arguments(config, term=9, secret="s")
+    assert arguments[:5] == (config.digest, 9, 2, "s", "active")
+    assert "valid_until" not in arguments
+    assert arguments[-2:] == ("key:aa", "id")
+
+
+def test_the_digest_ignores_the_order_of_keys() -> None:
+    def config(keys: dict[str, str]) -> PoolConfig:
+        return PoolConfig(
+            tenant_uid="t",
+            generation=1,
+            epoch=1,
+            state=PoolState.ACTIVE,
+            capacity=1,
+            lease=Millis(1),
+            heartbeat=Millis(1),
+            valid_until=None,
+            key_ids=keys,
+        )
+
+    assert config({"a": "1", "b": "2"}).digest == config({"b": "2", "a": "1"}).digest
+    assert config({"a": "1"}).digest != config({"a": "2"}).digest
+
+
+def test_an_answer_of_another_version_is_refused_by_name() -> None:
+    with pytest.raises(RuntimeError, match=r"acquire\.lua"):
+        read_acquired([1, 2])
+    with pytest.raises(RuntimeError, match=r"heartbeat\.lua"):
+        read_beats([1, b"ok"])
+    with pytest.raises(RuntimeError, match=r"heartbeat\.lua"):
+        read_beats([1, 2, 3])
+    with pytest.raises(RuntimeError, match=r"validate\.lua"):
+        read_validation([])
+    with pytest.raises(RuntimeError, match=r"sessions\.lua"):
+        read_sessions([1], Place())
+    with pytest.raises(RuntimeError, match=r"sessions\.lua"):
+        read_sessions([1, 0, 1, 1, 1], Place())
+    with pytest.raises(RuntimeError, match=r"observe\.lua"):
+        read_observation([1])
+    with pytest.raises(RuntimeError, match=r"sweep\.lua"):
+        read_counts([1])

@@ -1,0 +1,303 @@
+"""Client programs over HTTP, the real authority, and a real Valkey below it."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from tests.endpoint.conftest import StartEndpoint
+from tests.endpoint.endpoint_client import BULK, HOLDER, POOL, SESSIONS, VALIDATE, Answer, EndpointClient
+from tests.endpoint.pools import Pool, make_pool
+from tests.endpoint.scripted_authority import LEASE_ID
+
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.domain.licence_key import new_licence_key
+from seatwarden.domain.seats import Millis, PoolState
+
+SHORT = Millis(50)
+
+
+@pytest.fixture
+async def seats(redis_url: str) -> AsyncIterator[RedisSeatAuthority]:
+    """The real authority."""
+    authority = RedisSeatAuthority.connect(redis_url)
+    yield authority
+    await authority.close()
+
+
+@pytest.fixture
+async def pool(seats: RedisSeatAuthority) -> Pool:
+    """A pool of two seats."""
+    return await make_pool(seats)
+
+
+@pytest.fixture
+async def anyone(start_endpoint: StartEndpoint, seats: RedisSeatAuthority) -> EndpointClient:
+    """A client whose key no pool knows."""
+    return (await start_endpoint(seats)).client
+
+
+@pytest.fixture
+def holder(anyone: EndpointClient, pool: Pool) -> EndpointClient:
+    """A client with the key of `pool`."""
+    return anyone.with_key(pool.key.text)
+
+
+def _holder_id() -> str:
+    return secrets.token_hex(32)
+
+
+def _lease(answer: Answer) -> tuple[str, int]:
+    assert answer.status in {200, 201}
+    return answer.body["session_id"], answer.body["fence"]
+
+
+async def _gone(client: EndpointClient, lease_id: str) -> None:
+    """Wait until the lease has run out."""
+    asked = {"session_id": lease_id}
+    while (await client.ask("POST", VALIDATE, asked)).body["session"]:  # noqa: ASYNC110  # seen from outside only
+        await asyncio.sleep(0.005)
+
+
+async def test_the_life_of_a_seat(holder: EndpointClient) -> None:
+    granted = await holder.acquire(nonce="run-1", client_version="3.1", metadata={"user": "ada"})
+    assert (granted.status, granted.code) == (201, "granted")
+    assert granted.body["seats"] == {"capacity": 2, "used": 1, "free": 1}
+    assert 59 < granted.body["expires_in"] <= 60
+    assert granted.body["next_heartbeat_in"] == 19.0
+    lease = _lease(granted)
+
+    beat = await holder.heartbeat(*lease)
+    assert (beat.status, beat.code, beat.body["expires_in"]) == (200, "ok", 60.0)
+
+    released = await holder.release(*lease)
+    assert (released.status, released.code) == (200, "released")
+    again = await holder.release(*lease)
+    assert (again.status, again.code) == (200, "already_released")
+    late = await holder.heartbeat(*lease)
+    assert (late.status, late.code) == (410, "released")
+
+
+async def test_a_client_that_lost_the_answer_gets_the_same_lease(holder: EndpointClient) -> None:
+    first, second = [await holder.acquire(nonce="run-1") for _ in range(2)]
+    assert (second.status, second.code) == (200, "existing")
+    assert _lease(first) == _lease(second)
+    assert second.body["seats"]["used"] == 1
+
+
+async def test_a_new_run_takes_its_holders_seat_over_and_the_old_fence_is_dead(
+    holder: EndpointClient,
+) -> None:
+    old = _lease(await holder.acquire(nonce="run-1"))
+    taken = await holder.acquire(nonce="run-2")
+    assert (taken.status, taken.body["taken_over"], taken.body["seats"]["used"]) == (201, True, 1)
+    new = _lease(taken)
+    assert new[1] > old[1]
+    for answer in (await holder.heartbeat(*old), await holder.release(*old)):
+        assert (answer.status, answer.code) in {(409, "stale_fence"), (404, "unknown_session")}
+    assert (await holder.heartbeat(*new)).code == "ok"
+
+
+async def test_a_stale_fence_is_409_to_heartbeat_and_release(holder: EndpointClient) -> None:
+    lease_id, fence = _lease(await holder.acquire())
+    for answer in (await holder.heartbeat(lease_id, fence - 1), await holder.release(lease_id, fence - 1)):
+        assert (answer.status, answer.code) == (409, "stale_fence")
+    assert (await holder.heartbeat(lease_id, fence)).code == "ok"
+
+
+async def test_a_full_pool_refuses_with_numbers_and_a_wait(holder: EndpointClient) -> None:
+    for _ in range(2):
+        await holder.acquire(_holder_id())
+    refused = await holder.acquire(_holder_id())
+    assert (refused.status, refused.code) == (409, "pool_exhausted")
+    assert (refused.body["capacity"], refused.body["used"]) == (2, 2)
+    assert 0 < refused.body["retry_after"] <= 60
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+
+
+async def test_a_lease_that_ran_out_is_410_and_its_seat_is_free(
+    anyone: EndpointClient, seats: RedisSeatAuthority
+) -> None:
+    client = anyone.with_key((await make_pool(seats, seats=1, lease=SHORT)).key.text)
+    lease = _lease(await client.acquire(_holder_id()))
+    await _gone(client, lease[0])
+    late = await client.heartbeat(*lease)
+    assert (late.status, late.code) == (410, "lease_expired")
+    assert (await client.acquire(_holder_id())).status == 201
+
+
+async def test_a_suspended_pool_gives_no_seat_and_tells_holders_how_long_they_have(
+    holder: EndpointClient, pool: Pool
+) -> None:
+    lease = _lease(await holder.acquire())
+    await pool.configure(state=PoolState.SUSPENDED)
+    refused = await holder.acquire(_holder_id())
+    assert (refused.status, refused.code) == (403, "suspended")
+    beat = await holder.heartbeat(*lease)
+    assert (beat.status, beat.code) == (200, "suspended")
+    assert 0 < beat.body["expires_in"] <= 60
+    verdict = await holder.ask("POST", VALIDATE, {})
+    assert (verdict.status, verdict.body["valid"], verdict.code) == (200, False, "suspended")
+    await pool.configure(state=PoolState.ACTIVE)
+    assert (await holder.heartbeat(*lease)).code == "ok"
+
+
+async def test_an_expired_licence_gives_no_seat(anyone: EndpointClient, seats: RedisSeatAuthority) -> None:
+    client = anyone.with_key((await make_pool(seats, valid_until=Millis(1))).key.text)
+    refused = await client.acquire()
+    assert (refused.status, refused.code) == (403, "expired")
+    verdict = await client.ask("GET", POOL)
+    assert (verdict.code, verdict.body["valid_for_seconds"]) == ("expired", 0.0)
+
+
+async def test_bulk_heartbeats_say_for_each_session_what_a_single_one_would(holder: EndpointClient) -> None:
+    mine = _lease(await holder.acquire(_holder_id()))
+    gone = _lease(await holder.acquire(_holder_id()))
+    await holder.release(*gone)
+    sessions = [(mine[0], mine[1] - 1), mine, (LEASE_ID, 1), gone]
+    answer = await holder.ask("POST", BULK, {"sessions": [{"id": i, "fence": f} for i, f in sessions]})
+    assert [item["session_id"] for item in answer.body["sessions"]] == [i for i, _ in sessions]
+    said = [item["code"] for item in answer.body["sessions"]]
+    assert said == ["stale_fence", "ok", "unknown_session", "released"]
+    assert said == [(await holder.heartbeat(*session)).code for session in sessions]
+    assert answer.body["next_heartbeat_in"] == 19.0
+
+
+async def test_a_thousand_heartbeats_fit_in_one_call(holder: EndpointClient, pool: Pool) -> None:
+    await pool.configure(capacity=1000)
+    leases = await asyncio.gather(*(_acquired(holder) for _ in range(1000)))
+    answer = await holder.ask("POST", BULK, {"sessions": [{"id": i, "fence": f} for i, f in leases]})
+    assert Counter(item["code"] for item in answer.body["sessions"]) == {"ok": 1000}
+
+
+async def _acquired(client: EndpointClient) -> tuple[str, int]:
+    return _lease(await client.acquire(_holder_id()))
+
+
+async def test_release_takes_its_fence_from_the_query_too(holder: EndpointClient) -> None:
+    lease_id, fence = _lease(await holder.acquire())
+    answer = await holder.ask("DELETE", f"{SESSIONS}/{lease_id}?fence={fence}")
+    assert (answer.status, answer.code) == (200, "released")
+
+
+async def test_validate_by_holder_and_by_session_agree(holder: EndpointClient) -> None:
+    lease_id, _ = _lease(await holder.acquire())
+    by_holder = await holder.ask("POST", VALIDATE, {"hardware_id": HOLDER})
+    by_session = await holder.ask("POST", VALIDATE, {"session_id": lease_id})
+    for answer in (by_holder, by_session):
+        assert (answer.body["valid"], answer.code, answer.body["session"]["session_id"]) == (
+            True,
+            "ok",
+            lease_id,
+        )
+        assert (answer.body["plan"], answer.body["entitlements"]) == ("Team", {"export": True, "projects": 3})
+
+
+@pytest.mark.parametrize("named", [{"hardware_id": HOLDER}, {"session_id": LEASE_ID}])
+async def test_validate_of_a_lease_that_is_not_is_a_verdict_not_an_error(
+    holder: EndpointClient, named: dict[str, str]
+) -> None:
+    answer = await holder.ask("POST", VALIDATE, named)
+    assert (answer.status, answer.body["valid"], answer.code) == (200, False, "unknown_session")
+
+
+async def test_the_pool_tells_how_full_it_is(holder: EndpointClient) -> None:
+    await holder.acquire()
+    answer = await holder.ask("GET", POOL)
+    assert (answer.status, answer.code, answer.body["plan"]) == (200, "ok", "Team")
+    assert answer.body["seats"] == {"capacity": 2, "used": 1, "free": 1}
+
+
+async def test_a_pool_made_smaller_reports_no_negative_seats(holder: EndpointClient, pool: Pool) -> None:
+    for _ in range(2):
+        await holder.acquire(_holder_id())
+    await pool.configure(capacity=1)
+    answer = await holder.ask("GET", POOL)
+    assert answer.body["seats"] == {"capacity": 1, "used": 2, "free": 0}
+
+
+async def test_sessions_are_listed_page_by_page(holder: EndpointClient, pool: Pool) -> None:
+    await pool.configure(capacity=25)
+    for number in range(25):
+        await holder.acquire(_holder_id(), client_version=f"1.{number}", metadata={"n": number})
+    seen, cursor = [], ""
+    while True:
+        page = await holder.ask("GET", f"{SESSIONS}?limit=10{cursor}")
+        seen += page.body["sessions"]
+        if page.body["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page.body['next_cursor']}"
+    assert sorted(row["metadata"]["n"] for row in seen) == list(range(25))
+    assert len({row["session_id"] for row in seen}) == 25
+    assert all("fence" not in row for row in seen)
+
+
+async def test_a_cursor_that_the_server_did_not_give_is_400(holder: EndpointClient) -> None:
+    answer = await holder.ask("GET", f"{SESSIONS}?cursor=forged")
+    assert (answer.status, answer.body["errors"][0]["field"]) == (400, "cursor")
+
+
+async def test_the_keys_of_two_tenants_see_nothing_of_each_other(
+    anyone: EndpointClient, seats: RedisSeatAuthority, pool: Pool
+) -> None:
+    other = await make_pool(seats)
+    mine, theirs = anyone.with_key(pool.key.text), anyone.with_key(other.key.text)
+    lease_id, fence = _lease(await theirs.acquire())
+
+    foreign = await mine.heartbeat(lease_id, fence)
+    unknown = await mine.heartbeat(LEASE_ID, fence)
+    assert foreign.status == unknown.status == 404
+    assert foreign.body == unknown.body
+
+    assert (await mine.release(lease_id, fence)).body == (await mine.release(LEASE_ID, fence)).body
+    for named in ({"session_id": lease_id}, {"hardware_id": HOLDER}):
+        assert (await mine.ask("POST", VALIDATE, named)).code == "unknown_session"
+    bulk = await mine.ask("POST", BULK, {"sessions": [{"id": lease_id, "fence": fence}]})
+    assert bulk.body["sessions"][0]["code"] == "unknown_session"
+    assert (await mine.ask("GET", SESSIONS)).body["sessions"] == []
+    assert (await theirs.heartbeat(lease_id, fence)).code == "ok"
+
+
+async def test_a_wrong_key_is_401_for_each_call_and_tells_nothing_of_the_pool(
+    anyone: EndpointClient, pool: Pool
+) -> None:
+    """A forged key of a pool that is, one of a pool that is not, and one that is malformed: all the same."""
+    forged = anyone.with_key(new_licence_key(pool.uid, bytes(20)).text)
+    calls: list[Callable[[EndpointClient], Awaitable[Answer]]] = [
+        lambda client: client.acquire(),
+        lambda client: client.heartbeat(LEASE_ID, 1),
+        lambda client: client.release(LEASE_ID, 1),
+        lambda client: client.ask("POST", BULK, {"sessions": [{"id": LEASE_ID, "fence": 1}]}),
+        lambda client: client.ask("POST", VALIDATE, {}),
+        lambda client: client.ask("GET", POOL),
+        lambda client: client.ask("GET", SESSIONS),
+    ]
+    for call in calls:
+        answers = [await call(client) for client in (forged, anyone, anyone.with_key("LIC-bad"))]
+        assert [answer.status for answer in answers] == [401, 401, 401]
+        assert answers[0].body == answers[1].body == answers[2].body
+
+
+async def test_a_rotated_key_stops_working_and_the_new_one_keeps_the_leases(
+    holder: EndpointClient, anyone: EndpointClient, pool: Pool
+) -> None:
+    lease = _lease(await holder.acquire())
+    new_key = new_licence_key(pool.uid, secrets.token_bytes(20))
+    await pool.configure(key_ids={new_key.sha256: new_key.key_id})
+    assert (await holder.heartbeat(*lease)).status == 401
+    assert (await anyone.with_key(new_key.text).heartbeat(*lease)).code == "ok"
+
+
+async def test_a_hundred_clients_at_once_get_just_the_seats_that_there_are(
+    holder: EndpointClient, pool: Pool
+) -> None:
+    await pool.configure(capacity=40)
+    answers = await asyncio.gather(*(holder.acquire(_holder_id()) for _ in range(100)))
+    assert Counter(answer.code for answer in answers) == {"granted": 40, "pool_exhausted": 60}
+    assert len({_lease(answer)[0] for answer in answers if answer.status == 201}) == 40
+    assert (await holder.ask("GET", POOL)).body["seats"] == {"capacity": 40, "used": 40, "free": 0}
+
+
+async def test_readiness_means_that_redis_answers(anyone: EndpointClient) -> None:
+    assert (await anyone.ask("GET", "/readyz")).status == 200
