@@ -1,22 +1,34 @@
 #!lua flags=no-writes
--- Lists live leases in order of expiry.
+-- Lists live leases in order of expiry, those of one millisecond in order of id.
 --
--- KEYS config, expiry, leases. ARGV: sha256 of the licence key; limit; expiry at which the page before ended; how many
--- of that expiry were given. A cursor of expiry and count needs no state here and no scan from the start; a lease
--- renewed between two pages moves to the end and may be seen twice.
--- Cost: O(log n + limit + count). Returns {now, 1 if there are more, id, expiry, record, id, ...}, or nil for a
--- wrong key.
+-- KEYS config, expiry, leases. ARGV: sha256 of the licence key; limit; expiry and id of the last lease of the page
+-- before, 0 and empty for the first page. The place is named by a lease and not counted, since leases of one
+-- millisecond are many (beats come in bulk) and move on when they are renewed: so one that stays is never skipped.
+-- One that is renewed between two pages moves to the end and may be seen twice.
+-- Cost: O(log² n + limit). Returns {now, 1 if there are more, id, expiry, record, id, ...}, or nil for a wrong key.
 
-local key_hash, limit, from, given = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local key_hash, limit, from, last = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
 if not pool_opened_by(key_hash) then
     return false
 end
-if from <= now then
-    from, given = now + 1, 0
+
+-- Bytes of an id would be compared by the server's locale; its hex digits are in the order of the bytes in any.
+local function rank_behind_last()
+    local low, high = redis.call('ZCOUNT', EXPIRY, '-inf', '(' .. from), redis.call('ZCOUNT', EXPIRY, '-inf', from)
+    while low < high do
+        local middle = math.floor((low + high) / 2)
+        if hex(redis.call('ZRANGE', EXPIRY, middle, middle)[1]) <= hex(last) then
+            low = middle + 1
+        else
+            high = middle
+        end
+    end
+    return low
 end
 
-local found = redis.call('ZRANGEBYSCORE', EXPIRY, from, '+inf', 'WITHSCORES', 'LIMIT', given, limit + 1)
+local first = tonumber(from) > now and rank_behind_last() or redis.call('ZCOUNT', EXPIRY, '-inf', now)
+local found = redis.call('ZRANGE', EXPIRY, first, first + limit, 'WITHSCORES')
 local shown = math.min(#found / 2, limit)
 local answer = { now, #found / 2 > limit and 1 or 0 }
 local ids = {}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from tests.authority.desk import Desk
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
-from tests.authority.desk import Desk
 
 
 @pytest.fixture(scope="session", params=["valkey", "redis"])

@@ -113,8 +113,10 @@ class Desk:
 
     async def until(self, instant: int) -> None:
         """Return as soon as Redis's clock shows ``instant``."""
-        while (left := instant - await self.now()) > 0:
-            await asyncio.sleep(min(left, 5) / 1000)
+        left = instant - await self.now()
+        if left > 0:
+            await asyncio.sleep(left / 1000)
+            await self.until(instant)
 
     async def expiry(self, grant: Grant) -> int:
         score = await self.redis.zscore(self.keys.expiry, bytes.fromhex(grant.lease_id))

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
+from tests.authority.desk import HOUR, Desk, holder
+from tests.authority.model import ledger_seat_milliseconds
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.domain.seats import Code, Fence, Millis, PoolCounts
-from tests.authority.desk import HOUR, Desk, holder
-from tests.authority.model import ledger_seat_milliseconds
 
 
 async def _closed(desk: Desk) -> PoolCounts:
@@ -48,7 +48,7 @@ async def test_a_lease_purged_an_hour_late_is_charged_to_its_expiry_only(desk: D
     # As if both had happened two hours ago, and nobody had come since.
     past = 2 * HOUR
     record = await desk.redis.hget(desk.keys.leases, bytes.fromhex(grant.lease_id))
-    assert record is not None
+    assert isinstance(record, bytes)
     moved = record[:9] + (granted_at - past).to_bytes(6, "big") + record[15:]
     await desk.redis.hset(desk.keys.leases, bytes.fromhex(grant.lease_id), moved)
     await desk.redis.hset(desk.keys.state, "at", str(granted_at - past))

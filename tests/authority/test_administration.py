@@ -4,10 +4,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from tests.authority.desk import KEY, Desk, holder, new_config
 
 from seatwarden.backends.authority import AuthorityUnavailable, StaleTerm
 from seatwarden.domain.seats import AcquireRequest, Code, Configured, Grant, Millis, PoolState, PoolUid
-from tests.authority.desk import KEY, Desk, holder, new_config
 
 
 async def test_the_same_configuration_again_writes_nothing(desk: Desk) -> None:
@@ -86,11 +86,12 @@ async def test_many_pools_are_observed_and_swept_in_order_with_gaps_for_unknown_
     await asyncio.gather(*(one.configure(capacity=at) for at, one in enumerate(desks)))
     pools = [one.pool for one in desks]
     pools[70] = PoolUid("00000000-0000-0000-0000-000000000000")
-    for answers in (await desk.authority.observe(pools), await desk.authority.sweep(pools)):
-        assert [None if one is None else one.capacity for one in answers] == [
-            None if at == 70 else at for at in range(150)
-        ]
-    assert await desk.authority.observe([]) == await desk.authority.sweep([]) == []
+    expected = [None if at == 70 else at for at in range(150)]
+    observed = await desk.authority.observe(pools)
+    assert [one and one.capacity for one in observed] == expected
+    assert [one and one.capacity for one in await desk.authority.sweep(pools)] == expected
+    assert await desk.authority.observe([]) == []
+    assert await desk.authority.sweep([]) == []
 
 
 async def test_remove_leaves_no_key_and_is_safe_to_repeat(desk: Desk) -> None:

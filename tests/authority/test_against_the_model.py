@@ -5,7 +5,7 @@ step waits, and the authority needs no clock that tests could turn.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -21,12 +21,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from redis.asyncio import Redis
+from tests.authority.desk import KEY, Desk, beat_of
+from tests.authority.model import SeatModel
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.seats import Beat, Code, Fence, Grant, PoolState, SessionPage
 from seatwarden.local.valkey import Valkey
-from tests.authority.desk import KEY, Desk, beat_of
-from tests.authority.model import SeatModel
 
 T = TypeVar("T")
 HOLDERS = st.integers(0, 4)
@@ -160,8 +160,8 @@ class SeatMachine(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def machine(shared_server: Valkey) -> Iterator[type[SeatMachine]]:
-    yield type("SeatMachineHere", (SeatMachine,), {"url": shared_server.url})
+def machine(shared_server: Valkey) -> type[SeatMachine]:
+    return type("SeatMachineHere", (SeatMachine,), {"url": shared_server.url})
 
 
 def test_any_history_is_answered_as_the_model_answers_it(

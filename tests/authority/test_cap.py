@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from seatwarden.domain.seats import AcquireRequest, Code, Grant, Millis, PoolUid, Refusal
 from tests.authority.desk import HOUR, KEY, Desk, holder
+
+from seatwarden.domain.seats import AcquireRequest, Code, Grant, Millis, PoolUid, Refusal
 
 CLIENTS, SEATS = 200, 50
 

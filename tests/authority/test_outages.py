@@ -5,12 +5,12 @@ import time
 
 import pytest
 from redis.asyncio import Redis
+from tests.authority.desk import KEY, Desk
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.seats import Code, PoolUid
 from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
-from tests.authority.desk import KEY, Desk
 
 
 async def test_every_call_survives_a_flush_of_the_scripts(own_desk: Desk) -> None:
@@ -151,7 +151,11 @@ async def test_a_server_busy_with_an_endless_script_is_unavailable(
 ) -> None:
     await own_desk.redis.config_set("busy-reply-threshold", "50")
     endless = Redis.from_url(own_server.url, protocol=2, socket_timeout=None)
-    running = asyncio.create_task(endless.eval("while true do end", 0))  # type: ignore[arg-type]  # redis-py's union
+
+    async def endless_script() -> None:
+        await endless.register_script("while true do end")()
+
+    running = asyncio.create_task(endless_script())
     try:
         while not running.done():
             try:

@@ -1,7 +1,8 @@
 """What a suspended pool, one past its end, or one told something new does to its leases."""
 
-from seatwarden.domain.seats import Code, Millis, PoolState, Validation
 from tests.authority.desk import HOUR, KEY, Desk, beat_of, holder
+
+from seatwarden.domain.seats import Code, Millis, PoolState, Validation
 
 
 async def test_a_suspended_pool_grants_nothing_renews_nothing_and_takes_seats_back(desk: Desk) -> None:
@@ -27,7 +28,8 @@ async def test_the_end_of_a_suspension_renews_what_still_lives(desk: Desk) -> No
 
 
 async def test_a_lease_that_ran_out_during_a_suspension_says_so_however_late_it_is_purged(desk: Desk) -> None:
-    early, within, late = (await desk.configure(capacity=3)) and [await desk.seat(n) for n in range(3)]
+    await desk.configure(capacity=3)
+    early, within, late = [await desk.seat(number) for number in range(3)]
     await desk.run_out(early, ago=1000)
     await desk.configure(state=PoolState.SUSPENDED)
     await desk.run_out(within)

@@ -44,7 +44,7 @@ def test_a_script_names_keys_only_as_declared(script: Script) -> None:
     """A key made up inside would be a cross-slot error on a cluster."""
     code = re.sub(r"--[^\n]*", "", script.text)
     assert "sw:" not in code
-    first_arguments = set(re.findall(r"redis\.call\('[A-Z]+', ([^),]+)", code))
+    first_arguments = set(re.findall(r"redis\.call\('[A-Z]+', (\w+)", code))
     assert first_arguments <= {"CONFIG", "STATE", "EXPIRY", "LEASES", "ENDED", "LEDGER"}
 
 
@@ -64,8 +64,9 @@ def test_a_script_sets_no_global(script: Script, tmp_path: Path) -> None:
 
 async def test_redis_itself_refuses_a_global_in_a_script(shared_server: Valkey) -> None:
     async with Redis.from_url(shared_server.url, protocol=2) as redis:
-        with pytest.raises(ResponseError, match="(?i)global"):
-            await redis.execute_command("EVAL", "#!lua\nleaked = 1", 0)
+        leaky = redis.register_script("#!lua\nleaked = 1")
+        with pytest.raises(ResponseError, match=r"attempt to|readonly"):
+            await leaky()
 
 
 def test_every_code_in_the_scripts_is_a_word_of_the_domain() -> None:

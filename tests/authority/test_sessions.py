@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from tests.authority.desk import HOUR, KEY, Desk, holder
 
 from seatwarden.domain.seats import SessionPage, SessionRow
-from tests.authority.desk import HOUR, KEY, Desk, holder
 
 
 async def _pages(desk: Desk, limit: int) -> list[list[SessionRow]]:
@@ -88,3 +88,20 @@ async def test_a_cursor_that_was_never_given_is_refused(desk: Desk, cursor: str)
 async def test_a_page_has_one_to_five_hundred_sessions(desk: Desk, limit: int) -> None:
     with pytest.raises(ValueError, match="1 to 500"):
         await desk.authority.sessions(desk.pool, KEY, limit=limit, cursor=None)
+
+
+async def test_a_lease_that_stays_is_not_skipped_when_its_equals_are_renewed(desk: Desk) -> None:
+    await desk.configure(capacity=10)
+    grants = {grant.lease_id: grant for grant in [await desk.seat(number) for number in range(10)]}
+    instant = await desk.now() + 60_000
+    for lease_id in grants:
+        await desk.redis.zadd(desk.keys.expiry, {bytes.fromhex(lease_id): instant})
+    page = await desk.authority.sessions(desk.pool, KEY, limit=4, cursor=None)
+    assert isinstance(page, SessionPage)
+    for row in page.rows:
+        await desk.beat(grants[row.lease_id])
+    rest = await desk.authority.sessions(desk.pool, KEY, limit=10, cursor=page.cursor)
+    assert isinstance(rest, SessionPage)
+    assert [row.lease_id for row in rest.rows[:6]] == sorted(
+        set(grants) - {row.lease_id for row in page.rows}
+    )

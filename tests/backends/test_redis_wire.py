@@ -31,27 +31,22 @@ def _record(request: AcquireRequest) -> bytes:
     return (7).to_bytes(8, "big") + b"l" + (1000).to_bytes(6, "big") + holder + nonce + tail
 
 
-@given(st.integers(0, 10**16 - 1), st.integers(0, 10**9 - 1))
-def test_a_cursor_comes_back_as_the_place_that_it_was(expiry: int, given_there: int) -> None:
-    place = Place(expiry, given_there)
+@given(st.integers(0, 10**15 - 1), st.binary(min_size=16, max_size=16))
+def test_a_cursor_comes_back_as_the_place_that_it_was(expiry: int, lease: bytes) -> None:
+    place = Place(expiry, lease)
     assert read_cursor(place.cursor()) == place
 
 
 @given(st.text(max_size=40))
-def test_any_other_text_is_a_cursor_or_a_value_error(text: str) -> None:
-    try:
-        place = read_cursor(text)
-    except ValueError as error:
-        assert "cursor was not given" in str(error)
-    else:
-        assert place.expiry >= 0
-        assert place.given >= 0
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cursor was not given"):
+        read_cursor(text)
 
 
 @given(st.text(max_size=64), st.text(max_size=200))
 def test_a_session_reads_what_acquire_wrote(version: str, metadata: str) -> None:
     request = AcquireRequest(key_hash="k", holder=HOLDER, client_version=version, metadata=metadata or "{}")
-    [row] = read_sessions([500, 0, bytes(16), 900, _record(request)], Place()).rows
+    [row] = read_sessions([500, 0, bytes(16), 900, _record(request)]).rows
     assert (row.holder, row.fence, row.acquired_at, row.expires_in) == (HOLDER, 7, 1000, 400)
     assert (row.client_version, row.metadata) == (version, metadata or "{}")
 
@@ -121,9 +116,9 @@ def test_an_answer_of_another_version_is_refused_by_name() -> None:
     with pytest.raises(RuntimeError, match=r"validate\.lua"):
         read_validation([])
     with pytest.raises(RuntimeError, match=r"sessions\.lua"):
-        read_sessions([1], Place())
+        read_sessions([1])
     with pytest.raises(RuntimeError, match=r"sessions\.lua"):
-        read_sessions([1, 0, 1, 1, 1], Place())
+        read_sessions([1, 0, 1, 1, 1])
     with pytest.raises(RuntimeError, match=r"observe\.lua"):
         read_observation([1])
     with pytest.raises(RuntimeError, match=r"sweep\.lua"):

@@ -40,21 +40,27 @@ def _check(keyword: str, rule: Json, value: Json, schema: Json, document: Json, 
         case "$ref":
             yield from mismatches(value, resolve(rule, document), document, where)
         case "allOf":
-            for part in rule:
-                yield from mismatches(value, part, document, where)
+            yield from _members(dict.fromkeys(range(len(rule)), value), rule, document, where)
         case "anyOf":
-            if all(any(True for _ in mismatches(value, part, document, where)) for part in rule):
+            if all([*mismatches(value, part, document, where)] for part in rule):
                 yield f"{where}: {value!r} fits none of {rule}"
         case "properties":
             if "required" in schema:
-                yield from (f"{where}: {name} is not documented" for name in value if name not in rule)
-            for name in rule.keys() & value.keys():
-                yield from mismatches(value[name], rule[name], document, f"{where}.{name}")
+                yield from (f"{where}: {name} is not documented" for name in value.keys() - rule.keys())
+            yield from _members(
+                {name: value[name] for name in value.keys() & rule.keys()}, rule, document, where
+            )
         case "items":
-            for index, item in enumerate(value):
-                yield from mismatches(item, rule, document, f"{where}[{index}]")
+            yield from _members(
+                dict(enumerate(value)), dict.fromkeys(range(len(value)), rule), document, where
+            )
         case _:
             raise AssertionError(f"the walker does not know the keyword {keyword}")
+
+
+def _members(members: Json, schemas: Json, document: Json, where: str) -> Iterator[str]:
+    for name, member in members.items():
+        yield from mismatches(member, schemas[name], document, f"{where}.{name}")
 
 
 FITS: dict[str, Callable[[Json, Json], bool]] = {

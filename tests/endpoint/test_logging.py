@@ -73,7 +73,7 @@ def test_an_exception_keeps_its_traceback(stream: io.StringIO) -> None:
 
 def test_secrets_are_blotted_out_wherever_they_stand(stream: io.StringIO) -> None:
     log = structlog.get_logger("x")
-    log.info("took " + KEY, nested={"key": [KEY]}, url="redis://user:hunter2@redis:6379/0")
+    log.info("took it", key=KEY, nested={"key": [KEY]}, url="redis://user:hunter2@redis:6379/0")
     logging.getLogger("y").error("cannot reach %s", "rediss://:p%40ss@redis:6379")
     log.error("failed", exc_info=ConnectionError(f"redis://:hunter2@h:1 for {KEY}"))
     written = stream.getvalue()

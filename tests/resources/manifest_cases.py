@@ -6,13 +6,12 @@ from typing import Any
 
 import yaml
 
-from seatwarden.resources.base import Resource
 from seatwarden.resources.names import API_VERSION, Kind
 from seatwarden.resources.seatpool import SeatPool
 from seatwarden.resources.subscription import Subscription
 from seatwarden.resources.tenant import Tenant
 
-MODELS: dict[Kind, type[Resource]] = {
+MODELS: dict[Kind, type[Tenant | Subscription | SeatPool]] = {
     Kind.TENANT: Tenant,
     Kind.SUBSCRIPTION: Subscription,
     Kind.SEAT_POOL: SeatPool,
@@ -60,10 +59,17 @@ def manifest_cases() -> list[ManifestCase]:
 def _cases_of(kind: Kind) -> list[ManifestCase]:
     path = Path(__file__).parent / "manifests" / f"{kind.singular}.yaml"
     rows = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # it is a SafeLoader
-    return [_case(kind, **row) for row in rows]
+    return [_case(kind, row) for row in rows]
 
 
-def _case(kind: Kind, *, case: str, refused: str | list[str] = (), says: str = "", **spec: Any) -> ManifestCase:  # type: ignore[assignment]
-    fields = [refused] if isinstance(refused, str) else refused
-    manifest = {"apiVersion": API_VERSION, "kind": kind.value, "metadata": {"name": "case"}, **spec}
-    return ManifestCase(kind, case, manifest, frozenset(fields), says)
+def _case(kind: Kind, row: dict[str, Any]) -> ManifestCase:
+    refused = row.get("refused", [])
+    # No `spec` in the row is no `spec` in the manifest, which is one of the cases.
+    spec = {"spec": row["spec"]} if "spec" in row else {}
+    return ManifestCase(
+        kind=kind,
+        title=row["case"],
+        manifest={"apiVersion": API_VERSION, "kind": kind.value, "metadata": {"name": "case"}, **spec},
+        refused=frozenset([refused] if isinstance(refused, str) else refused),
+        says=row.get("says", ""),
+    )

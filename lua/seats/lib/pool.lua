@@ -78,7 +78,7 @@ local function letter_for_running_out(expiry)
     return 'x'
 end
 
--- A holder has one lease id in a pool, unguessable without the pool's secret; so no index from holder to lease is needed.
+-- A holder has one lease id in a pool, unguessable without the pool's secret: no index from holder to lease.
 local function lease_id_of(secret, holder)
     local digest = redis.sha1hex(secret .. ':' .. holder)
     local function word(from)

@@ -135,13 +135,13 @@ class RedisSeatAuthority:
         """See `SeatPath.sessions`."""
         if not 1 <= limit <= PAGE_LIMIT:
             raise ValueError(f"a page has 1 to {PAGE_LIMIT} sessions, not {limit}")
-        start = redis_wire.read_cursor(cursor)
+        place = redis_wire.read_cursor(cursor)
         reply = await self._runner.run(
-            redis_scripts.SESSIONS, pool_keys(pool), key_hash, limit, start.expiry, start.given
+            redis_scripts.SESSIONS, pool_keys(pool), key_hash, limit, place.expiry, place.lease
         )
         if reply is None:
             return Refusal(code=Code.INVALID_LICENSE)
-        return redis_wire.read_sessions(reply, start)
+        return redis_wire.read_sessions(reply)
 
     async def configure(self, pool: PoolUid, config: PoolConfig, *, term: int) -> Configured:
         """See `PoolAdministration.configure`."""

@@ -32,7 +32,7 @@ from seatwarden.domain.seats import (
 
 _LEASE_ID = re.compile(r"[0-9a-f]{32}")
 _HOLDER = re.compile(r"[0-9a-f]{64}")
-_CURSOR = re.compile(rb"(\d{1,16})\.(\d{1,9})")
+_CURSOR = re.compile(rb"(\d{1,15})\.([0-9a-f]{32})")
 _RECORD = struct.Struct(">Qc6s32s8s")
 _FENCE_LIMIT = 1 << 53
 # No lease has them: what cannot be an id or a fence gets the verdict of a wrong one, from the same place.
@@ -41,14 +41,14 @@ _NO_FENCE = bytes(8)
 
 
 class Place(NamedTuple):
-    """Where a page of sessions begins: an expiry, and how many leases of just this expiry were given."""
+    """Where a page of sessions ended: the expiry of its last lease, and the lease's id as Redis has it."""
 
     expiry: int = 0
-    given: int = 0
+    lease: bytes = b""
 
     def cursor(self) -> str:
         """This place as text for a client."""
-        return urlsafe_b64encode(b"%d.%d" % self).decode().rstrip("=")
+        return urlsafe_b64encode(b"%d." % self.expiry + self.lease.hex().encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str | None) -> Place:
@@ -67,7 +67,7 @@ def read_cursor(cursor: str | None) -> Place:
         raise ValueError(
             "this cursor was not given by the list of sessions; ask without a cursor to start again"
         )
-    return Place(int(match[1]), int(match[2]))
+    return Place(int(match[1]), bytes.fromhex(match[2].decode()))
 
 
 def holder_bytes(holder: str) -> bytes:
@@ -199,24 +199,20 @@ def read_validation(reply: list[bytes | int | None]) -> Validation:
     raise _unexpected("validate")
 
 
-def read_sessions(reply: list[bytes | int], start: Place) -> SessionPage:
-    """The answer of sessions.lua to a page that began at ``start``."""
+def read_sessions(reply: list[bytes | int]) -> SessionPage:
+    """The answer of sessions.lua."""
     match reply:
         case [int(now), int(more), *rest] if len(rest) % 3 == 0:
             pass
         case _:
             raise _unexpected("sessions")
-    rows, expiries = [], []
+    rows, place = [], Place()
     for lease_id, expiry, record in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
         if not (isinstance(lease_id, bytes) and isinstance(expiry, int) and isinstance(record, bytes)):
             raise _unexpected("sessions")
         rows.append(_session_row(lease_id, Millis(expiry - now), record))
-        expiries.append(expiry)
-    if not more:
-        return SessionPage(rows=tuple(rows), cursor=None)
-    last = expiries[-1]
-    given = expiries.count(last) + (start.given if last == start.expiry else 0)
-    return SessionPage(rows=tuple(rows), cursor=Place(last, given).cursor())
+        place = Place(expiry, lease_id)
+    return SessionPage(rows=tuple(rows), cursor=place.cursor() if more else None)
 
 
 def read_observation(reply: list[bytes | int] | None) -> PoolObservation | None:

@@ -66,8 +66,6 @@ def structural_schema(model: type[BaseModel]) -> JsonSchema:
 
 def _structural(schema: JsonSchema, definitions: dict[str, JsonSchema]) -> JsonSchema:
     found = _without_null(_inlined(schema, definitions), definitions)
-    if "const" in found:
-        found["enum"] = [found.pop("const")]
     if found.get("default") in (None, []):
         found.pop("default", None)
     if "description" in found:
