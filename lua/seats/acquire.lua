@@ -13,7 +13,8 @@ local pool = pool_opened_by(key_hash)
 if not pool then
     return { 'invalid_license', 0, 0, false }
 end
-local account = open_account()
+local secret = redis.call('HGET', STATE, 'secret')
+invariant(secret, 'the state of the pool is complete')
 
 local function refuse(code, retry_after)
     redis.call('HINCRBY', STATE, 'denied', 1)
@@ -25,40 +26,41 @@ if closed then
     return refuse(closed, false)
 end
 
-local id = lease_id_of(account.secret, holder)
+local id = lease_id_of(secret, holder)
 local held = redis.call('HGET', LEASES, id)
-local expiry = held and tonumber(redis.call('ZSCORE', EXPIRY, id))
+local expiry = held and letter_of(held) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
+
+local function hold(fence, since)
+    local record = struct.pack('>I8', fence) .. LIVE .. struct.pack('>I6', since) .. holder .. nonce .. tail
+    redis.call('ZADD', EXPIRY, now + pool.lease, id)
+    if record ~= held then
+        redis.call('HSET', LEASES, id, record)
+    end
+    return record
+end
+
+local function granted(code, fence, live, taken_over)
+    return { code, hex(id), fence, pool.lease, pool.heartbeat, pool.capacity, live, taken_over }
+end
+
+local lives = expiry and expiry > now
+if lives and nonce_of(held) == nonce then
+    local fence = struct.unpack('>I8', held)
+    hold(fence, since_of(held))
+    return granted('existing', fence, live_leases(), 0)
+end
+
+local account = open_account()
 local fence = account.epoch * 4294967296 + account.counter + 1
 invariant(account.counter + 1 < 4294967296 and fence < 9007199254740992, 'a fence is below 2^53')
 
-local function record(record_fence, since)
-    return struct.pack('>I8', record_fence) .. LIVE .. struct.pack('>I6', since) .. holder .. nonce .. tail
-end
-
-local function hold(held_record)
-    redis.call('ZADD', EXPIRY, now + pool.lease, id)
-    redis.call('HSET', LEASES, id, held_record)
-end
-
-local function granted(code, grant_fence, taken_over)
-    return { code, hex(id), grant_fence, pool.lease, pool.heartbeat, pool.capacity, live_leases(), taken_over }
-end
-
-if expiry and expiry > now then
-    local since = struct.unpack('>I6', held, FENCE_BYTES + 2)
-    if string.sub(held, FENCE_BYTES + 40, FENCE_BYTES + 47) == nonce then
-        local held_fence = struct.unpack('>I8', held)
-        hold(record(held_fence, since))
-        return granted('existing', held_fence, 0)
-    end
+if lives then
     -- The holder started again: the seat stays one seat, and the earlier run's fence is dead from here.
-    local mine = record(fence, since)
-    hold(mine)
     account.counter = account.counter + 1
     account.unpurged = account.used - live_leases()
-    note(account, 'taken_over', account.clock, id, mine)
+    note(account, 'taken_over', account.clock, id, hold(fence, since_of(held)))
     commit(account)
-    return granted('granted', fence, 1)
+    return granted('granted', fence, account.used - account.unpurged, 1)
 end
 
 if expiry then
@@ -67,7 +69,6 @@ end
 purge(account)
 if #account.entries > 0 then
     trim_tombstones(pool.lease)
-    held = redis.call('HEXISTS', LEASES, id) == 1
 end
 
 local live = account.used - account.unpurged
@@ -76,19 +77,17 @@ if live >= pool.capacity then
         commit(account)
     end
     -- The lease whose expiry brings the pool below its capacity; none where the capacity is 0.
-    local next_free = redis.call('ZRANGE', EXPIRY, account.used - pool.capacity, account.used - pool.capacity,
-        'WITHSCORES')[2]
+    local rank = account.used - pool.capacity
+    local next_free = redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
     return refuse('pool_exhausted', next_free and tonumber(next_free) - now or false)
 end
 
-local mine = record(fence, account.clock)
-hold(mine)
 if held then
     redis.call('ZREM', ENDED, id)
 end
 account.counter = account.counter + 1
 account.used = account.used + 1
 account.peak = math.max(account.peak, live + 1)
-note(account, 'granted', account.clock, id, mine)
+note(account, 'granted', account.clock, id, hold(fence, account.clock))
 commit(account)
-return granted('granted', fence, 0)
+return granted('granted', fence, live + 1, 0)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from tests.authority.desk import Desk
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
+from tests.authority.desk import Desk
 
 
 @pytest.fixture(scope="session", params=["valkey", "redis"])
@@ -57,8 +57,9 @@ async def own_desk(own_server: Valkey) -> AsyncIterator[Desk]:
 
 
 async def _desk(server: Valkey) -> AsyncIterator[Desk]:
-    authority = RedisSeatAuthority.connect(server.url)
-    redis = Redis.from_url(server.url, protocol=2)
+    # Patient, as the machine may be busy; the tests of the time limit bring their own.
+    authority = RedisSeatAuthority.connect(server.url, time_limit_seconds=30)
+    redis = Redis.from_url(server.url, protocol=2, socket_timeout=30)
     try:
         desk = Desk(authority=authority, redis=redis)
         await desk.configure()

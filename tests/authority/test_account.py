@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from tests.authority.desk import HOUR, Desk, holder
-from tests.authority.model import ledger_seat_milliseconds
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.domain.seats import Code, Fence, Millis, PoolCounts
+from tests.authority.desk import HOUR, Desk, holder
+from tests.authority.model import ledger_seat_milliseconds
 
 
 async def _closed(desk: Desk) -> PoolCounts:
@@ -77,14 +77,18 @@ async def test_seat_milliseconds_never_fall_while_a_crowd_is_purged_in_chunks(de
 async def test_seats_given_and_taken_beside_an_unpurged_crowd_are_charged_exactly(desk: Desk) -> None:
     await desk.configure(capacity=600)
     crowd = await asyncio.gather(*(desk.seat(number) for number in range(500)))
-    leaver = await desk.seat(1000)
+    leaver, stayer = await desk.seat(1000), await desk.seat(1002)
     await desk.run_out(*crowd)
     await desk.until(await desk.now() + 5)
     await desk.release(leaver)
     await desk.until(await desk.now() + 5)
+    stayer = await desk.seat(1002, nonce="restarted")
+    await desk.until(await desk.now() + 5)
+    await desk.configure(generation=2)
     late = await desk.seat(1001)
     await desk.until(await desk.now() + 5)
     await desk.release(late)
+    await desk.release(stayer)
     totals = [int(entry["seat_ms"]) for entry in await desk.ledger()]
     assert totals == sorted(totals)
     while (await desk.sweep()).unpurged:

@@ -4,10 +4,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.authority.desk import KEY, Desk, holder, new_config
 
 from seatwarden.backends.authority import AuthorityUnavailable, StaleTerm
 from seatwarden.domain.seats import AcquireRequest, Code, Configured, Grant, Millis, PoolState, PoolUid
+from tests.authority.desk import KEY, Desk, holder, new_config
 
 
 async def test_the_same_configuration_again_writes_nothing(desk: Desk) -> None:

@@ -21,12 +21,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from redis.asyncio import Redis
-from tests.authority.desk import KEY, Desk, beat_of
-from tests.authority.model import SeatModel
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.seats import Beat, Code, Fence, Grant, PoolState, SessionPage
 from seatwarden.local.valkey import Valkey
+from tests.authority.desk import KEY, Desk, beat_of
+from tests.authority.model import SeatModel
 
 T = TypeVar("T")
 HOLDERS = st.integers(0, 4)
@@ -50,7 +50,8 @@ class SeatMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.desk = Desk(
-            authority=RedisSeatAuthority.connect(self.url), redis=Redis.from_url(self.url, protocol=2)
+            authority=RedisSeatAuthority.connect(self.url, time_limit_seconds=30),
+            redis=Redis.from_url(self.url, protocol=2),
         )
         self.do(self.desk.configure())
 

@@ -3,9 +3,9 @@
 from uuid import uuid4
 
 import pytest
-from tests.authority.desk import HOUR, KEY, Desk, beat_of, holder
 
 from seatwarden.domain.seats import AcquireRequest, Beat, Code, Fence, Grant, Millis, PoolUid, fence_epoch
+from tests.authority.desk import HOUR, KEY, Desk, beat_of, holder
 
 
 async def test_a_client_that_lost_the_answer_gets_the_same_lease_and_fence_with_a_fresh_expiry(

@@ -1,8 +1,7 @@
 """What a suspended pool, one past its end, or one told something new does to its leases."""
 
-from tests.authority.desk import HOUR, KEY, Desk, beat_of, holder
-
 from seatwarden.domain.seats import Code, Millis, PoolState, Validation
+from tests.authority.desk import HOUR, KEY, Desk, beat_of, holder
 
 
 async def test_a_suspended_pool_grants_nothing_renews_nothing_and_takes_seats_back(desk: Desk) -> None:

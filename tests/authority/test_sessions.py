@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from tests.authority.desk import HOUR, KEY, Desk, holder
 
 from seatwarden.domain.seats import SessionPage, SessionRow
+from tests.authority.desk import HOUR, KEY, Desk, holder
 
 
 async def _pages(desk: Desk, limit: int) -> list[list[SessionRow]]:

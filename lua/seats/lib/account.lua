@@ -64,7 +64,7 @@ local function end_leases(account, event, ids, ends, letters)
     for i, id in ipairs(ids) do
         local record = records[i]
         invariant(record, 'every seat has a record')
-        local charged_until = math.max(ends[i], (struct.unpack('>I6', record, FENCE_BYTES + 2)))
+        local charged_until = math.max(ends[i], since_of(record))
         account.uncharged = account.uncharged - math.max(0, account.clock - charged_until)
         account.used = account.used - 1
         note(account, event, charged_until, id, record)
@@ -116,13 +116,14 @@ end
 
 local function write_ledger(account, seat_ms)
     for _, entry in ipairs(account.entries) do
-        local holder = string.sub(entry.record, FENCE_BYTES + 8, FENCE_BYTES + 39)
-        redis.call('XADD', LEDGER, '*', 'event', entry.event, 'lease', hex(entry.id), 'holder', hex(holder),
-            'fence', (struct.unpack('>I8', entry.record)), 'at', entry.at, 'used', entry.used, 'seat_ms', seat_ms)
+        redis.call('XADD', LEDGER, '*', 'event', entry.event,
+            'lease', hex(entry.id), 'holder', hex(holder_of(entry.record)),
+            'fence', (struct.unpack('>I8', entry.record)), 'at', entry.at, 'used', entry.used,
+            'seat_ms', seat_ms)
     end
 end
 
--- Writes the account and its ledger entries. Returns the exact seat-milliseconds, as text: they outgrow a Lua number.
+-- Writes the account and its ledger entries. Returns the exact seat-milliseconds, as text where a number is too small.
 local function commit(account)
     local overrun = 0
     if account.unpurged > 0 then
@@ -131,12 +132,13 @@ local function commit(account)
     end
     redis.call('HSET', STATE, 'counter', account.counter, 'used', account.used, 'at', account.clock,
         'overrun', overrun, 'peak', account.peak)
-    redis.call('HINCRBY', STATE, 'seat_ms', account.uncharged - overrun)
-    account.uncharged = overrun
+    local seat_ms = redis.call('HINCRBY', STATE, 'seat_ms', account.uncharged - overrun)
+    if seat_ms >= 9007199254740992 then
+        seat_ms = redis.call('HGET', STATE, 'seat_ms')
+    end
     for total, count in pairs(account.totals) do
         redis.call('HINCRBY', STATE, total, count)
     end
-    local seat_ms = redis.call('HGET', STATE, 'seat_ms')
     write_ledger(account, seat_ms)
     return seat_ms
 end

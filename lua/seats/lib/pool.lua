@@ -30,6 +30,18 @@ local function letter_of(record)
     return string.sub(record, FENCE_BYTES + 1, FENCE_BYTES + 1)
 end
 
+local function since_of(record)
+    return (struct.unpack('>I6', record, FENCE_BYTES + 2))
+end
+
+local function holder_of(record)
+    return string.sub(record, FENCE_BYTES + 8, FENCE_BYTES + 39)
+end
+
+local function nonce_of(record)
+    return string.sub(record, FENCE_BYTES + 40, FENCE_BYTES + 47)
+end
+
 local function hex(raw)
     local words = #raw / 4
     return string.format(string.rep('%08x', words), struct.unpack('>' .. string.rep('I4', words), raw))
