@@ -7,8 +7,6 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
-from tests.endpoint.endpoint_client import EndpointClient
-from tests.endpoint.scripted_authority import ScriptedAuthority
 
 from seatwarden.backends.authority import SeatPath
 from seatwarden.domain.licence_key import LicenceKey, new_licence_key
@@ -17,6 +15,8 @@ from seatwarden.endpoint.application import create_app
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.server import SeatServer, start_server
 from seatwarden.endpoint.settings import EndpointSettings
+from tests.endpoint.endpoint_client import EndpointClient
+from tests.endpoint.scripted_authority import ScriptedAuthority
 
 
 @dataclass(frozen=True)

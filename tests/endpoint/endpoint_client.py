@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+
 from tests.endpoint.schema_walker import mismatches, resolve
 
 SESSIONS = "/api/v1/licenses/sessions"

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 import pytest
+
+from seatwarden.endpoint.settings import EndpointSettings
 from tests.endpoint.conftest import Endpoint, StartEndpoint
 from tests.endpoint.endpoint_client import ACQUIRE, BULK, HOLDER, POOL, SESSIONS, VALIDATE, EndpointClient
 from tests.endpoint.scripted_authority import LEASE_ID, ScriptedAuthority
-
-from seatwarden.endpoint.settings import EndpointSettings
 
 HEARTBEAT = f"{SESSIONS}/{LEASE_ID}/heartbeat"
 RELEASE = f"{SESSIONS}/{LEASE_ID}"
@@ -303,10 +303,6 @@ async def test_the_header_wins_over_the_key_in_the_body(client: EndpointClient) 
 
 
 RAW_REQUESTS = {
-    "two authorization headers": (
-        f"GET {POOL} HTTP/1.1\r\nConnection: close\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
-        400,
-    ),
     "two lengths": (
         f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         400,
@@ -342,6 +338,31 @@ async def test_malformed_http_is_a_problem_document_too(endpoint: Endpoint, case
     assert f" {status} ".encode() in head.splitlines()[0]
     assert b"x-request-id" in head.lower()
     assert orjson.loads(body).get("status") in {status, "ok"}
+
+
+async def test_two_authorization_headers_are_400_whatever_they_say(endpoint: Endpoint) -> None:
+    key = f"Authorization: Bearer {endpoint.client.key}\r\n"
+    request = f"GET {POOL} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{key}{key}\r\n"
+    received = await _exchange(endpoint, request.encode())
+    assert b" 400 " in received.splitlines()[0]
+    assert b'"field":"Authorization"' in received
+
+
+CHUNKED = f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+TOO_LARGE = {
+    "announced, and never sent": f"POST {ACQUIRE} HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n".encode(),
+    "in chunks without an end": CHUNKED + (b"8000\r\n" + b" " * 0x8000 + b"\r\n") * 3,
+    "in one packet": CHUNKED + b"10008\r\n" + b" " * 0x10008 + b"\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+async def test_a_body_is_413_as_soon_as_it_is_known_to_be_too_large(endpoint: Endpoint, case: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.server.port)
+    writer.write(TOO_LARGE[case])
+    assert b" 413 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_body_that_trickles_in_is_408(

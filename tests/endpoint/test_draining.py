@@ -4,6 +4,7 @@ import asyncio
 
 import aiohttp
 import pytest
+
 from tests.endpoint.conftest import Endpoint
 from tests.endpoint.endpoint_client import ACQUIRE, EndpointClient
 from tests.endpoint.scripted_authority import ScriptedAuthority

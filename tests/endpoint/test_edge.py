@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+
+from seatwarden.endpoint.settings import EndpointSettings
+from seatwarden.runtime.logging import LogFormat, configure_logging
 from tests.endpoint.conftest import StartEndpoint
 from tests.endpoint.endpoint_client import POOL, EndpointClient
 from tests.endpoint.logging_state import kept_logging
 from tests.endpoint.scripted_authority import FENCE, LEASE_ID, ScriptedAuthority
-
-from seatwarden.endpoint.settings import EndpointSettings
-from seatwarden.runtime.logging import LogFormat, configure_logging
 
 
 @pytest.fixture
@@ -82,8 +82,9 @@ async def test_an_authority_that_is_away_is_503_with_a_wait(
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_an_authority_that_does_not_answer_is_503_within_a_second(
-    client: EndpointClient, authority: ScriptedAuthority, call: str
+    start_endpoint: StartEndpoint, authority: ScriptedAuthority, call: str
 ) -> None:
+    client = (await start_endpoint(authority, EndpointSettings(authority_seconds=0.3))).client
     authority.hold = asyncio.Event()
     started = time.monotonic()
     answer = await CALLS[call](client)

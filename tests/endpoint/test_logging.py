@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import orjson
 import pytest
 import structlog
-from tests.endpoint.logging_state import kept_logging
 
 from seatwarden.runtime.logging import LogFormat, about_object, configure_logging, redact
+from tests.endpoint.logging_state import kept_logging
 
 KEY = "LIC-" + "abcdefghijklmnopqrstuvwxyz" + "-" + "2" * 32
 

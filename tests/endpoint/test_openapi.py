@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
-from tests.endpoint.endpoint_client import EndpointClient
-from tests.endpoint.schema_walker import mismatches, resolve
-from tests.endpoint.scripted_authority import ScriptedAuthority
 
 from seatwarden.domain.seats import Code
 from seatwarden.endpoint import answers
@@ -17,6 +14,9 @@ from seatwarden.endpoint.codes import CODES
 from seatwarden.endpoint.docs_page import docs_page
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.route_table import OPERATIONS
+from tests.endpoint.endpoint_client import EndpointClient
+from tests.endpoint.schema_walker import mismatches, resolve
+from tests.endpoint.scripted_authority import ScriptedAuthority
 
 DOCUMENT = openapi_document("1.2.3")
 

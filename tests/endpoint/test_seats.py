@@ -6,22 +6,25 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.domain.licence_key import new_licence_key
+from seatwarden.domain.seats import Millis, PoolState
+from seatwarden.endpoint.settings import EndpointSettings
 from tests.endpoint.conftest import StartEndpoint
 from tests.endpoint.endpoint_client import BULK, HOLDER, POOL, SESSIONS, VALIDATE, Answer, EndpointClient
 from tests.endpoint.pools import Pool, make_pool
 from tests.endpoint.scripted_authority import LEASE_ID
 
-from seatwarden.backends.redis_authority import RedisSeatAuthority
-from seatwarden.domain.licence_key import new_licence_key
-from seatwarden.domain.seats import Millis, PoolState
-
 SHORT = Millis(50)
+# Here time limits are beside the point, and a busy machine must not turn a verdict into a 503.
+PATIENT = 20.0
 
 
 @pytest.fixture
 async def seats(redis_url: str) -> AsyncIterator[RedisSeatAuthority]:
     """The real authority."""
-    authority = RedisSeatAuthority.connect(redis_url)
+    authority = RedisSeatAuthority.connect(redis_url, time_limit_seconds=PATIENT)
     yield authority
     await authority.close()
 
@@ -35,7 +38,7 @@ async def pool(seats: RedisSeatAuthority) -> Pool:
 @pytest.fixture
 async def anyone(start_endpoint: StartEndpoint, seats: RedisSeatAuthority) -> EndpointClient:
     """A client whose key no pool knows."""
-    return (await start_endpoint(seats)).client
+    return (await start_endpoint(seats, EndpointSettings(authority_seconds=PATIENT))).client
 
 
 @pytest.fixture

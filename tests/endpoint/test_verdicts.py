@@ -1,6 +1,5 @@
 import orjson
 import pytest
-from tests.endpoint.scripted_authority import FENCE, GRANT, LEASE_ID, RENEWED, VALIDATION
 
 from seatwarden.domain.seats import (
     Beat,
@@ -18,6 +17,7 @@ from seatwarden.domain.seats import (
 )
 from seatwarden.endpoint import verdicts
 from seatwarden.endpoint.problems import Problem, Reply, problem_body, problem_headers
+from tests.endpoint.scripted_authority import FENCE, GRANT, LEASE_ID, RENEWED, VALIDATION
 
 POOL = PoolUid("7c1b8a52-0000-4000-8000-000000000000")
 
