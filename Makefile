@@ -36,14 +36,15 @@ lint: venv  ## Check style, types and layers
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports >.cache/lint-imports.log 2>&1 || { cat .cache/lint-imports.log >&2; exit 1; }
 	@$(BIN)/python -m seatwarden.resources.generate --check
+	@$(BIN)/python -m docs.generate_reference --check
 
 test: tools lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadgroup --cov --cov-report=term
+	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 --cov --cov-report=term
 	@$(BIN)/coverage report --include='operator/seatwarden/domain/*' --fail-under=90 >.cache/coverage-domain.log || { cat .cache/coverage-domain.log >&2; exit 1; }
 else
-	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadgroup $(ARGS)
+	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 $(ARGS)
 endif
 
 format: venv  ## Format the code and apply the safe fixes
@@ -53,8 +54,9 @@ format: venv  ## Format the code and apply the safe fixes
 bench: tools  ## Run a benchmark (make bench ARGS=operator)
 	@$(BIN)/python -m bench $(ARGS)
 
-generate: venv  ## Write the generated files anew
+generate: venv  ## Write the CRDs and the reference pages anew
 	@$(BIN)/python -m seatwarden.resources.generate
+	@$(BIN)/python -m docs.generate_reference
 
 lock:  ## Pin the newest allowed versions (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -6,8 +6,10 @@ emptied for each test.
 """
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -33,6 +35,11 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["cluster_address"] = node.config.stash[_HOST].address
 
 
+def _cluster_address(config: pytest.Config) -> str:
+    worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    return config.stash[_HOST].address if worker is None else worker["cluster_address"]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The cluster goes with the run."""
     host = config.stash.get(_HOST, None)
@@ -40,21 +47,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         host.close()
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the cluster; keep what is `exclusive` to one worker (``--dist loadgroup``)."""
+    """Mark what needs the cluster."""
     for item in items:
         if isinstance(item, pytest.Function) and "cluster" in item.fixturenames:
             item.add_marker(pytest.mark.cluster)
-        if item.get_closest_marker("exclusive") is not None:
-            item.add_marker(pytest.mark.xdist_group("exclusive"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Of the tests that are marked `exclusive`, one runs at a time; a test's time limit starts after the wait."""
+    if item.get_closest_marker("exclusive") is None:
+        return (yield)
+    with Path(_cluster_address(item.config)).with_name("exclusive.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return (yield)
 
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> PlaneAccess:
     """The run's control plane, with the custom resource definitions installed."""
-    worker: dict[str, str] | None = getattr(pytestconfig, "workerinput", None)
-    return ask_for_cluster(pytestconfig.stash[_HOST].address if worker is None else worker["cluster_address"])
+    return ask_for_cluster(_cluster_address(pytestconfig))
 
 
 @pytest.fixture

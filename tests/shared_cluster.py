@@ -15,12 +15,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-import aiohttp
-
 from seatwarden.local.control_plane import ControlPlane
-from seatwarden.local.crd_installation import CrdInstallationError, install_crds
+from seatwarden.local.crd_installation import install_crds
 from seatwarden.local.plane_access import PlaneAccess
-from seatwarden.local.processes import LocalServerError
 from seatwarden.local.tool_builds import find_tools
 
 # Others may still be waiting for the control plane to start, and the machine may be busy.
@@ -54,8 +51,8 @@ class ClusterHost:
         try:
             if self._plane is None:
                 self._plane = asyncio.run(_start())
-        except (LocalServerError, CrdInstallationError, aiohttp.ClientError, OSError) as error:
-            return {"error": str(error)}
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the test that asked
+            return {"error": f"{type(error).__name__}: {error}"}
         return {"state": str(self._plane.access.state)}
 
     def close(self) -> None:

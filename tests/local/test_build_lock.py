@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from seatwarden.local.build_lock import exclusive
 
 HOLDER = """\
@@ -61,9 +63,9 @@ def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
 
 
 def test_an_error_inside_gives_the_lock_back(tmp_path: Path) -> None:
-    try:
-        with exclusive(tmp_path / "lock", waiting=print):
-            raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        pass
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), exclusive(tmp_path / "lock", waiting=print):
+        fail()
     start_holder(tmp_path / "lock").communicate("")

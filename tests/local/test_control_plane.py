@@ -37,6 +37,10 @@ def tools() -> Tools:
     return found
 
 
+def is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
 async def whoami(cluster: PlaneAccess, identity: Identity) -> str:
     return await cluster.kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo}", identity=identity)
 
@@ -202,7 +206,7 @@ async def test_a_missing_program_leaves_no_temporary_folder(
     missing = Tools.under(etcd=tmp_path / "no", kubernetes=tmp_path / "no")
     with pytest.raises(LocalServerError, match="etcd cannot be started"):
         await ControlPlane.start(missing)
-    assert list(tmp_path.iterdir()) == []
+    assert is_empty(tmp_path)
 
 
 @pytest.mark.exclusive

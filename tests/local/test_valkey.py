@@ -26,6 +26,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+def listed_as(pid: int) -> str:
+    return subprocess.run(
+        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=True
+    ).stdout
+
+
 @pytest.fixture
 async def durable(tmp_path: Path) -> AsyncIterator[Valkey]:
     async with valkey_server(ValkeyOptions(folder=tmp_path / "data", append_only=True)) as server:
@@ -68,11 +74,13 @@ async def test_it_can_be_stopped_and_started_again(durable: Valkey) -> None:
 
 
 async def test_without_append_only_a_kill_loses_everything() -> None:
-    async with valkey_server() as server, Redis.from_url(server.url) as client:
-        await client.set("seat", "taken")
+    async with valkey_server() as server:
+        async with Redis.from_url(server.url) as client:
+            await client.set("seat", "taken")
         server.kill()
         await server.start()
-        assert await client.get("seat") is None
+        async with Redis.from_url(server.url) as client:
+            assert await client.get("seat") is None
 
 
 async def test_a_password_is_asked_for_and_appears_in_no_process_list_and_no_repr(tmp_path: Path) -> None:
@@ -84,10 +92,7 @@ async def test_a_password_is_asked_for_and_appears_in_no_process_list_and_no_rep
         async with Redis(port=server.port) as stranger:
             with pytest.raises(redis.exceptions.AuthenticationError):
                 await stranger.ping()
-        listed = subprocess.run(
-            ["ps", "-o", "args=", "-p", str(server.pid)], capture_output=True, text=True, check=True
-        )
-        assert "sesame" not in listed.stdout
+        assert "sesame" not in listed_as(server.pid)
     assert stat.S_IMODE((tmp_path / "valkey.conf").stat().st_mode) == 0o600
 
 

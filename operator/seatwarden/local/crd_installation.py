@@ -70,7 +70,9 @@ async def _until_served(session: aiohttp.ClientSession, definition: dict[str, An
 
 async def _is_established(session: aiohttp.ClientSession, name: str) -> bool:
     async with session.get(f"{_DEFINITIONS}/{name}") as answer:
-        conditions = (await answer.json()).get("status", {}).get("conditions", [])
+        status = (await answer.json()).get("status", {})
+    # A definition that is seconds old has `conditions: null`.
+    conditions = status.get("conditions") or []
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 

@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 import redis.asyncio
 import redis.exceptions
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from seatwarden.local.loopback import LOOPBACK, START_ATTEMPTS, free_port
 from seatwarden.local.processes import Child, LocalServerError, ProcessGroup, tail
@@ -137,6 +139,7 @@ class Valkey:
             password=self._options.password,
             socket_timeout=_ASK_SECONDS,
             socket_connect_timeout=_ASK_SECONDS,
+            retry=Retry(NoBackoff(), 0),
         )
         async with client:
             while not await _answers(client, child.pid):

@@ -1,46 +1,30 @@
 """`seatwarden dev`: everything on this machine, and a tour of what it does."""
 
 import asyncio
+import os
 import shlex
 import shutil
 import sys
-import tempfile
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from seatwarden.local.toolchain import Tools
-    from seatwarden.runtime.dev_stack import DevStack
-    from seatwarden.runtime.kubectl import Kubectl
+    from seatwarden.runtime.dev_run import Purpose
+    from seatwarden.runtime.given_cluster import GivenCluster
 
 EXAMPLES = """
 \b
 Examples:
-  seatwarden dev                          control plane, Valkey, operator, endpoint, tour; stays up
-  seatwarden dev --check                  the tour alone, each step checked; exit status 0 or 1
+  seatwarden dev                          a cluster of its own, the tour; stays up
+  seatwarden dev --check                  the tour with every step checked; exit status 0 or 1
   seatwarden dev --no-tour --state ~/sw   keeps cluster and seats in ~/sw from run to run
-  seatwarden dev --kubeconfig ~/.kube/config --context kind-dev    in a cluster of your own
+  seatwarden dev --context kind-dev       in a cluster of yours, named so that nobody is asked
+  seatwarden dev --context kind-dev --cleanup
+  KUBECONFIG= seatwarden dev              a cluster of its own although KUBECONFIG is set
 """
-_LOOK_SECONDS = 0.3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DevOptions:
-    """What was asked for on the command line."""
-
-    check: bool
-    tour: bool
-    state: Path | None
-    kubeconfig: Path | None
-    context: str | None
-    endpoint_port: int | None
 
 
 @click.command("dev", epilog=EXAMPLES, context_settings={"auto_envvar_prefix": "SEATWARDEN_DEV"})
@@ -53,14 +37,20 @@ class DevOptions:
 )
 @click.option(
     "--kubeconfig",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="KUBECONFIG",
-    show_envvar=True,
-    help="Use this cluster instead of one of our own; no control plane is built.",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Use a cluster of yours instead of starting one; so does the variable KUBECONFIG.",
 )
-@click.option("--context", help="The context to use; naming it says that it may be written to.")
 @click.option(
-    "--endpoint-port", type=click.IntRange(1, 65535), help="Port of the endpoint.  [default: a free one]"
+    "--context",
+    help="Use the cluster of yours that has this name in the kubeconfig; naming it says that it may be written to.",
+)
+@click.option(
+    "--cleanup", is_flag=True, help="Take away what earlier runs have made in a cluster of yours, and end."
+)
+@click.option(
+    "--endpoint-port",
+    type=click.IntRange(0, 65535),
+    help="Port of the endpoint, 0 for any free one.  [default: 8080 if it is free]",
 )
 def dev(
     *,
@@ -69,71 +59,121 @@ def dev(
     state: Path | None,
     kubeconfig: Path | None,
     context: str | None,
+    cleanup: bool,
     endpoint_port: int | None,
 ) -> None:
     """Run all of Seatwarden on this machine and show what it does.
 
     Builds the control plane's programs once (about six minutes, then cached), starts it with an embedded
-    Valkey, the operator and the endpoint, and applies the quickstart: one customer with a plan of five seats.
-    Ctrl-C stops it all and leaves nothing running.
+    Valkey, the operator and the endpoint, and takes you on a tour: one customer with a plan of five seats,
+    and programs that want them. Then it stays up, and prints commands to try. Ctrl-C stops it all and leaves
+    nothing running.
+
+    With KUBECONFIG, --kubeconfig or --context it uses a cluster of yours. It says what it will create there,
+    and asks first unless --context names the cluster.
     """
     from rich.console import Console
 
     from seatwarden.local.go_toolchain import ToolBuildError
     from seatwarden.local.processes import LocalServerError
+    from seatwarden.runtime.dev_run import DevOptions, RunFailed, run_dev
     from seatwarden.runtime.kubectl import KubectlFailed
     from seatwarden.runtime.logging import LogFormat, configure_logging
-    from seatwarden.runtime.tour import TourFailed
 
     configure_logging("warning", LogFormat.CONSOLE)
-    console = Console(soft_wrap=True)
-    options = DevOptions(
-        check=check,
-        tour=tour,
-        state=state,
-        kubeconfig=kubeconfig,
-        context=context,
-        endpoint_port=endpoint_port,
-    )
+    purpose = _purpose(check=check, tour=tour, cleanup=cleanup)
     try:
-        cluster = _given_cluster(options)
-        tools = None if cluster is not None else _tools()
-        asyncio.run(_run(options, cluster, tools, console))
-    except (KubectlFailed, LocalServerError, ToolBuildError, TourFailed) as error:
+        given = _given_cluster(purpose, kubeconfig, context)
+        tools = _tools() if given is None else None
+        options = DevOptions(
+            purpose=purpose,
+            state=state,
+            endpoint_port=endpoint_port,
+            given=given,
+            kubeconfig_option=kubeconfig,
+        )
+        status = asyncio.run(run_dev(options, tools, Console(soft_wrap=True)))
+    except (KubectlFailed, LocalServerError, RunFailed, ToolBuildError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    raise SystemExit(status)
 
 
-def _given_cluster(options: DevOptions) -> "Kubectl | None":
-    """The user's cluster, once it is certain that it may be written to."""
-    from seatwarden.backends.kubernetes_connection import current_context
-    from seatwarden.runtime.kubectl import Kubectl
+def _purpose(*, check: bool, tour: bool, cleanup: bool) -> "Purpose":
+    from seatwarden.runtime.dev_run import Purpose
 
-    if options.kubeconfig is None:
-        return None
-    if not options.kubeconfig.exists():
-        raise click.UsageError(
-            f"there is no kubeconfig {options.kubeconfig}; unset KUBECONFIG to use a cluster of our own"
-        )
-    program = shutil.which("kubectl")
-    if program is None:
-        raise click.UsageError("kubectl is not on the PATH; it is needed to use a cluster of yours")
-    context = options.context or current_context(options.kubeconfig)
-    click.echo(
-        f"This writes to the cluster of context {context!r} in {options.kubeconfig}:\n"
-        "  - the CustomResourceDefinitions tenants, subscriptions and seatpools of seatwarden.dev\n"
-        "  - the namespace seatwarden-system with a ServiceAccount, a Role, and a ClusterRole with their bindings\n"
-        "  - the namespace quickstart with one Tenant, one Subscription and one SeatPool\n"
-        "Nothing of it is removed at the end. Valkey, the operator and the endpoint run on this machine."
+    if check + cleanup + (not tour) > 1:
+        raise click.UsageError("--check, --no-tour and --cleanup exclude each other")
+    if check:
+        return Purpose.CHECK
+    if cleanup:
+        return Purpose.CLEAN_UP
+    return Purpose.TOUR if tour else Purpose.SERVE
+
+
+def _given_cluster(purpose: "Purpose", option: Path | None, context: str | None) -> "GivenCluster | None":
+    """The user's cluster, once it is certain that it may be written to; None where none was named."""
+    from seatwarden.runtime.dev_run import Purpose
+    from seatwarden.runtime.given_cluster import (
+        ClusterTaken,
+        NoSuchContext,
+        find_cluster,
+        make_sure_nobody_operates,
     )
-    if options.context is None:
-        if not sys.stdin.isatty():
-            raise click.UsageError(
-                f"nobody is there to ask; say that it may be written to with --context {shlex.quote(context)}"
-            )
-        click.confirm("Go on?", abort=True)
-    return Kubectl(Path(program), options.kubeconfig, context or None)
+
+    kubeconfig = str(option) if option is not None else os.environ.get("KUBECONFIG", "")
+    if not kubeconfig and context is None:
+        if purpose is Purpose.CLEAN_UP:
+            raise click.UsageError("--cleanup is for a cluster of yours: name it with --context")
+        return None
+    try:
+        where = kubeconfig or str(Path("~/.kube/config").expanduser())
+        given = asyncio.run(find_cluster(_kubectl_program(), where, context))
+        asyncio.run(make_sure_nobody_operates(given.kubectl))
+    except NoSuchContext as error:
+        raise click.UsageError(str(error)) from error
+    except ClusterTaken as error:
+        raise click.ClickException(str(error)) from error
+    _obtain_consent(purpose, given, named=context is not None)
+    return given
+
+
+def _obtain_consent(purpose: "Purpose", given: "GivenCluster", *, named: bool) -> None:
+    """Say what will happen, and ask where the user has not named the cluster."""
+    from seatwarden.runtime.dev_run import Purpose
+    from seatwarden.runtime.given_cluster import announcement
+
+    if purpose is Purpose.CLEAN_UP:
+        click.echo(
+            f"From the cluster of context {given.context!r} ({given.server}) this removes all that earlier runs of"
+            " `seatwarden dev` have made there."
+        )
+    else:
+        click.echo(asyncio.run(announcement(given, example=purpose is not Purpose.SERVE)))
+    if named:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            "nobody is there to ask, so nothing was written. Say that this cluster may be written to with"
+            f" --context {shlex.quote(given.context)}, or unset KUBECONFIG to have a cluster started for you"
+        )
+    click.confirm("Go on?", abort=True)
+
+
+def _kubectl_program() -> Path:
+    """The kubectl of the PATH, or the one that was built with the tools."""
+    from seatwarden.local.tool_builds import find_tools
+
+    on_path = shutil.which("kubectl")
+    if on_path is not None:
+        return Path(on_path)
+    tools = find_tools()
+    if tools is None:
+        raise click.UsageError(
+            "kubectl is needed to use a cluster of yours, and is not on the PATH; `seatwarden tools` builds one"
+        )
+    return tools.kubectl
 
 
 def _tools() -> "Tools":
@@ -148,85 +188,3 @@ def _tools() -> "Tools":
     finally:
         if isinstance(progress, LiveLines):
             progress.close()
-
-
-async def _run(
-    options: DevOptions, cluster: "Kubectl | None", tools: "Tools | None", console: "Console"
-) -> None:
-    from seatwarden.runtime.dev_stack import DevSettings, dev_stack
-    from seatwarden.runtime.signals import stop_on_signals
-    from seatwarden.runtime.tour import Tour
-
-    stop = asyncio.Event()
-    async with AsyncExitStack() as exits:
-        exits.enter_context(stop_on_signals(stop))
-        folder = options.state or Path(
-            exits.enter_context(tempfile.TemporaryDirectory(prefix="seatwarden-dev-"))
-        )
-        settings = DevSettings(
-            folder=folder.resolve(), state=options.state, cluster=cluster, endpoint_port=options.endpoint_port
-        )
-        starting = "Starting the control plane, Valkey, the operator and the endpoint …"
-        console.print(starting, highlight=False)
-        stack = await exits.enter_async_context(dev_stack(settings, tools))
-        if options.tour or options.check:
-            tour = Tour(stack, console)
-            if not await _until_stopped(tour.walk(), stop):
-                console.print("Stopped.")
-                return
-            console.print(
-                f"\n[bold green]The tour is over: {tour.checked} checks, all as they should be.",
-                highlight=False,
-            )
-        if options.check:
-            return
-        _show_what_to_try(stack, console)
-        while not stop.is_set():
-            stack.check_alive()
-            await asyncio.sleep(_LOOK_SECONDS)
-        console.print("\nStopping …")
-
-
-async def _until_stopped(walk: Coroutine[None, None, None], stop: asyncio.Event) -> bool:
-    """Run the tour. False where the user stopped it."""
-    walking = asyncio.ensure_future(walk)
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([walking, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if walking.done():
-        await walking
-        return True
-    walking.cancel()
-    await asyncio.gather(walking, stopping, return_exceptions=True)
-    return False
-
-
-def _show_what_to_try(stack: "DevStack", console: "Console") -> None:
-    from seatwarden.runtime.tour import NAMESPACE, POOL
-
-    kubectl = stack.kubectl
-    key_file = stack.folder / f"{POOL}.key"
-    lines = [
-        "",
-        "Everything stays up until Ctrl-C. In another terminal:",
-        "",
-        f"  {kubectl.environment()}",
-        f"  {kubectl.shown('get', 'tenants,subscriptions,seatpools', '-n', NAMESPACE)}",
-        f"  {kubectl.shown('describe', 'seatpool', POOL, '-n', NAMESPACE)}",
-        f"  {kubectl.shown('explain', 'seatpool.spec.lease')}",
-    ]
-    if key_file.exists():
-        header = f'-H "Authorization: Bearer $(cat {shlex.quote(str(key_file))})"'
-        hardware_id = "0123456789abcdef" * 4
-        body = f"-H 'Content-Type: application/json' -d '{{\"hardware_id\": \"{hardware_id}\"}}'"
-        lines += [
-            f"  curl {header} {body} {stack.endpoint}/api/v1/licenses/acquire",
-            f"  curl {header} {stack.endpoint}/api/v1/licenses/pool",
-        ]
-    lines += [
-        "",
-        f"  The endpoint's documentation: {stack.endpoint}/docs",
-        f"  Logs: {stack.operator.log} and {stack.serve.log}",
-    ]
-    for line in lines:
-        console.print(line, highlight=False, markup=False)
