@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.resources.api_server import ApiServer
 
 from seatwarden.local.plane_access import PlaneAccess
+from tests.resources.api_server import ApiServer
 
 
 @pytest.fixture(scope="session")

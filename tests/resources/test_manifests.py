@@ -1,10 +1,10 @@
 """The API server and the operator take the same manifests, understand them alike, and refuse the same ones."""
 
 import pytest
-from tests.resources.api_server import ApiServer, Refused
-from tests.resources.manifest_cases import MODELS, ManifestCase, manifest_cases
 
 from seatwarden.resources.invalid import InvalidResource
+from tests.resources.api_server import ApiServer, Refused
+from tests.resources.manifest_cases import MODELS, ManifestCase, manifest_cases
 
 DRY_RUN_NAMESPACE = "default"
 GOOD = [case for case in manifest_cases() if not case.refused]

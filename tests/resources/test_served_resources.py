@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.resources.api_server import ApiServer, Refused, manifest, resource_path
-from tests.resources.manifest_cases import MODELS
 
 from seatwarden.local.plane_access import PlaneAccess
 from seatwarden.resources.names import API_VERSION, DERIVING_NAME_LENGTH, FIELD_MANAGER, Kind
 from seatwarden.resources.seatpool import SeatPool
 from seatwarden.resources.subscription import Subscription
 from seatwarden.resources.tenant import Tenant
+from tests.resources.api_server import ApiServer, Refused, manifest, resource_path
+from tests.resources.manifest_cases import MODELS
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 SUBSCRIPTION = {"tenantRef": {"name": "acme"}, "plan": {"name": "team"}, "seats": 5}

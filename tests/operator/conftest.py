@@ -1,0 +1,38 @@
+"""A world for each operator test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import yaml
+
+from seatwarden.backends.kubernetes_api import KubernetesApi
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.local.plane_access import PlaneAccess
+from seatwarden.resources.permissions import operator_manifests
+from tests.operator.world import World
+
+_permitted: set[str] = set()
+
+
+@pytest.fixture
+async def idle_world(cluster: PlaneAccess, namespace: str, redis_url: str) -> AsyncIterator[World]:
+    """A world whose operator has not been started."""
+    if cluster.server not in _permitted:
+        manifests = yaml.safe_dump_all(operator_manifests())
+        await cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests)
+        _permitted.add(cluster.server)
+    seats = RedisSeatAuthority.connect(redis_url)
+    async with cluster.session() as session:
+        world = World(cluster, KubernetesApi(session, ""), namespace, redis_url, seats)
+        try:
+            yield world
+        finally:
+            await world.stop_operator()
+            await seats.close()
+
+
+@pytest.fixture
+async def world(idle_world: World) -> World:
+    """A world with a running operator."""
+    await idle_world.start_operator()
+    return idle_world

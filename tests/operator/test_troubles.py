@@ -1,0 +1,157 @@
+"""Each trouble has its own reason, and heals itself when its cause goes away."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.domain.seats import Code, Grant
+from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
+from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.paths import secret_path
+from seatwarden.resources.names import Kind
+from tests.operator.world import World, condition
+
+REQUESTED = "seatwarden.dev/reconcile-requested-at"
+
+
+async def test_secret_of_another_is_never_touched(world: World) -> None:
+    theirs = {"metadata": {"name": "dev-licence"}, "stringData": {"password": "theirs"}}
+    await world.api.create(secret_path(world.namespace), theirs)
+    await world.tenant()
+    await world.subscription()
+    pool = await world.pool()
+    found = await world.until_reason(pool, "SecretConflict")
+    assert condition(found, "Stalled")["status"] == "True"
+    assert "password" in (await world.secret("dev-licence"))["data"]
+
+    await world.api.delete(secret_path(world.namespace, "dev-licence"))
+    await world.annotate(pool, REQUESTED, "1")
+    await world.until_ready(pool)
+
+
+async def test_damaged_licence_key_is_shown_and_not_overwritten(world: World) -> None:
+    pool = await world.customer()
+    secret = await world.secret("dev-licence")
+    damaged = secret | {"data": {"licence-key": base64.b64encode(b"LIC-nonsense").decode()}}
+    await world.api.replace(secret_path(world.namespace, "dev-licence"), damaged)
+    await world.annotate(pool, REQUESTED, "1")
+    await world.until_reason(pool, "InvalidSecret")
+    assert (await world.secret("dev-licence"))["data"] == damaged["data"]
+
+    current = await world.secret("dev-licence")
+    await world.api.replace(secret_path(world.namespace, "dev-licence"), current | {"data": secret["data"]})
+    await world.annotate(pool, REQUESTED, "2")
+    await world.until_ready(pool)
+
+
+async def test_damaged_root_key_is_shown_and_not_overwritten(world: World) -> None:
+    tenant = await world.tenant()
+    await world.until_ready(tenant)
+    secret = await world.secret("acme-root-key")
+    damaged = secret | {"data": {"private.pem": base64.b64encode(b"not a key").decode()}}
+    await world.api.replace(secret_path(world.namespace, "acme-root-key"), damaged)
+    await world.annotate(tenant, REQUESTED, "1")
+    found = await world.until_reason(tenant, "SigningKeyInvalid")
+    assert condition(found, "SigningKeyReady")["status"] == "False"
+    assert "not a key" not in condition(found)["message"]
+
+    current = await world.secret("acme-root-key")
+    await world.api.replace(secret_path(world.namespace, "acme-root-key"), current | {"data": secret["data"]})
+    await world.annotate(tenant, REQUESTED, "2")
+    await world.until_ready(tenant)
+
+
+async def test_flushed_redis_starts_a_new_epoch_by_itself(world: World, redis: Redis) -> None:
+    pool = await world.customer()
+    first = await world.acquire(1)
+    await redis.flushall()
+
+    await world.until(pool, lambda it: it["status"]["epoch"] == 2 and condition(it).get("status") == "True")
+    second = await world.acquire(1)
+    assert isinstance(first, Grant)
+    assert isinstance(second, Grant)
+    assert second.fence > first.fence
+
+
+@pytest.fixture
+async def mortal_world(idle_world: World) -> AsyncIterator[tuple[World, Valkey]]:
+    """A world whose Valkey is its own and may die."""
+    async with valkey_server(ValkeyOptions(append_only=True)) as valkey:
+        shared = idle_world.seats
+        idle_world.redis_url = valkey.url
+        idle_world.seats = RedisSeatAuthority.connect(valkey.url)
+        try:
+            yield idle_world, valkey
+        finally:
+            await idle_world.stop_operator()
+            await idle_world.seats.close()
+            idle_world.seats = shared
+
+
+async def test_redis_away_is_shown_and_heals_at_once_with_all_leases(
+    mortal_world: tuple[World, Valkey],
+) -> None:
+    world, valkey = mortal_world
+    await world.start_operator()
+    pool = await world.customer()
+    grant = await world.acquire(1)
+    valkey.kill()
+    found = await world.until_reason(pool, "RedisUnavailable")
+    assert condition(found, "RedisReady")["status"] == "False"
+    assert found["status"]["capacity"] == 5
+
+    await valkey.start()
+    found = await world.until_ready(pool)
+    assert found["status"]["epoch"] == 1
+    again = await world.acquire(1)
+    assert isinstance(grant, Grant)
+    assert isinstance(again, Grant)
+    assert (again.code, again.fence) == (Code.EXISTING, grant.fence)
+
+
+async def test_deletion_waits_for_redis_and_says_so(mortal_world: tuple[World, Valkey]) -> None:
+    world, valkey = mortal_world
+    await world.start_operator()
+    pool = await world.customer()
+    valkey.kill()
+    await world.delete(pool)
+    await world.until_reason(pool, "DeletionBlockedByRedis")
+
+    await valkey.start()
+    await world.until_gone(pool)
+    assert await Redis.from_url(world.redis_url).dbsize() == 0
+
+
+async def test_deletion_does_not_wait_for_ever(mortal_world: tuple[World, Valkey]) -> None:
+    world, valkey = mortal_world
+    world.deletion_patience = timedelta(seconds=1)
+    await world.start_operator()
+    pool = await world.customer()
+    valkey.kill()
+    await world.delete(pool)
+
+    await world.until_gone(pool)
+    events = await world.cluster.kubectl("get", "events", "-n", world.namespace, "-o", "wide")
+    assert "DeletionBlockedByRedis" in events
+
+
+async def test_trouble_and_its_end_are_events_and_becoming_ready_is_none(world: World) -> None:
+    pool = await world.customer()
+    await world.patch_spec(ObjectKey(Kind.TENANT, world.namespace, "acme"), access="Suspended")
+    await world.until_reason(pool, "TenantSuspended")
+    await world.patch_spec(ObjectKey(Kind.TENANT, world.namespace, "acme"), access="Active")
+    await world.until_ready(pool)
+    await asyncio.sleep(0.2)
+
+    path = f"/apis/events.k8s.io/v1/namespaces/{world.namespace}/events"
+    told = [
+        (event["type"], event["reason"])
+        async for event in world.api.list(path)
+        if event["regarding"]["kind"] == "SeatPool"
+    ]
+    assert sorted(told) == [("Normal", "Succeeded"), ("Warning", "TenantSuspended")]
