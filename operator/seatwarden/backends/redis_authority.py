@@ -7,13 +7,11 @@ here, so any number of processes can use one Redis.
 import secrets
 from collections.abc import Sequence
 
-from redis.asyncio import Redis
-
 from seatwarden.backends import redis_scripts, redis_wire
 from seatwarden.backends.authority import StaleTerm
-from seatwarden.backends.redis_connection import connect
 from seatwarden.backends.redis_keys import pool_keys
 from seatwarden.backends.redis_runner import ScriptRunner
+from seatwarden.backends.redis_url import read_redis_url
 from seatwarden.domain.seats import (
     AcquireRequest,
     Beat,
@@ -43,18 +41,11 @@ _SECRET_BYTES = 32
 class RedisSeatAuthority:
     """Both sides of the authority: what clients' requests need and what the operator needs.
 
-    ``client`` must not decode replies. Each call has ``time_limit_seconds``; a call for many pools has it for
-    each 64 of them.
+    Each call has the time limit of ``runner``; a call for many pools has it for each 64 of them.
     """
 
-    def __init__(
-        self,
-        client: Redis,
-        *,
-        time_limit_seconds: float = TIME_LIMIT_SECONDS,
-        ledger_kept: Millis = LEDGER_KEPT,
-    ) -> None:
-        self._runner = ScriptRunner(client, time_limit_seconds=time_limit_seconds)
+    def __init__(self, runner: ScriptRunner, *, ledger_kept: Millis = LEDGER_KEPT) -> None:
+        self._runner = runner
         self._ledger_kept = ledger_kept
 
     @classmethod
@@ -62,9 +53,9 @@ class RedisSeatAuthority:
         """An authority with connections of its own; `close` it.
 
         Raises:
-            ValueError: the URL cannot be read.
+            ValueError: the URL cannot be read (see `seatwarden.backends.redis_url`).
         """
-        return cls(connect(url, time_limit_seconds=time_limit_seconds), time_limit_seconds=time_limit_seconds)
+        return cls(ScriptRunner(read_redis_url(url), time_limit_seconds=time_limit_seconds))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -109,6 +100,7 @@ class RedisSeatAuthority:
             key_hash,
             redis_wire.lease_bytes(beat.lease_id),
             redis_wire.fence_bytes(beat.fence),
+            urgent=True,
         )
         return ReleaseVerdict(code=Code(reply.decode()))
 

@@ -1,5 +1,6 @@
 """The names of a pool's keys in Redis. What each one holds is told in ``lua/seats/lib/pool.lua``."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from seatwarden.domain.seats import PoolUid
@@ -16,6 +17,8 @@ class PoolKeys(NamedTuple):
     ledger: str
 
 
+# A busy pool is asked for thousands of times a second.
+@lru_cache(maxsize=8192)
 def pool_keys(pool: PoolUid) -> PoolKeys:
     """The keys of ``pool``."""
     return PoolKeys(*(f"sw:{{{pool}}}:{name}" for name in PoolKeys._fields))

@@ -1,48 +1,104 @@
 """Sending scripts to Redis: by hash, with a time limit, and with one kind of error for all that can go wrong.
 
-Nothing else of the authority talks to Redis, so a faster way of sending replaces this module alone.
+The ordinary way is short: the command's bytes, the link to who serves the pool, one reply. Whatever else may
+happen is on the second way, where a call may take as many turns as its time limit allows. Which of them mean
+that a script runs twice? Only a lost connection, since then nobody knows whether it ran; every script may run
+twice, and it is repeated once. All other trouble is Redis saying that it has not run the script.
+
+=====================  ================================================================================
+Redis says             then
+=====================  ================================================================================
+NOSCRIPT               send the script in full
+MOVED, ASK             ask the node that it names
+TRYAGAIN, LOADING      wait a little: a slot is being moved, the data is being read
+READONLY, MASTERDOWN   this is no master any more: find out who is, once
+CLUSTERDOWN            find out who serves the slot, twice at most: an election is under way
+anything else          give up
+=====================  ================================================================================
 """
 
 import asyncio
+import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from hiredis import ReplyError
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.backends.redis_link import Link, NoLink, ServerSeen, pack, why
+from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
+from seatwarden.backends.redis_topology import Topology, find_topology
+from seatwarden.backends.redis_url import RedisPlace
+from seatwarden.domain.backoff import Backoff
 
 Argument = bytes | str | int
 _INVARIANT = re.compile(r"SEATWARDEN ([a-z0-9 ^]+)")
+_ASKING = pack("ASKING")
+_PAUSES = Backoff(first=0.01, longest=0.1)
+_MOST_TURNS = 32
+_MOST_REDISCOVERIES = 2
+_TROUBLE = (ReplyError, PipeFull, PipeLate, PipeLost, NoLink)
+
+
+@dataclass(slots=True)
+class _Course:
+    """One call on the second way."""
+
+    script: Script
+    keys: PoolKeys
+    arguments: tuple[Argument, ...]
+    urgent: bool
+    link: Link | None = None
+    in_full: bool = False
+    asking: bool = False
+    losses: int = 0
+    rediscoveries: int = 0
+    pauses: int = 0
+
+    def command(self) -> bytes:
+        """What to send."""
+        if self.in_full:
+            return pack("EVAL", self.script.text, len(self.keys), *self.keys, *self.arguments)
+        return _by_hash(self.script, self.keys, self.arguments)
 
 
 class ScriptRunner:
-    """Runs scripts on one Redis.
+    """Runs scripts on the Redis at ``place``; connects when it is first used."""
 
-    A script that Redis does not know (it was flushed, restarted or failed over) is sent in full once more. It
-    has not run when Redis says so, so this is no repetition.
-    """
-
-    def __init__(self, client: Redis, *, time_limit_seconds: float) -> None:
-        self._client = client
-        self._command: Callable[..., Awaitable[Any]] = client.execute_command
+    def __init__(
+        self, place: RedisPlace, *, time_limit_seconds: float, limits: PipeLimits | None = None
+    ) -> None:
+        self._limits = limits or PipeLimits(call_seconds=time_limit_seconds)
+        self._topology: Topology = find_topology(place, self._limits)
         self._time_limit_seconds = time_limit_seconds
+        self._in_trouble = 0
 
-    async def run(self, script: Script, keys: PoolKeys, *arguments: Argument) -> Any:
+    async def run(self, script: Script, keys: PoolKeys, *arguments: Argument, urgent: bool = False) -> Any:
         """The script's reply, as bytes, ints, None and lists of them.
+
+        ``urgent`` calls, those that give seats back, are still taken when the others are refused because too
+        many are under way.
 
         Raises:
             AuthorityUnavailable: Redis could not be asked, refused, or gave no answer in time.
         """
-        async with self._answer_in_time():
+        link = self._topology.link(keys.config)
+        if link is not None and (pipe := link.pipe) is not None:
+            began = asyncio.get_running_loop().time()
             try:
-                return await self._command(*_by_hash(script, keys, arguments))
-            except NoScriptError:
-                return await self._command(*_in_full(script, keys, arguments))
+                return await pipe.send(_by_hash(script, keys, arguments), urgent=urgent)
+            except _TROUBLE as error:
+                trouble: Exception | None = error
+        else:
+            began = asyncio.get_running_loop().time()
+            trouble = None
+        return await self._persist(_Course(script, keys, arguments, urgent, link), trouble, began)
 
     async def run_for_each(
         self, script: Script, pools: Sequence[PoolKeys], *arguments: Argument
@@ -52,66 +108,192 @@ class ScriptRunner:
         Raises:
             AuthorityUnavailable: as `run`, for any of them; the others may have run.
         """
-        async with self._answer_in_time():
-            replies = await self._send_together([_by_hash(script, keys, arguments) for keys in pools])
-            unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-            if unknown:
-                again = await self._send_together(
-                    [_in_full(script, pools[index], arguments) for index in unknown]
-                )
-                for index, reply in zip(unknown, again, strict=True):
-                    replies[index] = reply
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
-            return replies
+        began = asyncio.get_running_loop().time()
+        courses = [
+            _Course(script, keys, arguments, urgent=False, link=self._topology.link(keys.config))
+            for keys in pools
+        ]
+        replies = await asyncio.gather(*(self._begin(course) for course in courses), return_exceptions=True)
+        for index, (course, reply) in enumerate(zip(courses, replies, strict=True)):
+            if isinstance(reply, BaseException):
+                trouble = None if isinstance(reply, _NotSent) else reply
+                if trouble is not None and not isinstance(trouble, _TROUBLE):
+                    raise trouble
+                replies[index] = await self._persist(course, trouble, began)
+        return replies
+
+    async def server(self, keys: PoolKeys) -> ServerSeen:
+        """Which server serves the pool with these ``keys``, and over the how-manieth connection.
+
+        Raises:
+            AuthorityUnavailable: it cannot be reached.
+        """
+        began = asyncio.get_running_loop().time()
+        with self._place_in_trouble(urgent=False), _sentences(self._time_limit_seconds):
+            async with asyncio.timeout_at(began + self._time_limit_seconds):
+                while (link := self._topology.link(keys.config)) is None:
+                    await self._topology.look_again(None)
+                await link.open()
+                return link.seen
 
     async def load(self) -> None:
-        """Return when Redis answers and knows every script.
+        """Return when Redis answers and knows every script. Of a Cluster one node has to answer.
 
         Raises:
             AuthorityUnavailable: as `run`.
         """
-        async with self._answer_in_time():
-            known = await self._command("SCRIPT EXISTS", *(one.sha for one in ALL_SCRIPTS))
-            for script, there in zip(ALL_SCRIPTS, known, strict=True):
-                if not there:
-                    await self._command("SCRIPT LOAD", script.text)
+        with _sentences(self._time_limit_seconds):
+            async with asyncio.timeout(self._time_limit_seconds):
+                links = await self._topology.links()
+                loads = await asyncio.gather(*map(_load, links), return_exceptions=True)
+        for failure in (failures := [one for one in loads if one is not None]):
+            if len(failures) == len(loads) or not isinstance(failure, _TROUBLE):
+                with _sentences(self._time_limit_seconds):
+                    raise failure
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        self._topology.close()
 
-    async def _send_together(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            add: Callable[..., object] = pipeline.execute_command
-            for command in commands:
-                add(*command)
-            return list(await pipeline.execute(raise_on_error=False))
-
-    @asynccontextmanager
-    async def _answer_in_time(self) -> AsyncIterator[None]:
+    def _begin(self, course: _Course) -> "asyncio.Future[Any]":
+        pipe = None if course.link is None else course.link.pipe
         try:
-            async with asyncio.timeout(self._time_limit_seconds):
-                yield
-        except TimeoutError as error:
-            raise AuthorityUnavailable(
-                f"the seat authority gave no answer within {self._time_limit_seconds:g} s; try again"
-            ) from error
-        except (RedisError, OSError) as error:
-            raise AuthorityUnavailable(_sentence(error)) from error
+            if pipe is not None:
+                return pipe.send(course.command(), urgent=course.urgent)
+        except (PipeFull, PipeLost) as error:
+            trouble: Exception = error
+        else:
+            trouble = _NotSent()
+        failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        failed.set_exception(trouble)
+        return failed
+
+    async def _persist(self, course: _Course, trouble: Exception | None, began: float) -> Any:
+        with self._place_in_trouble(urgent=course.urgent), _sentences(self._time_limit_seconds):
+            async with asyncio.timeout_at(began + self._time_limit_seconds):
+                for _ in range(_MOST_TURNS):
+                    if trouble is not None:
+                        await self._turn(course, trouble)
+                    try:
+                        return await self._sent(course)
+                    except _TROUBLE as error:
+                        trouble = error
+                raise NoLink("no end of redirections")
+
+    async def _sent(self, course: _Course) -> Any:
+        while course.link is None:
+            course.link = self._topology.link(course.keys.config)
+            if course.link is None and not await self._topology.look_again(None):
+                raise NoLink("nobody serves the pool")
+        pipe: Pipe = course.link.pipe or await course.link.open()
+        if course.asking:
+            pipe.send(_ASKING, urgent=course.urgent).add_done_callback(_look_at)
+        return await pipe.send(course.command(), urgent=course.urgent)
+
+    async def _turn(self, course: _Course, trouble: Exception) -> None:
+        """Change the course after ``trouble``, or raise it again where nothing can be done."""
+        match trouble:
+            case PipeLost() if course.losses == 0:
+                course.losses = 1
+                course.link, course.asking = None, False
+            case NoLink() if course.rediscoveries < _MOST_REDISCOVERIES:
+                await self._rediscover(course, trouble)
+            case ReplyError():
+                await self._turn_as_told(course, trouble)
+            case _:
+                raise trouble
+
+    async def _turn_as_told(self, course: _Course, trouble: ReplyError) -> None:
+        text = str(trouble)
+        match text.partition(" ")[0]:
+            case "NOSCRIPT" if not course.in_full:
+                course.in_full = True
+            case "MOVED":
+                course.link, course.asking = self._topology.moved(text), False
+            case "ASK":
+                course.link, course.asking = self._topology.named(text), True
+            case "TRYAGAIN" | "LOADING":
+                await self._pause(course)
+                course.link, course.asking = None, False
+            case "CLUSTERDOWN" if course.rediscoveries < _MOST_REDISCOVERIES:
+                await self._pause(course)
+                await self._rediscover(course, trouble)
+            case "READONLY" | "MASTERDOWN" if course.rediscoveries == 0:
+                await self._rediscover(course, trouble)
+            case _:
+                raise trouble
+
+    async def _rediscover(self, course: _Course, trouble: Exception) -> None:
+        course.rediscoveries += 1
+        if not await self._topology.look_again(course.link) and not isinstance(trouble, ReplyError):
+            raise trouble
+        course.link, course.asking = None, False
+
+    async def _pause(self, course: _Course) -> None:
+        await asyncio.sleep(_PAUSES.delay(course.pauses, random.random()))  # noqa: S311  # jitter
+        course.pauses += 1
+
+    @contextmanager
+    def _place_in_trouble(self, *, urgent: bool) -> Iterator[None]:
+        """One of a limited number of places for those who wait for more than a reply."""
+        if not self._limits.room(self._in_trouble, urgent=urgent):
+            raise AuthorityUnavailable("too many calls wait for the seat authority already; try again")
+        self._in_trouble += 1
+        try:
+            yield
+        finally:
+            self._in_trouble -= 1
 
 
-def _sentence(error: Exception) -> str:
+class _NotSent(Exception):
+    """There was no connection yet."""
+
+
+async def _load(link: Link) -> None:
+    pipe = await link.open()
+    known = await pipe.send(pack("SCRIPT", "EXISTS", *(one.sha for one in ALL_SCRIPTS)))
+    for script, there in zip(ALL_SCRIPTS, known, strict=True):
+        if not there:
+            await pipe.send(pack("SCRIPT", "LOAD", script.text))
+
+
+@contextmanager
+def _sentences(limit_seconds: float) -> Iterator[None]:
     # Redis's own words may quote the command's arguments, so only what our scripts say is passed on.
-    if isinstance(error, ResponseError) and (broken := _INVARIANT.search(str(error))):
-        return f"the seat authority stopped, as this does not hold for the pool: {broken[1]}"
-    return f"the seat authority could not be asked ({type(error).__name__}); try again"
+    try:
+        yield
+    except (TimeoutError, PipeLate):
+        raise AuthorityUnavailable(
+            f"the seat authority gave no answer within {limit_seconds:g} s; try again"
+        ) from None
+    except PipeFull:
+        raise AuthorityUnavailable(
+            "too many calls wait for an answer of the seat authority already; try again"
+        ) from None
+    except (ReplyError, PipeLost, NoLink, OSError) as error:
+        if isinstance(error, ReplyError) and (broken := _INVARIANT.search(str(error))):
+            sentence = f"the seat authority stopped, as this does not hold for the pool: {broken[1]}"
+        else:
+            reason = str(error) if isinstance(error, NoLink) else why(error)
+            sentence = f"the seat authority could not be asked ({reason}); try again"
+        raise AuthorityUnavailable(sentence) from None
 
 
-def _by_hash(script: Script, keys: PoolKeys, arguments: Sequence[Argument]) -> tuple[Argument, ...]:
-    return ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+def _by_hash(script: Script, keys: PoolKeys, arguments: tuple[Argument, ...]) -> bytes:
+    # Packing the keys and the hash anew would cost more than all the rest of the command.
+    packed = pack(*arguments)
+    start = packed.index(b"\n") + 1
+    count, head = _head(script.sha, keys)
+    return b"*%d\r\n%b%b" % (count + len(arguments), head, packed[start:])
 
 
-def _in_full(script: Script, keys: PoolKeys, arguments: Sequence[Argument]) -> tuple[Argument, ...]:
-    return ("EVAL", script.text, len(keys), *keys, *arguments)
+@lru_cache(maxsize=8192)
+def _head(sha: str, keys: PoolKeys) -> tuple[int, bytes]:
+    words = ("EVALSHA", sha, len(keys), *keys)
+    packed = pack(*words)
+    return len(words), packed[packed.index(b"\n") + 1 :]
+
+
+def _look_at(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()
