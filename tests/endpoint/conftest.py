@@ -17,6 +17,7 @@ from seatwarden.endpoint.server import SeatServer, start_server
 from seatwarden.endpoint.settings import EndpointSettings
 from tests.endpoint.endpoint_client import EndpointClient
 from tests.endpoint.scripted_authority import ScriptedAuthority
+from tests.endpoint.served import Serve, serving
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,10 @@ async def endpoint(start_endpoint: StartEndpoint, authority: ScriptedAuthority) 
 def client(endpoint: Endpoint) -> EndpointClient:
     """A client of `endpoint`."""
     return endpoint.client
+
+
+@pytest.fixture
+async def start_serve() -> AsyncIterator[Serve]:
+    """Starts `seatwarden serve` with the options given; it ends with the test."""
+    async with serving() as start:
+        yield start

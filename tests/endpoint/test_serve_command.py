@@ -1,78 +1,14 @@
 """The command as a process of its own."""
 
 import asyncio
-import contextlib
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
-import orjson
 import pytest
 from click.testing import CliRunner
 
 from seatwarden.runtime.serve_command import serve
-
-UNREACHABLE = "redis://:hunter2@127.0.0.1:1/0"
-PROGRAM = "from seatwarden.runtime.serve_command import serve; serve()"
-
-
-@dataclass
-class Served:
-    """A running `seatwarden serve`."""
-
-    process: asyncio.subprocess.Process
-    lines: list[dict[str, Any]] = field(default_factory=list)
-
-    async def logged(self, event: str) -> dict[str, Any]:
-        """The next line with that ``event``.
-
-        All lines until then are kept in ``lines``.
-        """
-        assert self.process.stderr is not None
-        while raw := await asyncio.wait_for(self.process.stderr.readline(), 20):
-            self.lines.append(orjson.loads(raw))
-            if self.lines[-1]["event"] == event:
-                return self.lines[-1]
-        raise AssertionError(f"ended without saying {event!r}: {self.lines}")
-
-    async def rest(self) -> str:
-        """What it still wrote after the last line looked at; waits for its end."""
-        assert self.process.stderr is not None
-        return (await asyncio.wait_for(self.process.stderr.read(), 20)).decode()
-
-
-Serve = Callable[..., Any]
-
-
-@pytest.fixture
-async def start_serve() -> AsyncIterator[Serve]:
-    """Starts the command with the options given; it ends with the test."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def start(*options: str, **environment: str) -> Served:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-c", PROGRAM, "--listen", "127.0.0.1:0", *options),
-                env={**os.environ, "SEATWARDEN_REDIS_URL": UNREACHABLE, **environment},
-                stderr=asyncio.subprocess.PIPE,
-            )
-
-            async def stop() -> None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-                # Closes the pipe's transport while the loop still runs.
-                assert process.stderr is not None
-                await process.stderr.read()
-
-            stack.push_async_callback(stop)
-            return Served(process)
-
-        yield start
+from tests.endpoint.served import UNREACHABLE, Serve
 
 
 async def test_it_serves_without_redis_but_is_not_ready_and_never_shows_the_password(

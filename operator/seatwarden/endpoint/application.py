@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import orjson
 from aiohttp import web
@@ -33,17 +34,19 @@ def create_app(
     *,
     spread: Callable[[], float] = random.random,
     request_id: Callable[[], str] | None = None,
+    metrics_folder: Path | None = None,
 ) -> web.Application:
     """The application over ``seats``.
 
     ``spread`` gives numbers from 0 up to 1 that move heartbeats and retries apart; ``request_id`` names
-    requests that came without an id. Whoever serves the application closes ``seats`` after it.
+    requests that came without an id; ``metrics_folder`` is where several processes count together. Whoever
+    serves the application closes ``seats`` after it.
     """
     settings = settings or EndpointSettings()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    metrics = EndpointMetrics(registry)
+    metrics = EndpointMetrics(registry, shared_folder=metrics_folder)
     draining = Draining()
     edge = Edge(
         metrics=metrics,

@@ -4,10 +4,12 @@ No label has a value that a tenant chooses: routes and codes are closed sets.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from seatwarden.endpoint.codes import AnyCode
 
@@ -63,17 +65,24 @@ METRICS = (REQUESTS, DURATION, REFUSALS, IN_FLIGHT, AUTHORITY_ERRORS, FAULTS)
 
 
 class EndpointMetrics:
-    """The metrics of one application, in a registry of their own."""
+    """The metrics of one application, in a registry of their own.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    With ``shared_folder`` several processes count into files there, and each tells the metrics of all; only what
+    belongs to one process (its memory and CPU) is then not told.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, shared_folder: Path | None = None) -> None:
         self._registry = registry
+        if shared_folder is not None:
+            self._registry = CollectorRegistry()
+            MultiProcessCollector(self._registry, str(shared_folder))  # type: ignore[no-untyped-call]  # theirs has no types
         self._requests = _counter(REQUESTS, registry)
         self._refusals = _counter(REFUSALS, registry)
         self._faults = _counter(FAULTS, registry)
         self._duration = Histogram(
             DURATION.name, DURATION.help, DURATION.labels, buckets=LATENCY_BUCKETS, registry=registry
         )
-        self.in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, registry=registry)
+        self.in_flight = Gauge(IN_FLIGHT.name, IN_FLIGHT.help, multiprocess_mode="livesum", registry=registry)
         self.authority_errors = _counter(AUTHORITY_ERRORS, registry)
 
     def route(self, name: str) -> "RouteMetrics":

@@ -91,8 +91,8 @@ class SeatServer:
         await self._runner.cleanup()
 
 
-async def start_server(app: web.Application, *, host: str, port: int) -> SeatServer:
-    """Serve ``app`` on ``host`` and ``port`` (0: any free one).
+async def start_server(app: web.Application, *, host: str, port: int, share_port: bool = False) -> SeatServer:
+    """Serve ``app`` on ``host`` and ``port`` (0: any free one); others may serve there too with ``share_port``.
 
     Raises:
         OSError: the address cannot be had.
@@ -117,7 +117,9 @@ async def start_server(app: web.Application, *, host: str, port: int) -> SeatSer
         )
 
     try:
-        listener = await loop.create_server(connection, host, port, backlog=1024)
+        listener = await loop.create_server(
+            connection, host, port, backlog=1024, reuse_port=share_port or None
+        )
     except BaseException:
         await runner.cleanup()
         raise

@@ -1,20 +1,18 @@
 """`seatwarden serve`: the seat endpoint as a process."""
 
 import asyncio
-import signal
 
 import click
-import structlog
 
 from seatwarden.runtime.logging import LEVELS, LogFormat, configure_logging, redact
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+from seatwarden.runtime.serve_process import ServeSettings, serve_alone, serve_with_workers
 
 EXAMPLES = """
 \b
 Examples:
   seatwarden serve
   seatwarden serve --listen 127.0.0.1:8090 --redis-url redis://localhost:6379/0
+  seatwarden serve --workers 4
   SEATWARDEN_REDIS_URL=rediss://:PASSWORD@redis.example:6380 seatwarden serve --drain-seconds 15
 
 Each option can be given as an environment variable instead: SEATWARDEN_LISTEN, SEATWARDEN_REDIS_URL and so
@@ -57,7 +55,17 @@ class ListenAddress(click.ParamType[tuple[str, int]]):
     show_default=True,
     envvar="SEATWARDEN_REDIS_URL",
     show_envvar=True,
-    help="The Redis or Valkey that holds the seats.",
+    help="The Redis or Valkey that holds the seats. Sentinel: redis+sentinel://HOST:26379,HOST2:26379/MASTER/0."
+    " Cluster: redis+cluster://HOST:6379,HOST2:6379. TLS: rediss:// and so on.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    envvar="SEATWARDEN_SERVE_WORKERS",
+    show_envvar=True,
+    help="Processes that share the port. One keeps one core busy; in Kubernetes rather run more replicas.",
 )
 @click.option(
     "--drain-seconds",
@@ -99,6 +107,7 @@ def serve(
     *,
     listen: tuple[str, int],
     redis_url: str,
+    workers: int,
     drain_seconds: float,
     access_log: bool,
     log_level: str,
@@ -108,60 +117,22 @@ def serve(
 
     Needs Redis and nothing else. Any number of replicas can run side by side. Says /readyz as soon as Redis
     answers, and goes on by itself when Redis went away and came back. On SIGTERM it drains, finishes what is
-    in flight and ends; a second signal ends it at once.
+    in flight and ends; a second signal ends it at once. With --workers a parent process starts again what dies,
+    and ends with status 1 where workers cannot start.
     """
     configure_logging(log_level, LogFormat(log_format))
     host, port = listen
+    settings = ServeSettings(
+        host=host, port=port, redis_url=redis_url, drain_seconds=drain_seconds, access_log=access_log
+    )
     try:
-        asyncio.run(
-            _serve(
-                host=host, port=port, redis_url=redis_url, drain_seconds=drain_seconds, access_log=access_log
-            )
-        )
+        if workers == 1:
+            serve_alone(settings)
+        elif status := serve_with_workers(settings, workers):
+            raise SystemExit(status)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     except ValueError as error:
         raise click.ClickException(redact(f"cannot use --redis-url: {error}")) from None
     except asyncio.CancelledError:
         raise SystemExit(1) from None
-
-
-async def _serve(*, host: str, port: int, redis_url: str, drain_seconds: float, access_log: bool) -> None:
-    from seatwarden.backends.redis_authority import RedisSeatAuthority
-    from seatwarden.endpoint.application import create_app
-    from seatwarden.endpoint.server import start_server
-    from seatwarden.endpoint.settings import EndpointSettings
-
-    told_to_stop = _signals()
-    authority = RedisSeatAuthority.connect(redis_url)
-    try:
-        server = await start_server(
-            create_app(authority, EndpointSettings(access_log=access_log)), host=host, port=port
-        )
-        log.info("serving seats", host=host, port=server.port)
-        try:
-            await told_to_stop.wait()
-            server.begin_drain()
-            log.info("draining", seconds=drain_seconds)
-            await asyncio.sleep(drain_seconds)
-        finally:
-            await server.close()
-    finally:
-        await authority.close()
-    log.info("stopped")
-
-
-def _signals() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; the second cancels the task that called this."""
-    told_to_stop = asyncio.Event()
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        if told_to_stop.is_set() and task is not None:
-            task.cancel()
-        told_to_stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    return told_to_stop
