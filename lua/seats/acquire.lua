@@ -4,14 +4,15 @@
 -- KEYS all six. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; tail of the record.
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
 -- unpurged ones: so a seat is free in the millisecond in which its lease expires, however many are still to be purged.
--- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over}, or a refusal
+-- In recovery only the holder of a lease that survived gets it, up to the cap.
+-- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for}, or a refusal
 -- {code, capacity, live, retry after or nil}.
 
 local key_hash, holder, nonce, tail = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-local pool = pool_opened_by(key_hash)
+local pool, unopened = pool_opened_by(key_hash)
 if not pool then
-    return { 'invalid_license', 0, 0, false }
+    return { unopened, 0, 0, false }
 end
 local secret = redis.call('HGET', STATE, 'secret')
 invariant(secret, 'the state of the pool is complete')
@@ -30,9 +31,11 @@ local id = lease_id_of(secret, holder)
 local held = redis.call('HGET', LEASES, id)
 local expiry = held and letter_of(held) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
 
+local lease = lease_from_now(pool.lease)
+
 local function hold(fence, since)
     local record = struct.pack('>I8', fence) .. LIVE .. struct.pack('>I6', since) .. holder .. nonce .. tail
-    redis.call('ZADD', EXPIRY, now + pool.lease, id)
+    redis.call('ZADD', EXPIRY, now + lease, id)
     if record ~= held then
         redis.call('HSET', LEASES, id, record)
     end
@@ -40,10 +43,13 @@ local function hold(fence, since)
 end
 
 local function granted(code, fence, live, taken_over)
-    return { code, hex(id), fence, pool.lease, pool.heartbeat, pool.capacity, live, taken_over }
+    return { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now, pool.signed_for }
 end
 
-local lives = expiry and expiry > now
+local lives = expiry and kept_until(expiry) > now
+if recovering and not (lives and (expiry >= recovering or live_leases() < pool.capacity)) then
+    return refuse('recovering', recovering - now)
+end
 if lives and nonce_of(held) == nonce then
     local fence = struct.unpack('>I8', held)
     hold(fence, since_of(held))

@@ -6,12 +6,14 @@
 -- Cost: one read where nothing changes; otherwise O(fields). A higher term is kept at once, so that the leader before
 -- is fenced off even where the new one found nothing to change: one write per pool and change of leader.
 -- A pool whose state is not coherent (new, or a key was lost) starts without leases. Its fence counter and totals go
--- on if they are still there; the caller learns it and raises the epoch.
+-- on if they are still there; the caller learns it and raises the epoch. An epoch above the pool's own, or above the
+-- first one where there was no pool, means that grants may have been lost: the pool goes into recovery.
 -- Returns {1, changed, existed, epoch, live}, or {0, term held} for a term that is over.
 
 local digest, term, epoch, secret, state = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
-local held = redis.call('HMGET', CONFIG, 'digest', 'term', 'state')
+local held = redis.call('HMGET', CONFIG, 'digest', 'term', 'state', 'recover_until', 'lease')
+heed_recovery(held[4])
 local held_term = tonumber(held[2])
 if held_term and term < held_term then
     return { 0, held_term }
@@ -26,7 +28,7 @@ if existed and held[1] == digest then
     return { 1, 0, 1, account.epoch, live_leases() }
 end
 
-invariant(epoch < 2097152, 'a fence is below 2^53')
+local lost = existed and epoch > account.epoch or not existed and epoch > 1
 if not existed then
     redis.call('UNLINK', EXPIRY, LEASES, ENDED)
     if redis.call('HEXISTS', STATE, 'secret') == 0 then
@@ -38,10 +40,6 @@ if not existed then
     redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0)
     account = open_account()
 end
-if epoch > account.epoch then
-    account.epoch, account.counter = epoch, 0
-    redis.call('HSET', STATE, 'epoch', epoch)
-end
 if state == 'suspended' and held[3] ~= 'suspended' then
     redis.call('HSET', STATE, 'suspended_from', now)
     redis.call('HDEL', STATE, 'suspended_until')
@@ -51,10 +49,16 @@ end
 
 redis.call('DEL', CONFIG)
 redis.call('HSET', CONFIG, 'state', state, 'digest', digest, 'term', term, unpack(ARGV, 6))
+local told = redis.call('HMGET', CONFIG, 'generation', 'capacity', 'lease')
+if recovering then
+    redis.call('HSET', CONFIG, 'recover_until', held[4])
+end
 
 account.unpurged = account.used - live_leases()
+if lost then
+    begin_recovery(account, math.max(epoch, account.epoch), math.max(tonumber(told[3]), tonumber(held[5]) or 0))
+end
 local seat_ms = commit(account)
-local told = redis.call('HMGET', CONFIG, 'generation', 'capacity')
 redis.call('XADD', LEDGER, '*', 'event', 'configured', 'generation', told[1], 'capacity', told[2], 'state', state,
     'epoch', account.epoch, 'at', account.clock, 'used', account.used, 'seat_ms', seat_ms)
 return { 1, 1, existed and 1 or 0, account.epoch, live_leases() }

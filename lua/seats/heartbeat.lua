@@ -6,17 +6,20 @@
 -- Cost: O(n log leases) in five Redis calls whatever n is, so that many beats in one call are cheap. It purges
 -- nothing and writes no ledger: a heartbeat changes no seat. It may run when memory is full, since it takes none and
 -- refusing it would let every lease die.
--- Returns {heartbeat, code, expires in, code, expires in, ...} or nil for a wrong key.
+-- In recovery a lease that was not heard of since the loss is renewed even if it ran out, up to the cap.
+-- Returns {heartbeat, now, signed for, code, expires in, code, expires in, ...}, or a code where the key opens no pool.
 
-local pool = pool_opened_by(ARGV[1])
+local pool, unopened = pool_opened_by(ARGV[1])
 if not pool then
-    return false
+    return unopened
 end
 
 local beats = (#ARGV - 1) / 2
 local records = redis.call('HMGET', LEASES, unpack(ARGV, 2, beats + 1))
 local expiries = redis.call('ZMSCORE', EXPIRY, unpack(ARGV, 2, beats + 1))
 local closed = closed_because(pool)
+local lease = lease_from_now(pool.lease)
+local room = recovering and pool.capacity - live_leases()
 
 -- The code, and how long the lease has left if it is held. A renewal is one of code `ok`.
 local function verdict(record, expiry, fence)
@@ -26,19 +29,24 @@ local function verdict(record, expiry, fence)
         return 'stale_fence', 0
     elseif letter_of(record) ~= LIVE then
         return ENDED_BECAUSE[letter_of(record)], 0
-    elseif expiry <= now then
+    elseif kept_until(expiry) <= now then
         return ENDED_BECAUSE[letter_for_running_out(expiry)], 0
     elseif closed then
-        return closed, expiry - now
+        return closed, kept_until(expiry) - now
+    elseif recovering and expiry < recovering then
+        if room <= 0 then
+            return 'recovering', recovering - now
+        end
+        room = room - 1
     end
-    return 'ok', pool.lease
+    return 'ok', lease
 end
 
-local answer, renewed = { pool.heartbeat }, {}
+local answer, renewed = { pool.heartbeat, now, pool.signed_for }, {}
 for i = 1, beats do
     local code, left = verdict(records[i], tonumber(expiries[i]), ARGV[1 + beats + i])
     if code == 'ok' then
-        table.insert(renewed, now + pool.lease)
+        table.insert(renewed, now + lease)
         table.insert(renewed, ARGV[1 + i])
     end
     table.insert(answer, code)

@@ -7,22 +7,22 @@
 
 local key_hash, id, fence = ARGV[1], ARGV[2], ARGV[3]
 
-local pool = pool_opened_by(key_hash)
+local pool, unopened = pool_opened_by(key_hash)
 if not pool then
-    return 'invalid_license'
+    return unopened
 end
 local record = redis.call('HGET', LEASES, id)
 if not record then
     return 'already_released'
 elseif fence_of(record) ~= fence then
     return 'stale_fence'
-elseif letter_of(record) ~= LIVE or tonumber(redis.call('ZSCORE', EXPIRY, id)) <= now then
+elseif letter_of(record) ~= LIVE or kept_until(tonumber(redis.call('ZSCORE', EXPIRY, id))) <= now then
     return 'already_released'
 end
 
 local account = open_account()
-account.unpurged = account.used - live_leases()
 end_leases(account, 'released', { id }, { account.clock }, { 'r' })
+account.unpurged = account.used - live_leases()
 commit(account)
 trim_tombstones(pool.lease)
 return 'released'

@@ -5,12 +5,14 @@
 -- before, 0 and empty for the first page. The place is named by a lease and not counted, since leases of one
 -- millisecond are many (beats come in bulk) and move on when they are renewed: so one that stays is never skipped.
 -- One that is renewed between two pages moves to the end and may be seen twice.
--- Cost: O(log² n + limit). Returns {now, 1 if there are more, id, expiry, record, id, ...}, or nil for a wrong key.
+-- Cost: O(log² n + limit). Returns {now, 1 if there are more, id, expiry, record, id, ...}, or a code where the key
+-- opens no pool.
 
 local key_hash, limit, from, last = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
-if not pool_opened_by(key_hash) then
-    return false
+local pool, unopened = pool_opened_by(key_hash)
+if not pool then
+    return unopened
 end
 
 -- Bytes of an id would be compared by the server's locale; its hex digits are in the order of the bytes in any.

@@ -4,11 +4,13 @@
 -- KEYS all six. ARGV: how long the ledger is kept, in milliseconds.
 -- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
--- purged, unpurged, next expiry in}, or nil where the pool is unknown.
+-- purged, unpurged, next expiry in, how long the recovery goes on}, or nil where the pool is unknown. In recovery
+-- nothing is purged, and what is not confirmed is not counted as unpurged either.
 
 local ledger_kept = tonumber(ARGV[1])
 
-local config = redis.call('HMGET', CONFIG, 'capacity', 'lease')
+local config = redis.call('HMGET', CONFIG, 'capacity', 'lease', 'recover_until')
+heed_recovery(config[3])
 local account = read_account()
 if not config[1] or not account then
     return false
@@ -25,7 +27,7 @@ redis.call('XTRIM', LEDGER, 'MINID', '~', string.format('%.0f', math.max(0, now 
 local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied')
 -- A lease granted right after this runs out one lease length from now, if none does before.
 local soonest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
-local next_expiry_in = math.min(lease, soonest and tonumber(soonest) - now or lease)
+local next_expiry_in = math.min(lease, soonest and kept_until(tonumber(soonest)) - now or lease)
 return {
     account.epoch,
     tonumber(config[1]),
@@ -39,6 +41,7 @@ return {
     tonumber(total[5]),
     tonumber(total[6]),
     purged,
-    account.unpurged,
+    recovering and 0 or account.unpurged,
     math.max(1, next_expiry_in),
+    recovering and recovering - now or 0,
 }

@@ -3,14 +3,14 @@
 --
 -- KEYS config, state, expiry, leases. ARGV: sha256 of the licence key; holder, 32 bytes or empty; lease id, 16 bytes
 -- or empty. Both given must mean the same lease. Cost: O(log n).
--- Returns {code, capacity, live, valid for or nil, document, lease id or nil, fence or nil, expires in}, or nil for a
--- wrong key.
+-- Returns {code, capacity, live, valid for or nil, document, lease id or nil, fence or nil, expires in}, or a code
+-- where the key opens no pool.
 
 local key_hash, holder, id = ARGV[1], ARGV[2], ARGV[3]
 
-local pool = pool_opened_by(key_hash)
+local pool, unopened = pool_opened_by(key_hash)
 if not pool then
-    return false
+    return unopened
 end
 
 local answer = {
@@ -43,7 +43,7 @@ local function lease_code()
     answer[7] = struct.unpack('>I8', record)
     local letter = letter_of(record)
     if letter == LIVE then
-        answer[8] = math.max(0, tonumber(redis.call('ZSCORE', EXPIRY, id)) - now)
+        answer[8] = math.max(0, kept_until(tonumber(redis.call('ZSCORE', EXPIRY, id))) - now)
         return answer[8] > 0 and 'ok' or 'lease_expired'
     end
     -- Here `suspended` would be read as the pool's own state.

@@ -62,6 +62,7 @@ async def _desk(server: Valkey) -> AsyncIterator[Desk]:
     redis = Redis.from_url(server.url, protocol=2, socket_timeout=30)
     try:
         desk = Desk(authority=authority, redis=redis)
+        await authority.note_provisioned()
         await desk.configure()
         yield desk
     finally:

@@ -50,6 +50,7 @@ def new_config(**changes: Any) -> PoolConfig:
         capacity=2,
         lease=HOUR,
         heartbeat=Millis(20_000),
+        signed_for=Millis(24 * 3_600_000),
         valid_until=None,
         key_ids={KEY: KEY[:10]},
         document='{"plan":"team"}',
@@ -97,6 +98,9 @@ class Desk:
     async def release(self, grant: Grant) -> Code:
         return (await self.authority.release(self.pool, KEY, beat_of(grant))).code
 
+    def beat_of(self, grant: Grant) -> Beat:
+        return beat_of(grant)
+
     async def sweep(self) -> PoolCounts:
         [counts] = await self.authority.sweep([self.pool])
         assert counts is not None
@@ -129,6 +133,10 @@ class Desk:
         for grant in grants:
             await self.redis.zadd(self.keys.expiry, {bytes.fromhex(grant.lease_id): instant}, xx=True)
         return instant
+
+    async def end_recovery(self, *, ago: int = 0) -> None:
+        """Let the recovery window end ``ago`` milliseconds before now."""
+        await self.redis.hset(self.keys.config, "recover_until", str(await self.now() - ago))
 
     async def ledger(self) -> list[dict[str, str]]:
         entries: Any = await self.redis.xrange(self.keys.ledger)

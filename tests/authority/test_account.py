@@ -198,4 +198,5 @@ async def test_a_fence_counter_at_its_end_stops_before_the_next_epoch_and_change
         await desk.seat(2)
     assert await desk.redis.hgetall(desk.keys.state) == before
     await desk.configure(epoch=2)
+    await desk.end_recovery()
     assert (await desk.seat(2)).fence == Fence(2 * 2**32 + 1)

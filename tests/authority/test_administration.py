@@ -27,6 +27,7 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "capacity": 3,
         "lease": Millis(1000),
         "heartbeat": Millis(100),
+        "signed_for": Millis(1),
         "valid_until": Millis(1),
         "key_ids": {KEY: "renamed"},
         "document": "[]",
@@ -44,8 +45,8 @@ async def test_configuring_touches_no_lease_and_no_count(desk: Desk) -> None:
     grant = await desk.seat(1)
     expiry = await desk.expiry(grant)
     leases = await desk.redis.hgetall(desk.keys.leases)
-    done = await desk.configure(capacity=9, generation=2, epoch=3, document="{}")
-    assert done == Configured(changed=True, existed=True, epoch=3, live=1)
+    done = await desk.configure(capacity=9, generation=2, document="{}")
+    assert done == Configured(changed=True, existed=True, epoch=1, live=1)
     assert await desk.expiry(grant) == expiry
     assert await desk.redis.hgetall(desk.keys.leases) == leases
     assert (await desk.beat(grant)).code is Code.OK
@@ -130,6 +131,8 @@ async def test_a_pool_that_lost_any_key_is_unknown_until_configured_and_then_wor
             await desk.ask(3)
     done = await desk.configure(epoch=2)
     assert (done.changed, done.existed) == (True, lost == "config")
+    assert (await desk.refusal(3)).code is Code.RECOVERING
+    await desk.end_recovery()
     again = await desk.seat(2)
     assert again.fence > held.fence or lost == "config"
     assert (await desk.sweep()).live == await desk.redis.zcard(desk.keys.expiry) == 1

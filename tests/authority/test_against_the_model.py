@@ -135,6 +135,7 @@ class SeatMachine(RuleBasedStateMachine):
     def raise_epoch(self) -> None:
         self.model.raise_epoch()
         self.do(self.desk.configure(epoch=self.model.epoch))
+        self.do(self.desk.end_recovery())
 
     @rule()
     def sweep(self) -> None:

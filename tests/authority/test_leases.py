@@ -154,6 +154,7 @@ async def test_fences_grow_with_every_grant_and_through_epochs(desk: Desk) -> No
     fences += [(await desk.seat(1, nonce=str(run))).fence for run in range(3, 6)]
     done = await desk.configure(epoch=2)
     assert done.epoch == 5
+    await desk.end_recovery()
     fences.append((await desk.seat(2)).fence)
     assert fences == sorted(set(fences))
     assert [fence_epoch(fence) for fence in fences] == [1, 1, 1, 5, 5, 5, 5]

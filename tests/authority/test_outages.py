@@ -6,8 +6,9 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from seatwarden.backends.authority import AuthorityUnavailable
+from seatwarden.backends.authority import AuthorityRecovering, AuthorityUnavailable
 from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.backends.redis_scripts import ALL_SCRIPTS
 from seatwarden.domain.seats import AcquireRequest, Code, PoolUid
 from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
 from tests.authority.desk import KEY, Desk, holder
@@ -66,7 +67,10 @@ async def test_a_flushed_server_knows_no_pool(own_desk: Desk) -> None:
     grant = await own_desk.seat(1)
     await own_desk.redis.flushall()
     assert await own_desk.authority.observe([own_desk.pool]) == [None]
+    with pytest.raises(AuthorityRecovering):
+        await own_desk.beat(grant)
     assert not (await own_desk.configure(epoch=2)).existed
+    await own_desk.end_recovery()
     assert (await own_desk.seat(1)).fence > grant.fence
 
 
@@ -75,7 +79,7 @@ async def test_ready_loads_what_is_missing_and_fails_without_redis(
 ) -> None:
     await own_desk.redis.script_flush()
     await own_desk.authority.ready()
-    assert (await own_desk.redis.info("memory"))["number_of_cached_scripts"] == 9
+    assert (await own_desk.redis.info("memory"))["number_of_cached_scripts"] == len(ALL_SCRIPTS)
     own_server.kill()
     with pytest.raises(AuthorityUnavailable):
         await own_desk.authority.ready()

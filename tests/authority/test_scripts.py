@@ -16,7 +16,7 @@ from seatwarden.local.valkey import Valkey
 
 LUA = Path(__file__).parents[2] / "lua" / "seats"
 READ_ONLY = {"validate", "sessions", "observe"}
-RUNS_WHEN_FULL = {"heartbeat", "release", "sweep", "remove"}
+RUNS_WHEN_FULL = {"heartbeat", "release", "sweep", "remove", "tick"}
 
 each_script = pytest.mark.parametrize("script", ALL_SCRIPTS, ids=lambda script: script.name)
 
@@ -45,7 +45,7 @@ def test_a_script_names_keys_only_as_declared(script: Script) -> None:
     code = re.sub(r"--[^\n]*", "", script.text)
     assert "sw:" not in code
     first_arguments = set(re.findall(r"redis\.call\('[A-Z]+', (\w+)", code))
-    assert first_arguments <= {"CONFIG", "STATE", "EXPIRY", "LEASES", "ENDED", "LEDGER"}
+    assert first_arguments <= {"CONFIG", "STATE", "EXPIRY", "LEASES", "ENDED", "LEDGER"} | {"KEY"}
 
 
 @each_script

@@ -79,6 +79,7 @@ def test_a_configuration_travels_without_a_valid_until_where_it_has_none() -> No
         capacity=3,
         lease=Millis(4),
         heartbeat=Millis(5),
+        signed_for=Millis(6),
         valid_until=None,
         key_ids={"aa": "id"},
     )
@@ -98,6 +99,7 @@ def test_the_digest_ignores_the_order_of_keys() -> None:
             capacity=1,
             lease=Millis(1),
             heartbeat=Millis(1),
+            signed_for=Millis(1),
             valid_until=None,
             key_ids=keys,
         )
@@ -110,9 +112,9 @@ def test_an_answer_of_another_version_is_refused_by_name() -> None:
     with pytest.raises(RuntimeError, match=r"acquire\.lua"):
         read_acquired([1, 2])
     with pytest.raises(RuntimeError, match=r"heartbeat\.lua"):
-        read_beats([1, b"ok"])
+        read_beats([1, 2, 3, b"ok"])
     with pytest.raises(RuntimeError, match=r"heartbeat\.lua"):
-        read_beats([1, 2, 3])
+        read_beats([1, 2, 3, 4, 5])
     with pytest.raises(RuntimeError, match=r"validate\.lua"):
         read_validation([])
     with pytest.raises(RuntimeError, match=r"sessions\.lua"):

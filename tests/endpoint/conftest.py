@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from seatwarden.backends.authority import SeatPath
+from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.domain.licence_key import LicenceKey, new_licence_key
 from seatwarden.domain.seats import PoolUid
 from seatwarden.endpoint.application import create_app
@@ -47,8 +48,10 @@ async def start_endpoint(licence_key: LicenceKey) -> AsyncIterator[StartEndpoint
             seats: SeatPath,
             settings: EndpointSettings | None = None,
             spread: Callable[[], float] = lambda: 0.5,
+            keys: InstallationKeys | None = None,
         ) -> Endpoint:
-            server = await start_server(create_app(seats, settings, spread=spread), host="127.0.0.1", port=0)
+            app = create_app(seats, settings, keys=keys, spread=spread)
+            server = await start_server(app, host="127.0.0.1", port=0)
             stack.push_async_callback(server.close)
             http = await stack.enter_async_context(
                 aiohttp.ClientSession(

@@ -44,6 +44,7 @@ async def make_pool(
         state=PoolState.ACTIVE,
         capacity=seats,
         lease=lease,
+        signed_for=Millis(3_600_000),
         heartbeat=Millis(lease // 3),
         valid_until=valid_until,
         key_ids={key.sha256: key.key_id},

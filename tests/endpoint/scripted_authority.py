@@ -15,9 +15,11 @@ from seatwarden.domain.seats import (
     Grant,
     Millis,
     PoolUid,
+    Pulse,
     Refusal,
     ReleaseVerdict,
     SessionPage,
+    SignedLease,
     Validation,
 )
 
@@ -32,6 +34,8 @@ GRANT = Grant(
     heartbeat=Millis(120_000),
     capacity=5,
     live=1,
+    at=Millis(1_800_000_000_000),
+    signed_for=Millis(86_400_000),
 )
 VALIDATION = Validation(
     code=Code.OK,
@@ -49,6 +53,8 @@ class ScriptedAuthority(SeatPath):
     def __init__(self) -> None:
         self.grant: Grant | Refusal = GRANT
         self.beat: BeatVerdict = RENEWED
+        self.readmission: BeatVerdict = RENEWED
+        self.readmitted: list[SignedLease] = []
         self.release_verdict = ReleaseVerdict(code=Code.RELEASED)
         self.validation: Validation | Refusal = VALIDATION
         self.page: SessionPage | Refusal = SessionPage(rows=(), cursor=None)
@@ -67,6 +73,23 @@ class ScriptedAuthority(SeatPath):
     async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
         await self._called(pool)
         return [self.beat] * len(beats)
+
+    async def readmit(
+        self,
+        pool: PoolUid,
+        key_hash: str,
+        lease: SignedLease,
+        *,
+        client_version: str = "",
+        metadata: str = "{}",
+    ) -> BeatVerdict:
+        await self._called(pool)
+        self.readmitted.append(lease)
+        return self.readmission
+
+    async def beat_pulse(self) -> Pulse:
+        await self._called(PoolUid(""))
+        return Pulse(silent_for=Millis(0), provisioned=True, outages=())
 
     async def release(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReleaseVerdict:
         await self._called(pool)

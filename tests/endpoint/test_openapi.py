@@ -115,7 +115,7 @@ def test_answers_document_no_default_and_demand_each_field(kind: type) -> None:
 
 def test_the_walker_sees_what_does_not_fit() -> None:
     schema = DOCUMENT["components"]["schemas"]["HeartbeatAnswer"]
-    good = {"code": "ok", "expires_in": 1.5, "next_heartbeat_in": None}
+    good = {"code": "ok", "expires_in": 1.5, "next_heartbeat_in": None, "lease": None}
     assert list(mismatches(good, schema, DOCUMENT)) == []
     for wrong in (
         {**good, "code": "granted"},

@@ -25,6 +25,7 @@ PATIENT = 20.0
 async def seats(redis_url: str) -> AsyncIterator[RedisSeatAuthority]:
     """The real authority."""
     authority = RedisSeatAuthority.connect(redis_url, time_limit_seconds=PATIENT)
+    await authority.note_provisioned()
     yield authority
     await authority.close()
 

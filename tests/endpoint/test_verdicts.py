@@ -29,7 +29,7 @@ def _said(outcome: Reply | Problem) -> dict[str, object]:
 
 
 def test_a_new_lease_is_201_and_says_all_that_the_client_needs() -> None:
-    outcome = verdicts.acquire_outcome(GRANT, spread=0.0)
+    outcome = verdicts.acquire_outcome(GRANT, lease=None, spread=0.0)
     assert isinstance(outcome, Reply)
     assert outcome.status == 201
     assert _said(outcome) == {
@@ -39,6 +39,7 @@ def test_a_new_lease_is_201_and_says_all_that_the_client_needs() -> None:
         "expires_in": 360.0,
         "next_heartbeat_in": 120.0,
         "taken_over": False,
+        "lease": None,
         "seats": {"capacity": 5, "used": 1, "free": 4},
     }
 
@@ -52,20 +53,24 @@ def test_the_same_lease_again_is_200() -> None:
         heartbeat=Millis(1),
         capacity=1,
         live=1,
+        at=Millis(1),
+        signed_for=Millis(1),
     )
-    outcome = verdicts.acquire_outcome(existing, spread=0.0)
+    outcome = verdicts.acquire_outcome(existing, lease=None, spread=0.0)
     assert isinstance(outcome, Reply)
     assert (outcome.status, _said(outcome)["code"], _said(outcome)["expires_in"]) == (200, "existing", 0.001)
 
 
 @pytest.mark.parametrize(("spread", "seconds"), [(0.0, 120.0), (0.5, 114.0), (0.9999, 108.001)])
 def test_jitter_only_ever_shortens_the_time_to_the_next_heartbeat(spread: float, seconds: float) -> None:
-    assert _said(verdicts.heartbeat_outcome(RENEWED, spread=spread))["next_heartbeat_in"] == seconds
+    assert (
+        _said(verdicts.heartbeat_outcome(RENEWED, lease=None, spread=spread))["next_heartbeat_in"] == seconds
+    )
 
 
 def test_an_exhausted_pool_says_how_full_it_is_and_when_to_come_back() -> None:
     refusal = Refusal(code=Code.POOL_EXHAUSTED, capacity=5, live=6, retry_after=Millis(1501))
-    outcome = verdicts.acquire_outcome(refusal, spread=0.0)
+    outcome = verdicts.acquire_outcome(refusal, lease=None, spread=0.0)
     assert isinstance(outcome, Problem)
     assert problem_headers(outcome) == {"Retry-After": "2"}
     said = _said(outcome)
@@ -74,14 +79,14 @@ def test_an_exhausted_pool_says_how_full_it_is_and_when_to_come_back() -> None:
 
 @pytest.mark.parametrize("code", [Code.SUSPENDED, Code.EXPIRED])
 def test_no_seat_from_a_pool_that_may_not_give_any_is_403(code: Code) -> None:
-    outcome = verdicts.acquire_outcome(Refusal(code=code, capacity=5, live=5), spread=0.0)
+    outcome = verdicts.acquire_outcome(Refusal(code=code, capacity=5, live=5), lease=None, spread=0.0)
     assert isinstance(outcome, Problem)
     assert outcome.http_status == 403
     assert "capacity" not in _said(outcome)
 
 
 def test_a_wrong_key_is_401_with_the_scheme_to_use() -> None:
-    outcome = verdicts.acquire_outcome(Refusal(code=Code.INVALID_LICENSE), spread=0.0)
+    outcome = verdicts.acquire_outcome(Refusal(code=Code.INVALID_LICENSE), lease=None, spread=0.0)
     assert isinstance(outcome, Problem)
     assert problem_headers(outcome) == {"WWW-Authenticate": 'Bearer realm="seatwarden"'}
 
@@ -103,17 +108,20 @@ def test_a_wrong_key_is_401_with_the_scheme_to_use() -> None:
     ],
 )
 def test_a_heartbeat_is_200_exactly_while_the_lease_lives(code: Code, expires_in: int, status: int) -> None:
-    outcome = verdicts.heartbeat_outcome(BeatVerdict(code=code, expires_in=Millis(expires_in)), spread=0.0)
+    outcome = verdicts.heartbeat_outcome(
+        BeatVerdict(code=code, expires_in=Millis(expires_in)), lease=None, spread=0.0
+    )
     assert (outcome.status if isinstance(outcome, Reply) else outcome.http_status) == status
     assert _said(outcome)["code"] == code.value
 
 
 def test_a_lease_that_is_not_renewed_any_more_names_no_next_heartbeat() -> None:
     verdict = BeatVerdict(code=Code.SUSPENDED, expires_in=Millis(5000))
-    assert _said(verdicts.heartbeat_outcome(verdict, spread=0.0)) == {
+    assert _said(verdicts.heartbeat_outcome(verdict, lease=None, spread=0.0)) == {
         "code": "suspended",
         "expires_in": 5.0,
         "next_heartbeat_in": None,
+        "lease": None,
     }
 
 
@@ -124,7 +132,7 @@ def test_bulk_verdicts_come_in_the_order_of_the_request_and_the_next_beat_fits_a
         BeatVerdict(code=Code.UNKNOWN_SESSION),
         BeatVerdict(code=Code.OK, expires_in=Millis(8000), heartbeat=Millis(2000)),
     ]
-    assert _said(verdicts.bulk_outcome(beats, found, spread=0.0)) == {
+    assert _said(verdicts.bulk_outcome(beats, found, {}, spread=0.0)) == {
         "sessions": [
             {"session_id": "a" * 32, "code": "ok", "expires_in": 9.0},
             {"session_id": "b" * 32, "code": "unknown_session", "expires_in": 0.0},
@@ -137,7 +145,7 @@ def test_bulk_verdicts_come_in_the_order_of_the_request_and_the_next_beat_fits_a
 def test_bulk_heartbeats_where_no_lease_lives_name_no_next_beat() -> None:
     said = _said(
         verdicts.bulk_outcome(
-            [Beat(lease_id=LEASE_ID, fence=FENCE)], [BeatVerdict(code=Code.EVICTED)], spread=0.0
+            [Beat(lease_id=LEASE_ID, fence=FENCE)], [BeatVerdict(code=Code.EVICTED)], {}, spread=0.0
         )
     )
     assert said["next_heartbeat_in"] is None
@@ -145,7 +153,7 @@ def test_bulk_heartbeats_where_no_lease_lives_name_no_next_beat() -> None:
 
 def test_bulk_heartbeats_with_a_wrong_key_are_refused_as_a_whole() -> None:
     outcome = verdicts.bulk_outcome(
-        [Beat(lease_id=LEASE_ID, fence=FENCE)], [BeatVerdict(code=Code.INVALID_LICENSE)], spread=0.0
+        [Beat(lease_id=LEASE_ID, fence=FENCE)], [BeatVerdict(code=Code.INVALID_LICENSE)], {}, spread=0.0
     )
     assert isinstance(outcome, Problem)
     assert outcome.http_status == 401

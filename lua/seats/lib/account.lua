@@ -86,6 +86,10 @@ end
 
 -- Purges one chunk of what expired, and counts what is left of it: that still holds no seat.
 local function purge(account)
+    if recovering then
+        account.unpurged = account.used - live_leases()
+        return 0
+    end
     local due = redis.call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'WITHSCORES', 'LIMIT', 0, PURGE_CHUNK)
     local ids, expiries = {}, {}
     for i = 1, #due, 2 do
@@ -99,6 +103,20 @@ local function purge(account)
         account.unpurged = redis.call('ZCOUNT', EXPIRY, '-inf', now)
     end
     return #ids
+end
+
+-- Begins a recovery: a new epoch, so that no fence of before is ever given again, and one lease length for those who
+-- held a seat. To be followed by a `commit`.
+local function begin_recovery(account, epoch, lease)
+    invariant(epoch < 2097152, 'a fence is below 2^53')
+    account.epoch, account.counter = epoch, 0
+    -- One later than what a lease of this very millisecond has, or that would pass for confirmed.
+    local recover_until = string.format('%.0f', now + lease + 1)
+    redis.call('HSET', STATE, 'epoch', epoch)
+    redis.call('HSET', CONFIG, 'recover_until', recover_until)
+    heed_recovery(recover_until)
+    account.unpurged = account.used - live_leases()
+    account.recovery = recover_until
 end
 
 local function trim_tombstones(lease)
@@ -120,6 +138,10 @@ local function write_ledger(account, seat_ms)
             'lease', hex(entry.id), 'holder', hex(holder_of(entry.record)),
             'fence', (struct.unpack('>I8', entry.record)), 'at', entry.at, 'used', entry.used,
             'seat_ms', seat_ms)
+    end
+    if account.recovery then
+        redis.call('XADD', LEDGER, '*', 'event', 'recovering', 'epoch', account.epoch, 'until', account.recovery,
+            'at', account.clock, 'used', account.used, 'seat_ms', seat_ms)
     end
 end
 

@@ -2,8 +2,9 @@
 -- The loader puts this text behind the script's first line, so that these locals are the script's own.
 --
 -- One pool is six keys in one hash slot:
---   config  HASH    what the operator said, and `key:<sha256>` for each valid licence key; always rewritten as a whole
---   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret
+--   config  HASH    what the operator said, and `key:<sha256>` for each valid licence key; always rewritten as a whole,
+--                   but for `recover_until`, which belongs to the pool and is kept
+--   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run
 --   expiry  ZSET    lease id -> the millisecond at which it expires; purged ones are gone from it
 --   leases  HASH    lease id -> record of a live lease, or the tombstone of an ended one
 --   ended   ZSET    lease id -> when its tombstone was set
@@ -13,6 +14,12 @@
 --
 -- A record is  fence (8 bytes) . letter (1) . since (6) . holder (32) . nonce (8) . tail , integers big-endian; a
 -- tombstone is its first nine bytes. So a fence is compared as bytes with nothing unpacked. The tail is the caller's.
+--
+-- Recovery. Where the authority may have lost acknowledged grants, the pool is in recovery until one lease length has
+-- passed: whoever held a seat has then either been heard of or run out. Until `recover_until` nothing is purged and no
+-- seat is newly given; only holders that were there come back. A lease that was heard of since expires at or after
+-- `recover_until`, and every other one before it: so what is confirmed is told by the expiry alone, and nothing has to
+-- be marked. Confirmed leases are what counts against the cap meanwhile.
 
 local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 
@@ -20,6 +27,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local FENCE_BYTES, LIVE = 8, 'l'
+local recovering, counted_from = false, '(' .. string.format('%.0f', now)
 local ENDED_BECAUSE = { r = 'released', x = 'lease_expired', e = 'evicted', s = 'suspended' }
 
 local function fence_of(record)
@@ -47,19 +55,39 @@ local function hex(raw)
     return string.format(string.rep('%08x', words), struct.unpack('>' .. string.rep('I4', words), raw))
 end
 
--- The pool as configured, or nil where the key is none of its keys or there is no such pool.
+-- From here on leases are counted, kept and purged as the recovery asks for, if there is one.
+local function heed_recovery(until_text)
+    local recover_until = tonumber(until_text)
+    if recover_until and now < recover_until then
+        recovering, counted_from = recover_until, until_text
+    end
+end
+
+-- How long a lease lasts that is taken or renewed now.
+local function lease_from_now(lease)
+    return recovering and math.max(lease, recovering - now) or lease
+end
+
+-- Until when a lease with this expiry can still be renewed.
+local function kept_until(expiry)
+    return recovering and math.max(expiry, recovering) or expiry
+end
+
+-- The pool as configured; or nil and the answer: the key is none of its keys, or there is no such pool.
 local function pool_opened_by(key_hash)
     local read = redis.call('HMGET', CONFIG, 'key:' .. key_hash,
-        'state', 'valid_until', 'lease', 'heartbeat', 'capacity')
+        'state', 'valid_until', 'lease', 'heartbeat', 'capacity', 'recover_until', 'signed_for')
     if not read[1] then
-        return nil
+        return nil, read[2] and 'invalid_license' or 'unknown_pool'
     end
+    heed_recovery(read[7])
     return {
         state = read[2],
         valid_until = tonumber(read[3]),
         lease = tonumber(read[4]),
         heartbeat = tonumber(read[5]),
         capacity = tonumber(read[6]),
+        signed_for = tonumber(read[8]),
     }
 end
 
@@ -75,7 +103,7 @@ local function closed_because(pool)
 end
 
 local function live_leases()
-    return redis.call('ZCOUNT', EXPIRY, '(' .. string.format('%.0f', now), '+inf')
+    return redis.call('ZCOUNT', EXPIRY, counted_from, '+inf')
 end
 
 local suspension

@@ -13,19 +13,31 @@ from seatwarden.domain.seats import (
     PoolCounts,
     PoolObservation,
     PoolUid,
+    Pulse,
     Refusal,
     ReleaseVerdict,
     SessionPage,
+    SignedLease,
     Validation,
 )
+
+PULSE_SECONDS = 1.0
 
 
 class AuthorityUnavailable(Exception):
     """The authority could not be asked, or did not answer in time; whether it acted is then unknown. Retryable."""
 
 
+class AuthorityRecovering(Exception):
+    """The authority has lost what it knew of the pools and is being set up again. Retryable."""
+
+
 class SeatPath(Protocol):
-    """What a client program's request needs. Every call raises `AuthorityUnavailable` where there is no answer in time."""
+    """What a client program's request needs. Every call raises `AuthorityUnavailable` where there is no answer in time.
+
+    A call for a pool that the authority does not know raises `AuthorityRecovering` while it is not certain that there is
+    none.
+    """
 
     async def acquire(self, pool: PoolUid, request: AcquireRequest) -> Grant | Refusal:
         """Take a seat, or the same seat again."""
@@ -33,6 +45,18 @@ class SeatPath(Protocol):
 
     async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
         """Renew leases; one verdict per beat, in order. A wrong key gives `INVALID_LICENSE` for each."""
+        ...
+
+    async def readmit(
+        self,
+        pool: PoolUid,
+        key_hash: str,
+        lease: SignedLease,
+        *,
+        client_version: str = "",
+        metadata: str = "{}",
+    ) -> BeatVerdict:
+        """Let the holder of a lease whose signature was verified back in, where the authority has forgotten it."""
         ...
 
     async def release(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReleaseVerdict:
@@ -57,6 +81,10 @@ class SeatPath(Protocol):
 
     async def ready(self) -> None:
         """Return when Redis answers and the scripts are loaded."""
+        ...
+
+    async def beat_pulse(self) -> Pulse:
+        """Give a sign of life of the authority; to be called each `PULSE_SECONDS`."""
         ...
 
 
@@ -84,6 +112,14 @@ class PoolAdministration(Protocol):
 
     async def remove(self, pool: PoolUid) -> None:
         """Forget the pool with its leases and ledger. Safe to repeat."""
+        ...
+
+    async def feel_pulse(self) -> Pulse:
+        """Look for signs of life of the authority."""
+        ...
+
+    async def note_provisioned(self) -> None:
+        """Say that all pools are in the authority, so that one that is not there does not exist."""
         ...
 
 

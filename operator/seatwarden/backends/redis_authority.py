@@ -8,25 +8,30 @@ import secrets
 from collections.abc import Sequence
 
 from seatwarden.backends import redis_scripts, redis_wire
-from seatwarden.backends.authority import StaleTerm
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.authority import AuthorityRecovering, StaleTerm
+from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS, pool_keys
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
 from seatwarden.domain.seats import (
     AcquireRequest,
+    Arrival,
     Beat,
     BeatVerdict,
     Code,
     Configured,
     Grant,
     Millis,
+    Outage,
     PoolConfig,
     PoolCounts,
     PoolObservation,
     PoolUid,
+    Pulse,
     Refusal,
     ReleaseVerdict,
     SessionPage,
+    SignedLease,
     Validation,
 )
 
@@ -34,6 +39,11 @@ TIME_LIMIT_SECONDS = 0.8
 BEATS_LIMIT = 1000
 PAGE_LIMIT = 500
 LEDGER_KEPT = Millis(7 * 24 * 3600 * 1000)
+SILENCE = Millis(3_000)
+"""After so long without a sign of life the authority was away, and expiry pauses for that time."""
+PULSE_KEPT = Millis(7 * 24 * 3600 * 1000)
+UNKNOWN_POOL = b"unknown_pool"
+_LOOK, _GIVE, _PROVISIONED = 0, 1, 2
 _SLICE = 64
 _SECRET_BYTES = 32
 
@@ -44,18 +54,23 @@ class RedisSeatAuthority:
     Each call has the time limit of ``runner``; a call for many pools has it for each 64 of them.
     """
 
-    def __init__(self, runner: ScriptRunner, *, ledger_kept: Millis = LEDGER_KEPT) -> None:
+    def __init__(
+        self, runner: ScriptRunner, *, ledger_kept: Millis = LEDGER_KEPT, keys: InstallationKeys | None = None
+    ) -> None:
         self._runner = runner
         self._ledger_kept = ledger_kept
+        self._keys = keys
 
     @classmethod
-    def connect(cls, url: str, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> "RedisSeatAuthority":
-        """An authority with connections of its own; `close` it.
+    def connect(
+        cls, url: str, *, time_limit_seconds: float = TIME_LIMIT_SECONDS, keys: InstallationKeys | None = None
+    ) -> "RedisSeatAuthority":
+        """An authority with connections of its own; `close` it. With ``keys`` lease ids outlive a loss of Redis.
 
         Raises:
             ValueError: the URL cannot be read (see `seatwarden.backends.redis_url`).
         """
-        return cls(ScriptRunner(read_redis_url(url), time_limit_seconds=time_limit_seconds))
+        return cls(ScriptRunner(read_redis_url(url), time_limit_seconds=time_limit_seconds), keys=keys)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -72,9 +87,10 @@ class RedisSeatAuthority:
             ValueError: the holder is not 64 lower-case hex characters.
         """
         arguments = redis_wire.acquire_arguments(request)
-        return redis_wire.read_acquired(
-            await self._runner.run(redis_scripts.ACQUIRE, pool_keys(pool), *arguments)
-        )
+        reply = await self._runner.run(redis_scripts.ACQUIRE, pool_keys(pool), *arguments)
+        if reply[0] == UNKNOWN_POOL:
+            reply = [await self._unopened(UNKNOWN_POOL), *reply[1:]]
+        return redis_wire.read_acquired(reply)
 
     async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
         """See `SeatPath.heartbeat`.
@@ -88,9 +104,28 @@ class RedisSeatAuthority:
             return []
         arguments = redis_wire.heartbeat_arguments(key_hash, beats)
         reply = await self._runner.run(redis_scripts.HEARTBEAT, pool_keys(pool), *arguments)
-        if reply is None:
-            return [BeatVerdict(code=Code.INVALID_LICENSE)] * len(beats)
+        if isinstance(reply, bytes):
+            return [BeatVerdict(code=Code((await self._unopened(reply)).decode()))] * len(beats)
         return redis_wire.read_beats(reply)
+
+    async def readmit(
+        self,
+        pool: PoolUid,
+        key_hash: str,
+        lease: SignedLease,
+        *,
+        client_version: str = "",
+        metadata: str = "{}",
+    ) -> BeatVerdict:
+        """See `SeatPath.readmit`."""
+        arguments = redis_wire.readmit_arguments(
+            key_hash, lease, client_version=client_version, metadata=metadata
+        )
+        reply = await self._runner.run(redis_scripts.READMIT, pool_keys(pool), *arguments)
+        if isinstance(reply, bytes):
+            return BeatVerdict(code=Code((await self._unopened(reply)).decode()))
+        [verdict] = redis_wire.read_beats(reply)
+        return verdict
 
     async def release(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReleaseVerdict:
         """See `SeatPath.release`."""
@@ -102,7 +137,7 @@ class RedisSeatAuthority:
             redis_wire.fence_bytes(beat.fence),
             urgent=True,
         )
-        return ReleaseVerdict(code=Code(reply.decode()))
+        return ReleaseVerdict(code=Code((await self._unopened(reply)).decode()))
 
     async def validate(
         self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None
@@ -119,7 +154,9 @@ class RedisSeatAuthority:
             b"" if holder is None else redis_wire.holder_bytes(holder),
             b"" if lease_id is None else redis_wire.lease_bytes(lease_id),
         )
-        return Refusal(code=Code.INVALID_LICENSE) if reply is None else redis_wire.read_validation(reply)
+        if isinstance(reply, bytes):
+            return Refusal(code=Code((await self._unopened(reply)).decode()))
+        return redis_wire.read_validation(reply)
 
     async def sessions(
         self, pool: PoolUid, key_hash: str, *, limit: int, cursor: str | None
@@ -131,13 +168,36 @@ class RedisSeatAuthority:
         reply = await self._runner.run(
             redis_scripts.SESSIONS, pool_keys(pool), key_hash, limit, place.expiry, place.lease
         )
-        if reply is None:
-            return Refusal(code=Code.INVALID_LICENSE)
+        if isinstance(reply, bytes):
+            return Refusal(code=Code((await self._unopened(reply)).decode()))
         return redis_wire.read_sessions(reply)
+
+    async def arrive(
+        self, pool: PoolUid, run_id: str, outages: Sequence[Outage], *, volatile: bool
+    ) -> Arrival:
+        """Tell a pool which server this is and which outages there were; see ``lua/seats/arrive.lua``."""
+        arguments = redis_wire.arrive_arguments(run_id, outages, volatile=volatile)
+        return redis_wire.read_arrival(
+            await self._runner.run(redis_scripts.ARRIVE, pool_keys(pool), *arguments)
+        )
+
+    async def beat_pulse(self) -> Pulse:
+        """See `SeatPath.beat_pulse`."""
+        return await self._tick(_GIVE)
+
+    async def feel_pulse(self) -> Pulse:
+        """See `PoolAdministration.feel_pulse`."""
+        return await self._tick(_LOOK)
+
+    async def note_provisioned(self) -> None:
+        """See `PoolAdministration.note_provisioned`."""
+        await self._tick(_PROVISIONED)
 
     async def configure(self, pool: PoolUid, config: PoolConfig, *, term: int) -> Configured:
         """See `PoolAdministration.configure`."""
-        secret = secrets.token_hex(_SECRET_BYTES)
+        secret = (
+            self._keys.lease_id_secret(pool) if self._keys is not None else secrets.token_hex(_SECRET_BYTES)
+        )
         arguments = redis_wire.configure_arguments(config, term=term, secret=secret)
         match await self._runner.run(redis_scripts.CONFIGURE, pool_keys(pool), *arguments):
             case [1, changed, existed, epoch, live]:
@@ -170,3 +230,15 @@ class RedisSeatAuthority:
     async def remove(self, pool: PoolUid) -> None:
         """See `PoolAdministration.remove`."""
         await self._runner.run(redis_scripts.REMOVE, pool_keys(pool))
+
+    async def _tick(self, act: int) -> Pulse:
+        reply = await self._runner.run(redis_scripts.TICK, AUTHORITY_KEYS, SILENCE, PULSE_KEPT, act)
+        return redis_wire.read_pulse(reply)
+
+    async def _unopened(self, code: bytes) -> bytes:
+        """What it means that a pool is not there: nothing, where all pools are known to be in the authority."""
+        if code != UNKNOWN_POOL:
+            return code
+        if (await self.feel_pulse()).provisioned:
+            return Code.INVALID_LICENSE.value.encode()
+        raise AuthorityRecovering("the seat authority has lost its pools and is being set up again")

@@ -17,6 +17,17 @@ class PoolKeys(NamedTuple):
     ledger: str
 
 
+class AuthorityKeys(NamedTuple):
+    """The one key that belongs to the authority as a whole; ``lua/seats/tick.lua`` tells what it holds."""
+
+    authority: str
+
+
+Keys = PoolKeys | AuthorityKeys
+
+AUTHORITY_KEYS = AuthorityKeys("sw:{seatwarden}:authority")
+
+
 # A busy pool is asked for thousands of times a second.
 @lru_cache(maxsize=8192)
 def pool_keys(pool: PoolUid) -> PoolKeys:

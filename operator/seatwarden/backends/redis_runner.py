@@ -29,7 +29,7 @@ from typing import Any
 from hiredis import ReplyError
 
 from seatwarden.backends.authority import AuthorityUnavailable
-from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.backends.redis_keys import Keys, PoolKeys
 from seatwarden.backends.redis_link import Link, NoLink, ServerSeen, pack, why
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
@@ -79,7 +79,7 @@ class ScriptRunner:
         self._time_limit_seconds = time_limit_seconds
         self._in_trouble = 0
 
-    async def run(self, script: Script, keys: PoolKeys, *arguments: Argument, urgent: bool = False) -> Any:
+    async def run(self, script: Script, keys: Keys, *arguments: Argument, urgent: bool = False) -> Any:
         """The script's reply, as bytes, ints, None and lists of them.
 
         ``urgent`` calls, those that give seats back, are still taken when the others are refused because too

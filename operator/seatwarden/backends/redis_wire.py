@@ -15,18 +15,22 @@ from typing import NamedTuple
 from seatwarden.backends.redis_runner import Argument
 from seatwarden.domain.seats import (
     AcquireRequest,
+    Arrival,
     Beat,
     BeatVerdict,
     Code,
     Fence,
     Grant,
     Millis,
+    Outage,
     PoolConfig,
     PoolCounts,
     PoolObservation,
+    Pulse,
     Refusal,
     SessionPage,
     SessionRow,
+    SignedLease,
     Validation,
 )
 
@@ -93,13 +97,38 @@ def fence_bytes(fence: Fence) -> bytes:
 
 def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
     """The ARGV of acquire.lua."""
-    nonce = hashlib.blake2b(request.nonce.encode(), digest_size=8).digest()
     return (
         request.key_hash,
         holder_bytes(request.holder),
-        nonce,
+        bytes.fromhex(nonce_digest(request.nonce)),
         _tail(request.client_version, request.metadata),
     )
+
+
+def nonce_digest(nonce: str) -> str:
+    """What the record and a signed lease keep of a nonce: 16 hex characters."""
+    return hashlib.blake2b(nonce.encode(), digest_size=8).hexdigest()
+
+
+def readmit_arguments(
+    key_hash: str, lease: SignedLease, *, client_version: str, metadata: str
+) -> tuple[Argument, ...]:
+    """The ARGV of readmit.lua."""
+    return (
+        key_hash,
+        lease_bytes(lease.lease_id),
+        fence_bytes(lease.fence),
+        holder_bytes(lease.holder),
+        bytes.fromhex(lease.nonce),
+        lease.valid_until,
+        _tail(client_version, metadata),
+    )
+
+
+def arrive_arguments(run_id: str, outages: Sequence[Outage], *, volatile: bool) -> tuple[Argument, ...]:
+    """The ARGV of arrive.lua."""
+    told = [number for each in outages for number in (each.number, each.began, each.ended)]
+    return (run_id, int(volatile), *told)
 
 
 def heartbeat_arguments(key_hash: str, beats: Sequence[Beat]) -> tuple[Argument, ...]:
@@ -119,6 +148,7 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str) -> tuple[
         "capacity": config.capacity,
         "lease": config.lease,
         "heartbeat": config.heartbeat,
+        "signed_for": config.signed_for,
         "document": config.document,
     }
     if config.valid_until is not None:
@@ -140,6 +170,8 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
             int(capacity),
             int(live),
             int(taken),
+            int(at),
+            int(signed_for),
         ]:
             return Grant(
                 code=Code(code.decode()),
@@ -150,6 +182,8 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
                 capacity=capacity,
                 live=live,
                 taken_over=bool(taken),
+                at=Millis(at),
+                signed_for=Millis(signed_for),
             )
         case [bytes(code), int(capacity), int(live), (int() | None) as wait]:
             retry_after = None if wait is None else Millis(wait)
@@ -161,13 +195,19 @@ def read_beats(reply: list[bytes | int]) -> list[BeatVerdict]:
     """The answer of heartbeat.lua."""
     verdicts = []
     match reply:
-        case [int(heartbeat), *rest] if len(rest) % 2 == 0:
+        case [int(heartbeat), int(at), int(signed_for), *rest] if len(rest) % 2 == 0:
             for code, left in zip(rest[::2], rest[1::2], strict=True):
                 if not isinstance(code, bytes) or not isinstance(left, int):
                     raise _unexpected("heartbeat")
                 pause = Millis(heartbeat if left > 0 else 0)
                 verdicts.append(
-                    BeatVerdict(code=Code(code.decode()), expires_in=Millis(left), heartbeat=pause)
+                    BeatVerdict(
+                        code=Code(code.decode()),
+                        expires_in=Millis(left),
+                        heartbeat=pause,
+                        at=Millis(at),
+                        signed_for=Millis(signed_for),
+                    )
                 )
             return verdicts
     raise _unexpected("heartbeat")
@@ -220,8 +260,14 @@ def read_observation(reply: list[bytes | int] | None) -> PoolObservation | None:
     match reply:
         case None:
             return None
-        case [int(epoch), int(capacity), int(live), bytes(digest)]:
-            return PoolObservation(epoch=epoch, capacity=capacity, live=live, config_digest=digest.decode())
+        case [int(epoch), int(capacity), int(live), bytes(digest), int(recovering_for)]:
+            return PoolObservation(
+                epoch=epoch,
+                capacity=capacity,
+                live=live,
+                recovering_for=Millis(recovering_for),
+                config_digest=digest.decode(),
+            )
     raise _unexpected("observe")
 
 
@@ -231,7 +277,9 @@ def read_counts(reply: list[bytes | int] | None) -> PoolCounts | None:
         case None:
             return None
         case [int(epoch), int(capacity), int(live), int(peak), bytes(seat_ms), int(since), *rest]:
-            granted, released, expired, taken_over, denied, purged, unpurged, soonest = map(int, rest)
+            granted, released, expired, taken_over, denied, purged, unpurged, soonest, recovering = map(
+                int, rest
+            )
             return PoolCounts(
                 epoch=epoch,
                 capacity=capacity,
@@ -246,8 +294,34 @@ def read_counts(reply: list[bytes | int] | None) -> PoolCounts | None:
                 purged=purged,
                 unpurged=unpurged,
                 next_expiry_in=Millis(soonest),
+                recovering_for=Millis(recovering),
             )
     raise _unexpected("sweep")
+
+
+_ARRIVALS = (Arrival.NOTHING_NEW, Arrival.RECOVERY_BEGAN, Arrival.LEASES_PROLONGED)
+
+
+def read_arrival(reply: int | None) -> Arrival:
+    """The answer of arrive.lua."""
+    return Arrival.UNKNOWN_POOL if reply is None else _ARRIVALS[reply]
+
+
+def read_pulse(reply: list[int | None]) -> Pulse:
+    """The answer of tick.lua."""
+    match reply:
+        case [(int() | None) as since, int(provisioned), *rest] if len(rest) % 3 == 0:
+            numbers = [number for number in rest if number is not None]
+            outages = tuple(
+                Outage(number=number, began=Millis(began), ended=Millis(ended))
+                for number, began, ended in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+            )
+            return Pulse(
+                silent_for=None if since is None else Millis(since),
+                provisioned=bool(provisioned),
+                outages=outages,
+            )
+    raise _unexpected("tick")
 
 
 def _tail(client_version: str, metadata: str) -> bytes:

@@ -51,15 +51,16 @@ class Code(StrEnum):
     STALE_FENCE = "stale_fence"
     LEASE_EXPIRED = "lease_expired"
     EVICTED = "evicted"
+    RECOVERING = "recovering"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolConfig:
     """What the operator tells the authority about one pool.
 
-    ``capacity`` is the effective one. ``key_ids`` maps the SHA-256 (64 hex) of each valid licence key to its public key
-    id. ``valid_until`` is an instant after which nothing is granted or renewed, or None. ``document`` is the JSON that
-    `validate` hands out as it is: plan, entitlements, names.
+    ``capacity`` is the effective one. ``signed_for`` is how long a signed lease counts. ``key_ids`` maps the SHA-256
+    (64 hex) of each valid licence key to its public key id. ``valid_until`` is an instant after which nothing is granted
+    or renewed, or None. ``document`` is the JSON that `validate` hands out as it is: plan, entitlements, names.
     """
 
     tenant_uid: str
@@ -69,6 +70,7 @@ class PoolConfig:
     capacity: int
     lease: Millis
     heartbeat: Millis
+    signed_for: Millis
     valid_until: Millis | None
     key_ids: dict[str, str] = field(hash=False)
     document: str = "{}"
@@ -87,6 +89,8 @@ class PoolObservation:
     epoch: int
     capacity: int
     live: int
+    recovering_for: Millis
+    """How long only those come back who held a seat before a loss; 0 where all is as usual."""
     config_digest: str
     """`PoolConfig` as the authority holds it, as a digest; equal digests mean that `configure` would change nothing."""
 
@@ -113,6 +117,8 @@ class PoolCounts:
     """Expired leases that the chunk limit left for the next sweep."""
     next_expiry_in: Millis
     """How long until a lease of this pool can expire at the soonest, also counting leases not yet granted."""
+    recovering_for: Millis
+    """How long only those come back who held a seat before a loss; 0 where all is as usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +143,9 @@ class Grant:
     heartbeat: Millis
     capacity: int
     live: int
+    at: Millis
+    """The instant of the grant by the authority's clock."""
+    signed_for: Millis
     taken_over: bool = False
 
 
@@ -169,6 +178,54 @@ class BeatVerdict:
     code: Code
     expires_in: Millis = Millis(0)
     heartbeat: Millis = Millis(0)
+    at: Millis = Millis(0)
+    signed_for: Millis = Millis(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedLease:
+    """What a client can prove about its lease when the authority has forgotten it. ``nonce`` is a digest, 16 hex characters.
+
+    It counts until ``valid_until`` by the authority's clock.
+    """
+
+    pool: PoolUid
+    lease_id: str
+    holder: str
+    nonce: str
+    fence: Fence
+    issued_at: Millis
+    valid_until: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A time for which no endpoint could reach the authority. ``number`` grows with each."""
+
+    number: int
+    began: Millis
+    ended: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """How the authority as a whole is. ``silent_for`` is the time since an endpoint's last sign of life, None: never one.
+
+    ``provisioned`` is False where the operator has not put the pools in since Redis lost everything.
+    """
+
+    silent_for: Millis | None
+    provisioned: bool
+    outages: tuple[Outage, ...]
+
+
+class Arrival(StrEnum):
+    """What an arrival at a pool did."""
+
+    NOTHING_NEW = "nothing_new"
+    RECOVERY_BEGAN = "recovery_began"
+    LEASES_PROLONGED = "leases_prolonged"
+    UNKNOWN_POOL = "unknown_pool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

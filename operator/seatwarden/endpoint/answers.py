@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
 from seatwarden.domain.seats import Code
 
@@ -25,6 +26,19 @@ NextBeat = Annotated[
 ]
 SessionId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="The id of the lease.")]
 FenceNumber = Annotated[int, Field(ge=0, lt=2**53, description="The fence of the lease; it only grows.")]
+SignedLeaseText = Annotated[
+    str | None,
+    Field(
+        description="The lease as its holder can prove it. Keep it, and show it with heartbeats and when acquiring again:"
+        " then the seat stays yours though the server lost its memory. Null where this installation signs none."
+    ),
+]
+RenewedLeaseText = Annotated[
+    str | None,
+    Field(
+        description="A new signed lease in place of the one that was shown; null while that is good for long."
+    ),
+]
 ValidFor = Annotated[
     float | None, Field(description="Seconds until the licence runs out; null where it never does.")
 ]
@@ -55,6 +69,7 @@ class AcquireAnswer:
     taken_over: Annotated[
         bool, Field(description="True where an earlier run of this holder lost the seat to this one.")
     ]
+    lease: SignedLeaseText
     seats: Seats
 
 
@@ -65,6 +80,7 @@ class HeartbeatAnswer:
     code: Literal[Code.OK, Code.SUSPENDED, Code.EXPIRED]
     expires_in: ExpiresIn
     next_heartbeat_in: NextBeat | None
+    lease: RenewedLeaseText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +97,13 @@ class BeatAnswer:
         Code.LEASE_EXPIRED,
         Code.RELEASED,
         Code.EVICTED,
+        Code.RECOVERING,
     ]
     expires_in: ExpiresIn
+    lease: Annotated[
+        str | SkipJsonSchema[None],
+        Field(description="A new signed lease in place of the one that was shown, where that grows old."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

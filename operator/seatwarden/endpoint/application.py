@@ -12,12 +12,14 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
 from seatwarden.backends.authority import SeatPath
+from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.endpoint.codes import RequestCode
 from seatwarden.endpoint.docs_page import docs_page
 from seatwarden.endpoint.edge import Edge, Handler, request_ids
 from seatwarden.endpoint.metrics import EndpointMetrics
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.problems import Outcome, Problem
+from seatwarden.endpoint.proofs import Proofs
 from seatwarden.endpoint.route_table import OPERATIONS, SEAT_OPERATIONS, SERVICE_OPERATIONS
 from seatwarden.endpoint.seat_handlers import SeatHandlers
 from seatwarden.endpoint.service_handlers import ServiceHandlers
@@ -32,15 +34,16 @@ def create_app(
     seats: SeatPath,
     settings: EndpointSettings | None = None,
     *,
+    keys: InstallationKeys | None = None,
     spread: Callable[[], float] = random.random,
     request_id: Callable[[], str] | None = None,
     metrics_folder: Path | None = None,
 ) -> web.Application:
     """The application over ``seats``.
 
-    ``spread`` gives numbers from 0 up to 1 that move heartbeats and retries apart; ``request_id`` names
-    requests that came without an id; ``metrics_folder`` is where several processes count together. Whoever
-    serves the application closes ``seats`` after it.
+    With ``keys`` leases are signed. ``spread`` gives numbers from 0 up to 1 that move heartbeats and retries apart;
+    ``request_id`` names requests that came without an id; ``metrics_folder`` is where several processes count
+    together. Whoever serves the application closes ``seats`` after it.
     """
     settings = settings or EndpointSettings()
     registry = CollectorRegistry()
@@ -64,7 +67,7 @@ def create_app(
         openapi=orjson.dumps(document),
         docs=docs_page(document),
     )
-    seat_handlers = SeatHandlers(seats=seats, settings=settings, spread=spread)
+    seat_handlers = SeatHandlers(seats=seats, settings=settings, proofs=Proofs(keys), spread=spread)
 
     app = web.Application()
     app[SETTINGS], app[DRAINING], app[EDGE] = settings, draining, edge

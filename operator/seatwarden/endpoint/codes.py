@@ -95,6 +95,12 @@ CODES: dict[AnyCode, CodeEntry] = {
         " with 200 lives for expires_in seconds more; with 410 it is gone.",
         "Tell the user that the licence has to be renewed.",
     ),
+    Code.RECOVERING: CodeEntry(
+        (503,),
+        "Seats are being recovered",
+        "The seat authority may have lost what it knew. For one lease length only those come back who held a seat.",
+        "Go on working with the seat that you hold, and show its signed lease; without one, try again after Retry-After.",
+    ),
     Code.POOL_EXHAUSTED: CodeEntry(
         (409,),
         "No seat is free",

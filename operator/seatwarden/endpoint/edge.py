@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from seatwarden.backends.authority import AuthorityUnavailable
+from seatwarden.backends.authority import AuthorityRecovering, AuthorityUnavailable
+from seatwarden.domain.seats import Millis
 from seatwarden.endpoint.codes import CODES, RequestCode
 from seatwarden.endpoint.metrics import EndpointMetrics, RouteMetrics
 from seatwarden.endpoint.problems import (
@@ -21,7 +22,7 @@ from seatwarden.endpoint.problems import (
     problem_headers,
 )
 from seatwarden.endpoint.settings import Draining, EndpointSettings
-from seatwarden.endpoint.verdicts import unavailable_problem
+from seatwarden.endpoint.verdicts import recovering_problem, unavailable_problem
 
 REQUEST_ID = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -117,6 +118,8 @@ class Edge:
             outcome = await handler(request)
         except Refused as refused:
             return refused.problem
+        except AuthorityRecovering:
+            return recovering_problem(Millis(0), spread=self._spread())
         except AuthorityUnavailable as away:
             self._metrics.authority_errors.inc()
             if not self._authority_away:

@@ -11,8 +11,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from seatwarden.domain.signed_lease import LONGEST_TOKEN
+
 BODY_LIMIT = 64 * 1024
-BULK_BODY_LIMIT = 256 * 1024
+BULK_BODY_LIMIT = 1024 * 1024
 BULK_SESSIONS = 1000
 METADATA_LIMIT = 2048
 LEASE_ID_PATTERN = "^[0-9a-f]{32}$"
@@ -60,6 +62,17 @@ MetadataText = Annotated[
 ]
 
 
+ShownLease = Annotated[
+    str | None,
+    Field(
+        max_length=LONGEST_TOKEN,
+        pattern=r"^[A-Za-z0-9_.-]*$",
+        description="The signed lease that the last answer gave. It proves whose seat it is where the server has"
+        " forgotten.",
+    ),
+]
+
+
 class RequestBody(BaseModel):
     """What all bodies have in common."""
 
@@ -94,12 +107,14 @@ class AcquireBody(RequestBody):
     ] = ""
     client_version: Annotated[str, Field(max_length=64, pattern=_PRINTABLE)] = ""
     metadata: MetadataText = "{}"
+    lease: ShownLease = None
 
 
 class HeartbeatBody(RequestBody):
     """Renew a lease."""
 
     fence: FenceNumber
+    lease: ShownLease = None
 
 
 class BeatItem(BaseModel):
@@ -109,6 +124,7 @@ class BeatItem(BaseModel):
 
     id: LeaseId
     fence: FenceNumber
+    lease: ShownLease = None
 
 
 class BulkHeartbeatBody(RequestBody):
@@ -119,8 +135,8 @@ class BulkHeartbeatBody(RequestBody):
     sessions: Annotated[list[BeatItem], Field(min_length=1, max_length=BULK_SESSIONS)]
 
     def names_read(self) -> int:
-        """See `RequestBody.names_read`; each item has an id and a fence."""
-        return len(self.model_fields_set) + 2 * len(self.sessions)
+        """See `RequestBody.names_read`; each item has names of its own."""
+        return len(self.model_fields_set) + sum(len(item.model_fields_set) for item in self.sessions)
 
 
 class ReleaseBody(RequestBody):

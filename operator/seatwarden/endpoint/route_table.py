@@ -81,6 +81,8 @@ class Operation(Generic[H]):
             ]
         if self.asks_authority:
             shared.append((503, RequestCode.AUTHORITY_UNAVAILABLE))
+            if self.needs_key:
+                shared.append((503, Code.RECOVERING))
         return tuple(sorted({*self.refusals, *shared}))
 
 

@@ -7,12 +7,22 @@ from typing import TypeVar
 from aiohttp import web
 
 from seatwarden.backends.authority import AuthorityUnavailable, SeatPath
-from seatwarden.domain.seats import AcquireRequest, Beat, Fence
+from seatwarden.domain.seats import (
+    AcquireRequest,
+    Beat,
+    BeatVerdict,
+    Code,
+    Fence,
+    Grant,
+    Refusal,
+    SignedLease,
+)
 from seatwarden.endpoint import verdicts
 from seatwarden.endpoint.bodies import decode, invalid_request, read_body, require_json
-from seatwarden.endpoint.credentials import credential_of
+from seatwarden.endpoint.credentials import Credential, credential_of
 from seatwarden.endpoint.parameters import fence_parameter, limit_parameter, one_parameter, session_parameter
 from seatwarden.endpoint.problems import FieldError, Outcome
+from seatwarden.endpoint.proofs import FORGOTTEN, Proofs
 from seatwarden.endpoint.request_models import (
     AcquireBody,
     BulkHeartbeatBody,
@@ -30,8 +40,11 @@ Verdict = TypeVar("Verdict")
 class SeatHandlers:
     """The handlers, over one authority. ``spread`` gives a number from 0 up to 1 (see `verdicts`)."""
 
-    def __init__(self, *, seats: SeatPath, settings: EndpointSettings, spread: Callable[[], float]) -> None:
+    def __init__(
+        self, *, seats: SeatPath, settings: EndpointSettings, proofs: Proofs, spread: Callable[[], float]
+    ) -> None:
         self._seats = seats
+        self._proofs = proofs
         self._settings = settings
         self._spread = spread
 
@@ -47,7 +60,14 @@ class SeatHandlers:
             metadata=body.metadata,
         )
         verdict = await self._answered(self._seats.acquire(credential.pool, wish))
-        return verdicts.acquire_outcome(verdict, spread=self._spread())
+        proved = self._proofs.shown(body.lease, credential.pool)
+        if proved is not None and proved.holder == wish.holder and _went_back(verdict, proved):
+            await self._answered(self._readmit(credential, proved, wish))
+            verdict = await self._answered(self._seats.acquire(credential.pool, wish))
+        lease = None
+        if isinstance(verdict, Grant):
+            lease = self._proofs.of_grant(credential.pool, wish.holder, wish.nonce, verdict)
+        return verdicts.acquire_outcome(verdict, lease=lease, spread=self._spread())
 
     async def heartbeat(self, request: web.Request) -> Outcome:
         """PATCH /api/v1/licenses/sessions/{id}/heartbeat."""
@@ -56,7 +76,9 @@ class SeatHandlers:
         credential = credential_of(request, body.license_key)
         beat = Beat(lease_id=lease_id, fence=Fence(body.fence))
         found = await self._answered(self._seats.heartbeat(credential.pool, credential.key_hash, (beat,)))
-        return verdicts.heartbeat_outcome(found[0], spread=self._spread())
+        verdict = await self._remembered(credential, beat, body.lease, found[0])
+        lease = self._proofs.renewed(body.lease, credential.pool, beat, verdict)
+        return verdicts.heartbeat_outcome(verdict, lease=lease, spread=self._spread())
 
     async def bulk_heartbeat(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/heartbeats."""
@@ -64,7 +86,14 @@ class SeatHandlers:
         credential = credential_of(request, body.license_key)
         beats = [Beat(lease_id=item.id, fence=Fence(item.fence)) for item in body.sessions]
         found = await self._answered(self._seats.heartbeat(credential.pool, credential.key_hash, beats))
-        return verdicts.bulk_outcome(beats, found, spread=self._spread())
+        leases = {}
+        for at, item in enumerate(body.sessions):
+            if item.lease is not None:
+                found[at] = await self._remembered(credential, beats[at], item.lease, found[at])
+                renewed = self._proofs.renewed(item.lease, credential.pool, beats[at], found[at])
+                if renewed is not None:
+                    leases[at] = renewed
+        return verdicts.bulk_outcome(beats, found, leases, spread=self._spread())
 
     async def release(self, request: web.Request) -> Outcome:
         """DELETE /api/v1/licenses/sessions/{id}; the fence is in the body, or in the query."""
@@ -115,6 +144,23 @@ class SeatHandlers:
             raise invalid_request(FieldError("cursor", "Cursor should be one that this call gave")) from None
         return verdicts.sessions_outcome(page)
 
+    async def _remembered(
+        self, credential: Credential, beat: Beat, lease: str | None, verdict: BeatVerdict
+    ) -> BeatVerdict:
+        """The verdict after the authority has been shown a lease that it may have forgotten."""
+        if verdict.code not in FORGOTTEN:
+            return verdict
+        proved = self._proofs.of_beat(lease, credential.pool, beat)
+        if proved is None:
+            return verdict
+        return await self._answered(self._readmit(credential, proved, None))
+
+    def _readmit(
+        self, credential: Credential, proved: SignedLease, wish: AcquireRequest | None
+    ) -> Awaitable[BeatVerdict]:
+        notes = {} if wish is None else {"client_version": wish.client_version, "metadata": wish.metadata}
+        return self._seats.readmit(credential.pool, credential.key_hash, proved, **notes)
+
     async def _body(self, request: web.Request, model: type[Body]) -> Body:
         body = await read_body(request, limit=model.body_limit, seconds=self._settings.body_seconds)
         if body:
@@ -127,3 +173,10 @@ class SeatHandlers:
                 return await call
         except TimeoutError as late:
             raise AuthorityUnavailable("the seat authority did not answer in time") from late
+
+
+def _went_back(verdict: Grant | Refusal, proved: SignedLease) -> bool:
+    """Does the authority know less than the holder can prove? Either it says so, or it gives a fence that is not newer."""
+    if isinstance(verdict, Refusal):
+        return verdict.code is Code.RECOVERING
+    return verdict.code is Code.GRANTED and verdict.fence <= proved.fence

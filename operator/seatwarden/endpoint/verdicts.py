@@ -4,7 +4,7 @@
 lengthens it, so that clients started together do not go on beating together, and none beats too late.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -33,9 +33,11 @@ RETRY_AT_LEAST = Millis(1000)
 RETRY_SPREAD = Millis(2000)
 
 
-def acquire_outcome(verdict: Grant | Refusal, *, spread: float) -> Outcome:
+def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: float) -> Outcome:
     """The answer to acquire: 201 for a new lease, 200 for the same one again."""
     if isinstance(verdict, Refusal):
+        if verdict.code is Code.RECOVERING:
+            return recovering_problem(verdict.retry_after or Millis(0), spread=spread)
         return refusal_outcome(verdict)
     granted = verdict.code is Code.GRANTED
     answer = answers.AcquireAnswer(
@@ -45,14 +47,17 @@ def acquire_outcome(verdict: Grant | Refusal, *, spread: float) -> Outcome:
         expires_in=verdict.expires_in / 1000,
         next_heartbeat_in=_next_beat(verdict.heartbeat, spread),
         taken_over=verdict.taken_over,
+        lease=lease,
         seats=_seats(verdict.capacity, verdict.live),
     )
     return Reply(201 if granted else 200, orjson.dumps(answer))
 
 
-def heartbeat_outcome(verdict: BeatVerdict, *, spread: float) -> Outcome:
-    """The answer to one heartbeat: 200 as long as the lease lives."""
+def heartbeat_outcome(verdict: BeatVerdict, *, lease: str | None, spread: float) -> Outcome:
+    """The answer to one heartbeat: 200 as long as the lease lives. ``lease`` is a new signed one, if there is any."""
     match verdict.code:
+        case Code.RECOVERING:
+            return recovering_problem(verdict.expires_in, spread=spread)
         case Code.OK:
             lives = True
         case Code.SUSPENDED | Code.EXPIRED:
@@ -67,24 +72,30 @@ def heartbeat_outcome(verdict: BeatVerdict, *, spread: float) -> Outcome:
         code=cast("Literal[Code.OK, Code.SUSPENDED, Code.EXPIRED]", verdict.code),
         expires_in=verdict.expires_in / 1000,
         next_heartbeat_in=_next_beat(verdict.heartbeat, spread) if verdict.heartbeat else None,
+        lease=lease,
     )
     return Reply(200, orjson.dumps(answer))
 
 
-def bulk_outcome(beats: Sequence[Beat], verdicts: Sequence[BeatVerdict], *, spread: float) -> Outcome:
-    """The answer to a bulk heartbeat: 200 with a verdict each, or 401 for all where the key is wrong."""
+def bulk_outcome(
+    beats: Sequence[Beat], verdicts: Sequence[BeatVerdict], leases: Mapping[int, str], *, spread: float
+) -> Outcome:
+    """The answer to a bulk heartbeat: 200 with a verdict each, or 401 for all where the key is wrong.
+
+    ``leases`` are new signed ones, by the place of their beat.
+    """
     if verdicts[0].code is Code.INVALID_LICENSE:
         return Problem(code=Code.INVALID_LICENSE, detail=BAD_KEY)
     soonest = min((verdict.heartbeat for verdict in verdicts if verdict.heartbeat), default=None)
     # Plain dicts here: a thousand dataclass instances would take longer than all the rest of the call.
-    document = {
-        "sessions": [
-            {"session_id": beat.lease_id, "code": verdict.code, "expires_in": verdict.expires_in / 1000}
-            for beat, verdict in zip(beats, verdicts, strict=True)
-        ],
-        "next_heartbeat_in": None if soonest is None else _next_beat(soonest, spread),
-    }
-    return Reply(200, orjson.dumps(document))
+    sessions = [
+        {"session_id": beat.lease_id, "code": verdict.code, "expires_in": verdict.expires_in / 1000}
+        for beat, verdict in zip(beats, verdicts, strict=True)
+    ]
+    for at, lease in leases.items():
+        sessions[at]["lease"] = lease
+    next_beat = None if soonest is None else _next_beat(soonest, spread)
+    return Reply(200, orjson.dumps({"sessions": sessions, "next_heartbeat_in": next_beat}))
 
 
 def release_outcome(verdict: ReleaseVerdict) -> Outcome:
@@ -166,6 +177,16 @@ def unavailable_problem(*, spread: float) -> Problem:
         detail=f"{CODES[RequestCode.AUTHORITY_UNAVAILABLE].meaning} A lease that you hold goes on; send the"
         " request again after Retry-After.",
         retry_after=Millis(RETRY_AT_LEAST + int(RETRY_SPREAD * spread)),
+    )
+
+
+def recovering_problem(wait: Millis, *, spread: float) -> Problem:
+    """The pool is in recovery for ``wait`` more, 0 where that is not known yet."""
+    entry = CODES[Code.RECOVERING]
+    return Problem(
+        code=Code.RECOVERING,
+        detail=f"{entry.meaning} {entry.advice}",
+        retry_after=Millis(max(wait, RETRY_AT_LEAST) + int(RETRY_SPREAD * spread)),
     )
 
 

@@ -230,6 +230,7 @@ def _config(pool: SeatPool, licence_key: LicenceKey, above: Upstream, state: Poo
         capacity=0,
         lease=_millis(pool.spec.lease.duration),
         heartbeat=_millis(pool.spec.lease.heartbeat),
+        signed_for=_millis(pool.spec.lease.offline_grace),
         valid_until=Millis(int(until.timestamp() * 1000)) if until is not None else None,
         key_ids={licence_key.sha256: licence_key.key_id},
         document=_document(pool, above),

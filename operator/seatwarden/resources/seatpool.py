@@ -38,6 +38,10 @@ class Lease(SpecModel):
     """How often programs are told to renew their lease, such as 30s or 2m; from 1s to half of duration.
     Default 2m."""
 
+    offline_grace: Annotated[timedelta, DurationBetween("1m", "168h")] = timedelta(hours=24)
+    """How long the signed copy of a lease counts that a program is given, such as 24h; from 1m to 168h.
+    With it a program gets its seat back after Redis lost its data. Default 24h."""
+
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel=(

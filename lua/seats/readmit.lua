@@ -1,0 +1,75 @@
+#!lua
+-- Lets the holder of a validly signed lease back in, where the authority has forgotten it.
+--
+-- The caller has checked the signature. KEYS all six. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8
+-- bytes; holder, 32 bytes; nonce digest, 8 bytes; the instant after which the signed lease counts for nothing; tail.
+-- A fence above all that the pool gave is a lease from the future: the authority went back without noticing it, so the
+-- recovery begins here. In recovery every lease that the pool does not know better is let in, first come, up to the
+-- cap.
+-- Cost: O(log n). Returns {heartbeat, now, signed for, code, expires in} as a heartbeat does, or a code where the key
+-- opens no pool.
+
+local key_hash, id, fence, holder, nonce, signed_until, tail =
+    ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
+
+local pool, unopened = pool_opened_by(key_hash)
+if not pool then
+    return unopened
+end
+local function answer(code, left)
+    return { pool.heartbeat, now, pool.signed_for, code, left }
+end
+
+local closed = closed_because(pool)
+if closed then
+    return answer(closed, 0)
+elseif now >= signed_until then
+    return answer('lease_expired', 0)
+end
+
+local account = open_account()
+if lease_id_of(account.secret, holder) ~= id then
+    return answer('unknown_session', 0)
+end
+local number = struct.unpack('>I8', fence)
+local record = redis.call('HGET', LEASES, id)
+if record then
+    local known = struct.unpack('>I8', record)
+    if known == number and letter_of(record) ~= LIVE then
+        return answer(ENDED_BECAUSE[letter_of(record)], 0)
+    elseif known > number then
+        return answer('stale_fence', 0)
+    end
+end
+
+local newest_fence = account.epoch * 4294967296 + account.counter
+if number > newest_fence then
+    local epoch = math.max(account.epoch, math.floor(number / 4294967296)) + 1
+    begin_recovery(account, epoch, pool.lease)
+elseif not recovering then
+    return answer('unknown_session', 0)
+end
+
+local expiry = record and letter_of(record) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
+local confirmed = expiry and expiry >= recovering
+if not confirmed and live_leases() >= pool.capacity then
+    commit(account)
+    return answer('recovering', recovering - now)
+end
+
+local lease = lease_from_now(pool.lease)
+if record and not expiry then
+    redis.call('ZREM', ENDED, id)
+end
+local since = struct.pack('>I6', expiry and since_of(record) or account.clock)
+local back = fence .. LIVE .. since .. holder .. nonce .. tail
+redis.call('ZADD', EXPIRY, now + lease, id)
+redis.call('HSET', LEASES, id, back)
+if not expiry then
+    account.used = account.used + 1
+end
+account.unpurged = account.used - live_leases()
+account.peak = math.max(account.peak, live_leases())
+note(account, 'readmitted', account.clock, id, back)
+commit(account)
+return answer('ok', lease)
