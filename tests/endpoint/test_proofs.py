@@ -27,7 +27,7 @@ async def scripted(start_endpoint: StartEndpoint, authority: ScriptedAuthority) 
     return (await start_endpoint(authority, keys=KEYS)).client
 
 
-async def acquired(client: EndpointClient, **fields: object) -> str:
+async def acquired(client: EndpointClient, **fields: str) -> str:
     """The signed lease of a new seat."""
     answer = await client.acquire(**fields)
     assert answer.status == 201
