@@ -1,17 +1,18 @@
 #!lua
 -- Tells a pool with which server its callers have just connected, and for how long the authority was away before.
 --
--- KEYS all six. ARGV: run id of the server; 1 if what it acknowledged can be lost with it, 0 if not; then for each
--- recent outage, oldest first, its number, and the instants of its first and last millisecond.
+-- KEYS all six. ARGV: run id of the server; what it means if that is another one than before: 0 nothing, 1 a loss, 2
+-- tell me; then for each recent outage, oldest first, its number, and the instants of its first and last millisecond.
 -- Called by each process once for each pool and connection, before anything else. Cost: one read where nothing is new;
 -- O(n log n) for a pool of n leases after an outage.
 -- Another run id than the last one means a restart or a failover. Where that can lose acknowledged grants, the pool
 -- goes into recovery. Where it cannot, leases run on by the time for which nobody could renew them: an outage kills no
 -- client.
 -- A lease that was renewed after the outage expires later than a lease length after its end, and is not touched.
--- Returns 1 if a recovery began, 2 if leases were prolonged, 0 if nothing was new, or nil where the pool is unknown.
+-- Returns 1 if a recovery began, 2 if leases were prolonged, 0 if nothing was new, the run id of before if that was
+-- asked for and is another one, or nil where the pool is unknown.
 
-local run, volatile = ARGV[1], ARGV[2] == '1'
+local run, loss = ARGV[1], ARGV[2]
 
 local told = redis.call('HMGET', STATE, 'run', 'outage')
 local config = redis.call('HMGET', CONFIG, 'lease', 'recover_until')
@@ -42,7 +43,10 @@ end
 
 local last, done = tonumber(told[2]) or 0, 0
 -- A pool that nobody arrived at is new, or its state was made anew while callers stayed connected.
-if volatile and told[1] ~= run and (told[1] or account.counter > 0) then
+local elsewhere = told[1] ~= run and (told[1] or account.counter > 0)
+if elsewhere and loss == '2' then
+    return told[1] or ''
+elseif elsewhere and loss == '1' then
     begin_recovery(account, account.epoch + 1, lease)
     commit(account)
     done = 1

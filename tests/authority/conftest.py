@@ -52,13 +52,13 @@ async def desk(shared_server: Valkey) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def own_desk(own_server: Valkey) -> AsyncIterator[Desk]:
     """A pool of two seats on the test's own server."""
-    async for desk in _desk(own_server):
+    async for desk in _desk(own_server, volatile=False):
         yield desk
 
 
-async def _desk(server: Valkey) -> AsyncIterator[Desk]:
+async def _desk(server: Valkey, *, volatile: bool = True) -> AsyncIterator[Desk]:
     # Patient, as the machine may be busy; the tests of the time limit bring their own.
-    authority = RedisSeatAuthority.connect(server.url, time_limit_seconds=30)
+    authority = RedisSeatAuthority.connect(server.url, time_limit_seconds=30, volatile=volatile)
     redis = Redis.from_url(server.url, protocol=2, socket_timeout=30)
     try:
         desk = Desk(authority=authority, redis=redis)

@@ -10,8 +10,11 @@ from redis.asyncio import Redis
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import PoolKeys, pool_keys
+from seatwarden.backends.redis_scripts import ARRIVE
+from seatwarden.backends.redis_wire import Loss, arrive_arguments, read_arrival
 from seatwarden.domain.seats import (
     AcquireRequest,
+    Arrival,
     Beat,
     BeatVerdict,
     Code,
@@ -19,6 +22,7 @@ from seatwarden.domain.seats import (
     Fence,
     Grant,
     Millis,
+    Outage,
     PoolConfig,
     PoolCounts,
     PoolState,
@@ -100,6 +104,12 @@ class Desk:
 
     def beat_of(self, grant: Grant) -> Beat:
         return beat_of(grant)
+
+    async def arrive(self, run: str, *outages: Outage, loss: Loss = Loss.IMPOSSIBLE) -> Arrival:
+        """Tell the pool that its callers are on server ``run`` now, and of ``outages``."""
+        arguments = arrive_arguments(run, outages, loss)
+        reply: Any = await self.redis.eval(ARRIVE.text, len(self.keys), *self.keys, *arguments)
+        return read_arrival(reply)
 
     async def sweep(self) -> PoolCounts:
         [counts] = await self.authority.sweep([self.pool])

@@ -191,6 +191,7 @@ async def test_the_next_expiry_is_the_soonest_lease_or_one_lease_length(desk: De
 
 async def test_a_fence_counter_at_its_end_stops_before_the_next_epoch_and_changes_nothing(desk: Desk) -> None:
     """behaviour 11"""
+    await desk.live()
     await desk.redis.hset(desk.keys.state, "counter", 2**32 - 2)
     assert (await desk.seat(1)).fence == Fence(2 * 2**32 - 1)
     before = await desk.redis.hgetall(desk.keys.state)

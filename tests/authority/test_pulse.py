@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from seatwarden.backends.redis_authority import PULSE_KEPT, SILENCE, RedisSeatAuthority
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS
+from seatwarden.backends.redis_wire import Loss
 from seatwarden.domain.seats import Arrival, Code, Millis, Outage
 from tests.authority.desk import HOUR, Desk
 
@@ -93,10 +94,10 @@ async def test_leases_run_on_by_the_time_of_an_outage_and_once_only(desk: Desk) 
     expiries = [await desk.expiry(grant) for grant in grants]
     await desk.run_out(grants[0], ago=20_000)
     away = outage(1, now - 60_000, now)
-    assert await desk.authority.arrive(desk.pool, "run", [away], volatile=False) is Arrival.LEASES_PROLONGED
+    assert await desk.arrive("run", away) is Arrival.LEASES_PROLONGED
     assert (await desk.beat(grants[0])).code is Code.OK
     assert await desk.expiry(grants[1]) == expiries[1] + 60_000
-    assert await desk.authority.arrive(desk.pool, "run", [away], volatile=False) is Arrival.NOTHING_NEW
+    assert await desk.arrive("run", away) is Arrival.NOTHING_NEW
     assert await desk.expiry(grants[1]) == expiries[1] + 60_000
 
 
@@ -105,7 +106,7 @@ async def test_a_lease_that_had_run_out_before_the_outage_stays_so(desk: Desk) -
     grant = await desk.seat(1)
     await desk.run_out(grant, ago=90_000)
     now = await desk.now()
-    await desk.authority.arrive(desk.pool, "run", [outage(1, now - 60_000, now)], volatile=False)
+    await desk.arrive("run", outage(1, now - 60_000, now))
     assert (await desk.beat(grant)).code is Code.LEASE_EXPIRED
 
 
@@ -115,7 +116,7 @@ async def test_a_lease_that_was_renewed_since_is_not_prolonged(desk: Desk) -> No
     await desk.until(now + 2)
     grant = await desk.seat(1)
     expiry = await desk.expiry(grant)
-    await desk.authority.arrive(desk.pool, "run", [outage(1, now - 60_000, now)], volatile=False)
+    await desk.arrive("run", outage(1, now - 60_000, now))
     assert await desk.expiry(grant) == expiry
 
 
@@ -126,8 +127,8 @@ async def test_several_outages_add_up_and_those_already_known_do_not_count_again
     expiry = now - 10_000 + HOUR
     await desk.redis.zadd(desk.keys.expiry, {bytes.fromhex(grant.lease_id): expiry})
     first, second = outage(1, now - 9_000, now - 6_000), outage(2, now - 5_000, now)
-    await desk.authority.arrive(desk.pool, "run", [first], volatile=False)
-    await desk.authority.arrive(desk.pool, "run", [first, second], volatile=False)
+    await desk.arrive("run", first)
+    await desk.arrive("run", first, second)
     assert await desk.expiry(grant) == expiry + 3_000 + 5_000
 
 
@@ -136,16 +137,16 @@ async def test_a_crowd_is_prolonged_as_a_whole(desk: Desk) -> None:
     crowd = await asyncio.gather(*(desk.seat(number) for number in range(650)))
     await desk.run_out(*crowd, ago=1)
     now = await desk.now()
-    await desk.authority.arrive(desk.pool, "run", [outage(1, now - 30_000, now)], volatile=False)
+    await desk.arrive("run", outage(1, now - 30_000, now))
     assert await desk.live() == 650
 
 
 async def test_an_outage_within_a_recovery_makes_the_window_longer(desk: Desk) -> None:
     grant = await desk.seat(1)
-    await desk.authority.arrive(desk.pool, "run", [], volatile=True)
+    await desk.arrive("run", loss=Loss.EXPECTED)
     now = await desk.now()
     away = outage(1, now - 60_000, now)
-    await desk.authority.arrive(desk.pool, "run", [away], volatile=True)
+    await desk.arrive("run", away, loss=Loss.EXPECTED)
     [seen] = await desk.authority.observe([desk.pool])
     assert seen is not None
     assert HOUR + 30_000 < seen.recovering_for <= HOUR + 60_001

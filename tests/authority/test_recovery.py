@@ -8,7 +8,7 @@ import pytest
 from seatwarden.backends.authority import AuthorityRecovering
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_authority import RedisSeatAuthority
-from seatwarden.backends.redis_wire import nonce_digest
+from seatwarden.backends.redis_wire import Loss, nonce_digest
 from seatwarden.domain.seats import (
     Arrival,
     BeatVerdict,
@@ -41,7 +41,7 @@ def proof(desk: Desk, grant: Grant, number: int, *, nonce: str = "", **changes: 
 
 async def lost(desk: Desk, *, run: str = "second run") -> Arrival:
     """Tell the pool that it is on another server now, which may have lost what it acknowledged."""
-    return await desk.authority.arrive(desk.pool, run, [], volatile=True)
+    return await desk.arrive(run, loss=Loss.EXPECTED)
 
 
 async def forget(desk: Desk, grant: Grant) -> None:
@@ -60,25 +60,24 @@ async def readmit(desk: Desk, lease: SignedLease) -> BeatVerdict:
 async def desk_of_an_installation(desk: Desk) -> Desk:
     """A desk whose lease ids outlive a loss."""
     keys = InstallationKeys([bytes(32)])
-    desk.authority = RedisSeatAuthority(desk.authority._runner._client, time_limit_seconds=30, keys=keys)
+    desk.authority = RedisSeatAuthority(desk.authority._runner, keys=keys)
     await desk.redis.unlink(*desk.keys)
     await desk.configure()
-    await desk.authority.arrive(desk.pool, "first run", [], volatile=True)
     return desk
 
 
 async def test_the_same_server_again_is_no_news(desk: Desk) -> None:
-    assert await desk.authority.arrive(desk.pool, "run", [], volatile=True) is Arrival.NOTHING_NEW
-    await desk.seat(1)
+    assert await desk.arrive("run", loss=Loss.EXPECTED) is Arrival.NOTHING_NEW
+    await desk.arrive("run")
     before = await desk.redis.hgetall(desk.keys.state)
-    assert await desk.authority.arrive(desk.pool, "run", [], volatile=True) is Arrival.NOTHING_NEW
+    assert await desk.arrive("run", loss=Loss.EXPECTED) is Arrival.NOTHING_NEW
     assert await desk.redis.hgetall(desk.keys.state) == before
 
 
 async def test_another_server_that_cannot_have_lost_anything_opens_no_window(desk: Desk) -> None:
     grant = await desk.seat(1)
-    await desk.authority.arrive(desk.pool, "run", [], volatile=False)
-    assert await desk.authority.arrive(desk.pool, "other run", [], volatile=False) is Arrival.NOTHING_NEW
+    await desk.arrive("run")
+    assert await desk.arrive("other run") is Arrival.NOTHING_NEW
     assert (await desk.seat(2)).fence == grant.fence + 1
 
 
@@ -87,9 +86,9 @@ async def test_another_server_that_may_have_lost_grants_begins_a_recovery(
     desk: Desk, first_seen: str
 ) -> None:
     """behaviours 10 and 21"""
-    if first_seen == "by its callers":
-        await desk.authority.arrive(desk.pool, "first run", [], volatile=True)
     grant = await desk.seat(1)
+    if first_seen == "by nobody":
+        await desk.redis.hdel(desk.keys.state, "run")
     assert await lost(desk) is Arrival.RECOVERY_BEGAN
     assert await lost(desk) is Arrival.NOTHING_NEW
 
@@ -108,7 +107,8 @@ async def test_another_server_that_may_have_lost_grants_begins_a_recovery(
 
 async def test_a_new_pool_that_nobody_used_needs_no_recovery(desk: Desk) -> None:
     assert await lost(desk) is Arrival.NOTHING_NEW
-    await desk.seat(1)
+    assert await desk.redis.hget(desk.keys.state, "epoch") == b"1"
+    assert await desk.redis.hget(desk.keys.config, "recover_until") is None
 
 
 async def test_a_survivor_keeps_its_fence_and_a_restarted_one_gets_a_fence_of_the_new_epoch(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from redis.asyncio import Redis
 
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_authority import RedisSeatAuthority
@@ -169,7 +170,8 @@ async def test_after_a_flush_holders_come_back_and_a_newcomer_waits(
 ) -> None:
     """behaviours 10 and 11, and P6"""
     first, second = await holder.acquire(HOLDER), await holder.acquire(OTHER, nonce="run 1")
-    await seats._runner._client.flushall()
+    async with Redis.from_url(server.url) as redis:
+        await redis.flushall()
     gone = await holder.ask("PATCH", f"{SESSIONS}/{first.body['session_id']}/heartbeat", {"fence": 1})
     assert (gone.status, gone.code) == (503, "recovering")
 

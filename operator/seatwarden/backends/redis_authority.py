@@ -15,14 +15,12 @@ from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
 from seatwarden.domain.seats import (
     AcquireRequest,
-    Arrival,
     Beat,
     BeatVerdict,
     Code,
     Configured,
     Grant,
     Millis,
-    Outage,
     PoolConfig,
     PoolCounts,
     PoolObservation,
@@ -55,22 +53,36 @@ class RedisSeatAuthority:
     """
 
     def __init__(
-        self, runner: ScriptRunner, *, ledger_kept: Millis = LEDGER_KEPT, keys: InstallationKeys | None = None
+        self,
+        runner: ScriptRunner,
+        *,
+        ledger_kept: Millis = LEDGER_KEPT,
+        keys: InstallationKeys | None = None,
+        volatile: bool = True,
     ) -> None:
+        runner.arrive_first(volatile=volatile, look=self.feel_pulse)
         self._runner = runner
         self._ledger_kept = ledger_kept
         self._keys = keys
 
     @classmethod
     def connect(
-        cls, url: str, *, time_limit_seconds: float = TIME_LIMIT_SECONDS, keys: InstallationKeys | None = None
+        cls,
+        url: str,
+        *,
+        time_limit_seconds: float = TIME_LIMIT_SECONDS,
+        keys: InstallationKeys | None = None,
+        volatile: bool = True,
     ) -> "RedisSeatAuthority":
         """An authority with connections of its own; `close` it. With ``keys`` lease ids outlive a loss of Redis.
+
+        ``volatile``: what Redis has acknowledged can be lost with it.
 
         Raises:
             ValueError: the URL cannot be read (see `seatwarden.backends.redis_url`).
         """
-        return cls(ScriptRunner(read_redis_url(url), time_limit_seconds=time_limit_seconds), keys=keys)
+        runner = ScriptRunner(read_redis_url(url), time_limit_seconds=time_limit_seconds)
+        return cls(runner, keys=keys, volatile=volatile)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -172,15 +184,6 @@ class RedisSeatAuthority:
             return Refusal(code=Code((await self._unopened(reply)).decode()))
         return redis_wire.read_sessions(reply)
 
-    async def arrive(
-        self, pool: PoolUid, run_id: str, outages: Sequence[Outage], *, volatile: bool
-    ) -> Arrival:
-        """Tell a pool which server this is and which outages there were; see ``lua/seats/arrive.lua``."""
-        arguments = redis_wire.arrive_arguments(run_id, outages, volatile=volatile)
-        return redis_wire.read_arrival(
-            await self._runner.run(redis_scripts.ARRIVE, pool_keys(pool), *arguments)
-        )
-
     async def beat_pulse(self) -> Pulse:
         """See `SeatPath.beat_pulse`."""
         return await self._tick(_GIVE)
@@ -233,7 +236,9 @@ class RedisSeatAuthority:
 
     async def _tick(self, act: int) -> Pulse:
         reply = await self._runner.run(redis_scripts.TICK, AUTHORITY_KEYS, SILENCE, PULSE_KEPT, act)
-        return redis_wire.read_pulse(reply)
+        pulse = redis_wire.read_pulse(reply)
+        self._runner.heard(pulse)
+        return pulse
 
     async def _unopened(self, code: bytes) -> bytes:
         """What it means that a pool is not there: nothing, where all pools are known to be in the authority."""

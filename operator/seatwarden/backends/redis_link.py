@@ -23,6 +23,7 @@ from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits,
 from seatwarden.backends.redis_url import Login, Node
 from seatwarden.domain.backoff import Backoff
 
+Argument = bytes | str | int
 _PAUSES = Backoff(first=0.02, longest=0.5)
 _NAME = "seatwarden"
 _KEEPALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -172,7 +173,7 @@ def why(error: BaseException) -> str:
     return type(error).__name__
 
 
-def pack(*words: str | bytes | int) -> bytes:
+def pack(*words: Argument) -> bytes:
     """A command as Redis reads it."""
     packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub forgets that tuples have a length
     return packed

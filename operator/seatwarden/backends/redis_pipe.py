@@ -59,6 +59,8 @@ class Pipe(asyncio.Protocol):
     """The protocol of one connection; ``on_lost`` is called once, when it has ended."""
 
     def __init__(self, limits: PipeLimits, on_lost: Callable[["Pipe"], None]) -> None:
+        self.arrived: set[str] = set()
+        """What was told about this connection, as `seatwarden.backends.redis_arrivals` has it."""
         self._limits = limits
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()

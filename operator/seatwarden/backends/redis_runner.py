@@ -1,7 +1,8 @@
 """Sending scripts to Redis: by hash, with a time limit, and with one kind of error for all that can go wrong.
 
 The ordinary way is short: the command's bytes, the link to who serves the pool, one reply. Whatever else may
-happen is on the second way, where a call may take as many turns as its time limit allows. Which of them mean
+happen, a first arrival at a pool included, is on the second way, where a call may take as many turns as its time
+limit allows. Which of them mean
 that a script runs twice? Only a lost connection, since then nobody knows whether it ran; every script may run
 twice, and it is repeated once. All other trouble is Redis saying that it has not run the script.
 
@@ -20,7 +21,7 @@ anything else          give up
 import asyncio
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,15 +30,16 @@ from typing import Any
 from hiredis import ReplyError
 
 from seatwarden.backends.authority import AuthorityUnavailable
+from seatwarden.backends.redis_arrivals import Arrivals
 from seatwarden.backends.redis_keys import Keys, PoolKeys
-from seatwarden.backends.redis_link import Link, NoLink, ServerSeen, pack, why
+from seatwarden.backends.redis_link import Argument, Link, NoLink, pack, why
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
 from seatwarden.backends.redis_topology import Topology, find_topology
 from seatwarden.backends.redis_url import RedisPlace
 from seatwarden.domain.backoff import Backoff
+from seatwarden.domain.seats import Pulse
 
-Argument = bytes | str | int
 _INVARIANT = re.compile(r"SEATWARDEN ([a-z0-9 ^]+)")
 _ASKING = pack("ASKING")
 _PAUSES = Backoff(first=0.01, longest=0.1)
@@ -51,7 +53,7 @@ class _Course:
     """One call on the second way."""
 
     script: Script
-    keys: PoolKeys
+    keys: Keys
     arguments: tuple[Argument, ...]
     urgent: bool
     link: Link | None = None
@@ -78,6 +80,20 @@ class ScriptRunner:
         self._topology: Topology = find_topology(place, self._limits)
         self._time_limit_seconds = time_limit_seconds
         self._in_trouble = 0
+        self._arrivals: Arrivals | None = None
+
+    def arrive_first(self, *, volatile: bool, look: Callable[[], Awaitable[Pulse]]) -> None:
+        """From now on arrive at each pool before it is asked anything over a new connection; see `Arrivals`."""
+        self._arrivals = Arrivals(
+            volatile=volatile, look=look, masters_seen_by=self._topology.masters_seen_by
+        )
+
+    def heard(self, pulse: Pulse) -> None:
+        """Take in how the authority is; after an outage all pools are arrived at again."""
+        if self._arrivals is not None and self._arrivals.heard(pulse):
+            for link in self._topology.known_links():
+                if link.pipe is not None:
+                    link.pipe.arrived.clear()
 
     async def run(self, script: Script, keys: Keys, *arguments: Argument, urgent: bool = False) -> Any:
         """The script's reply, as bytes, ints, None and lists of them.
@@ -88,8 +104,8 @@ class ScriptRunner:
         Raises:
             AuthorityUnavailable: Redis could not be asked, refused, or gave no answer in time.
         """
-        link = self._topology.link(keys.config)
-        if link is not None and (pipe := link.pipe) is not None:
+        link = self._topology.link(keys[0])
+        if link is not None and (pipe := link.pipe) is not None and self._has_arrived(pipe, keys):
             began = asyncio.get_running_loop().time()
             try:
                 return await pipe.send(_by_hash(script, keys, arguments), urgent=urgent)
@@ -110,31 +126,20 @@ class ScriptRunner:
         """
         began = asyncio.get_running_loop().time()
         courses = [
-            _Course(script, keys, arguments, urgent=False, link=self._topology.link(keys.config))
+            _Course(script, keys, arguments, urgent=False, link=self._topology.link(keys[0]))
             for keys in pools
         ]
         replies = await asyncio.gather(*(self._begin(course) for course in courses), return_exceptions=True)
-        for index, (course, reply) in enumerate(zip(courses, replies, strict=True)):
-            if isinstance(reply, BaseException):
-                trouble = None if isinstance(reply, _NotSent) else reply
-                if trouble is not None and not isinstance(trouble, _TROUBLE):
-                    raise trouble
-                replies[index] = await self._persist(course, trouble, began)
-        return replies
 
-    async def server(self, keys: PoolKeys) -> ServerSeen:
-        """Which server serves the pool with these ``keys``, and over the how-manieth connection.
+        async def final(course: _Course, reply: Any) -> Any:
+            if not isinstance(reply, BaseException):
+                return reply
+            trouble = None if isinstance(reply, _NotSent) else reply
+            if trouble is not None and not isinstance(trouble, _TROUBLE):
+                raise trouble
+            return await self._persist(course, trouble, began)
 
-        Raises:
-            AuthorityUnavailable: it cannot be reached.
-        """
-        began = asyncio.get_running_loop().time()
-        with self._place_in_trouble(urgent=False), _sentences(self._time_limit_seconds):
-            async with asyncio.timeout_at(began + self._time_limit_seconds):
-                while (link := self._topology.link(keys.config)) is None:
-                    await self._topology.look_again(None)
-                await link.open()
-                return link.seen
+        return await asyncio.gather(*map(final, courses, replies))
 
     async def load(self) -> None:
         """Return when Redis answers and knows every script. Of a Cluster one node has to answer.
@@ -158,7 +163,7 @@ class ScriptRunner:
     def _begin(self, course: _Course) -> "asyncio.Future[Any]":
         pipe = None if course.link is None else course.link.pipe
         try:
-            if pipe is not None:
+            if pipe is not None and self._has_arrived(pipe, course.keys):
                 return pipe.send(course.command(), urgent=course.urgent)
         except (PipeFull, PipeLost) as error:
             trouble: Exception = error
@@ -182,13 +187,24 @@ class ScriptRunner:
 
     async def _sent(self, course: _Course) -> Any:
         while course.link is None:
-            course.link = self._topology.link(course.keys.config)
+            course.link = self._topology.link(course.keys[0])
             if course.link is None and not await self._topology.look_again(None):
                 raise NoLink("nobody serves the pool")
         pipe: Pipe = course.link.pipe or await course.link.open()
-        if course.asking:
-            pipe.send(_ASKING, urgent=course.urgent).add_done_callback(_look_at)
-        return await pipe.send(course.command(), urgent=course.urgent)
+
+        def ask(over: Pipe, command: bytes) -> "asyncio.Future[Any]":
+            if course.asking:
+                over.send(_ASKING, urgent=course.urgent).add_done_callback(_look_at)
+            return over.send(command, urgent=course.urgent)
+
+        if not self._has_arrived(pipe, course.keys):
+            assert self._arrivals is not None, "else all has arrived"
+            assert isinstance(course.keys, PoolKeys), "nothing else has to arrive"
+            await self._arrivals.arrive(course.link, pipe, course.keys, ask)
+        return await ask(pipe, course.command())
+
+    def _has_arrived(self, pipe: Pipe, keys: Keys) -> bool:
+        return keys[0] in pipe.arrived or self._arrivals is None or not isinstance(keys, PoolKeys)
 
     async def _turn(self, course: _Course, trouble: Exception) -> None:
         """Change the course after ``trouble``, or raise it again where nothing can be done."""
@@ -279,7 +295,7 @@ def _sentences(limit_seconds: float) -> Iterator[None]:
         raise AuthorityUnavailable(sentence) from None
 
 
-def _by_hash(script: Script, keys: PoolKeys, arguments: tuple[Argument, ...]) -> bytes:
+def _by_hash(script: Script, keys: Keys, arguments: tuple[Argument, ...]) -> bytes:
     # Packing the keys and the hash anew would cost more than all the rest of the command.
     packed = pack(*arguments)
     start = packed.index(b"\n") + 1
@@ -288,7 +304,7 @@ def _by_hash(script: Script, keys: PoolKeys, arguments: tuple[Argument, ...]) ->
 
 
 @lru_cache(maxsize=8192)
-def _head(sha: str, keys: PoolKeys) -> tuple[int, bytes]:
+def _head(sha: str, keys: Keys) -> tuple[int, bytes]:
     words = ("EVALSHA", sha, len(keys), *keys)
     packed = pack(*words)
     return len(words), packed[packed.index(b"\n") + 1 :]

@@ -58,6 +58,15 @@ class Topology(Protocol):
         """
         ...
 
+    def known_links(self) -> list[Link]:
+        """All links that there are already."""
+        ...
+
+    @property
+    def masters_seen_by(self) -> Callable[[Link], Awaitable[set[str]]] | None:
+        """Asks a link which servers own slots: gives the run ids of those that answer. None without a Cluster."""
+        ...
+
     def close(self) -> None:
         """Close all links."""
         ...
@@ -91,6 +100,15 @@ class OneServer:
     async def links(self) -> list[Link]:
         """See `Topology.links`."""
         return [self._link]
+
+    def known_links(self) -> list[Link]:
+        """See `Topology.known_links`."""
+        return [self._link]
+
+    @property
+    def masters_seen_by(self) -> None:
+        """See `Topology.masters_seen_by`."""
+        return
 
     def close(self) -> None:
         """See `Topology.close`."""
@@ -135,12 +153,33 @@ class Cluster:
         await asyncio.shield(self._read_soon())
         return list({id(link): link for link in self._by_slot if link is not None}.values())
 
+    def known_links(self) -> list[Link]:
+        """See `Topology.known_links`."""
+        return list(self._by_node.values())
+
+    @property
+    def masters_seen_by(self) -> Callable[[Link], Awaitable[set[str]]]:
+        """See `Topology.masters_seen_by`."""
+        return self._masters_seen_by
+
     def close(self) -> None:
         """See `Topology.close`."""
         if self._reading is not None:
             self._reading.cancel()
         for link in self._by_node.values():
             link.close()
+
+    async def _masters_seen_by(self, link: Link) -> set[str]:
+        asked = next(node for node, known in self._by_node.items() if known is link)
+        pipe = await link.open()
+        self._learn(await pipe.send(pack("CLUSTER", "SLOTS"), urgent=True), asked=asked)
+        masters = {id(owner): owner for owner in self._by_slot if owner is not None}.values()
+        opened = await asyncio.gather(*(master.open() for master in masters), return_exceptions=True)
+        return {
+            master.seen.run_id
+            for master, pipe in zip(masters, opened, strict=True)
+            if not isinstance(pipe, BaseException)
+        }
 
     def _named(self, redirection: str) -> tuple[int, Link]:
         _, slot, address = redirection.split(" ")[:3]

@@ -10,9 +10,10 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
-from seatwarden.backends.redis_runner import Argument
+from seatwarden.backends.redis_link import Argument
 from seatwarden.domain.seats import (
     AcquireRequest,
     Arrival,
@@ -125,10 +126,19 @@ def readmit_arguments(
     )
 
 
-def arrive_arguments(run_id: str, outages: Sequence[Outage], *, volatile: bool) -> tuple[Argument, ...]:
+class Loss(IntEnum):
+    """What another server than the last one means for a pool."""
+
+    IMPOSSIBLE = 0
+    EXPECTED = 1
+    TO_BE_TOLD = 2
+    """That is not known yet: tell which server the last one was, and do nothing."""
+
+
+def arrive_arguments(run_id: str, outages: Sequence[Outage], loss: Loss) -> tuple[Argument, ...]:
     """The ARGV of arrive.lua."""
     told = [number for each in outages for number in (each.number, each.began, each.ended)]
-    return (run_id, int(volatile), *told)
+    return (run_id, int(loss), *told)
 
 
 def heartbeat_arguments(key_hash: str, beats: Sequence[Beat]) -> tuple[Argument, ...]:
