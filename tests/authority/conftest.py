@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.domain.durability import VOLATILE, Durability
 from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
 from tests.authority.desk import Desk
 
@@ -52,13 +53,13 @@ async def desk(shared_server: Valkey) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def own_desk(own_server: Valkey) -> AsyncIterator[Desk]:
     """A pool of two seats on the test's own server."""
-    async for desk in _desk(own_server, volatile=False):
+    async for desk in _desk(own_server, Durability(fsync=True)):
         yield desk
 
 
-async def _desk(server: Valkey, *, volatile: bool = True) -> AsyncIterator[Desk]:
+async def _desk(server: Valkey, durability: Durability = VOLATILE) -> AsyncIterator[Desk]:
     # Patient, as the machine may be busy; the tests of the time limit bring their own.
-    authority = RedisSeatAuthority.connect(server.url, time_limit_seconds=30, volatile=volatile)
+    authority = RedisSeatAuthority.connect(server.url, time_limit_seconds=30, durability=durability)
     redis = Redis.from_url(server.url, protocol=2, socket_timeout=30)
     try:
         desk = Desk(authority=authority, redis=redis)

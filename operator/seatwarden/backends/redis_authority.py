@@ -13,6 +13,7 @@ from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS, pool_keys
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
+from seatwarden.domain.durability import VOLATILE, Durability
 from seatwarden.domain.seats import (
     AcquireRequest,
     Beat,
@@ -59,8 +60,9 @@ class RedisSeatAuthority:
         ledger_kept: Millis = LEDGER_KEPT,
         keys: InstallationKeys | None = None,
         volatile: bool = True,
+        serves: bool = False,
     ) -> None:
-        runner.arrive_first(volatile=volatile, look=self.feel_pulse)
+        runner.arrive_first(volatile=volatile, look=self.beat_pulse if serves else self.feel_pulse)
         self._runner = runner
         self._ledger_kept = ledger_kept
         self._keys = keys
@@ -72,17 +74,20 @@ class RedisSeatAuthority:
         *,
         time_limit_seconds: float = TIME_LIMIT_SECONDS,
         keys: InstallationKeys | None = None,
-        volatile: bool = True,
+        durability: Durability = VOLATILE,
+        serves: bool = False,
     ) -> "RedisSeatAuthority":
         """An authority with connections of its own; `close` it. With ``keys`` lease ids outlive a loss of Redis.
 
-        ``volatile``: what Redis has acknowledged can be lost with it.
+        ``serves``: client programs are served from here, so each new connection is a sign of life.
 
         Raises:
             ValueError: the URL cannot be read (see `seatwarden.backends.redis_url`).
         """
-        runner = ScriptRunner(read_redis_url(url), time_limit_seconds=time_limit_seconds)
-        return cls(runner, keys=keys, volatile=volatile)
+        runner = ScriptRunner(
+            read_redis_url(url), time_limit_seconds=time_limit_seconds, replicas=durability.replicas
+        )
+        return cls(runner, keys=keys, volatile=durability.volatile, serves=serves)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -31,6 +31,7 @@ from hiredis import ReplyError
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_arrivals import Arrivals
+from seatwarden.backends.redis_commit import Commit, TooFewReplicas
 from seatwarden.backends.redis_keys import Keys, PoolKeys
 from seatwarden.backends.redis_link import Argument, Link, NoLink, pack, why
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
@@ -45,7 +46,9 @@ _ASKING = pack("ASKING")
 _PAUSES = Backoff(first=0.01, longest=0.1)
 _MOST_TURNS = 32
 _MOST_REDISCOVERIES = 2
-_TROUBLE = (ReplyError, PipeFull, PipeLate, PipeLost, NoLink)
+_COMMITTED = frozenset({"acquire", "release", "readmit", "configure"})
+"""Scripts whose answer is given only when it is as safe as was declared. A lost heartbeat is made good by the next."""
+_TROUBLE = (ReplyError, PipeFull, PipeLate, PipeLost, NoLink, TooFewReplicas)
 
 
 @dataclass(slots=True)
@@ -74,8 +77,14 @@ class ScriptRunner:
     """Runs scripts on the Redis at ``place``; connects when it is first used."""
 
     def __init__(
-        self, place: RedisPlace, *, time_limit_seconds: float, limits: PipeLimits | None = None
+        self,
+        place: RedisPlace,
+        *,
+        time_limit_seconds: float,
+        limits: PipeLimits | None = None,
+        replicas: int = 0,
     ) -> None:
+        self._commit = Commit(replicas, seconds=time_limit_seconds / 2) if replicas else None
         self._limits = limits or PipeLimits(call_seconds=time_limit_seconds)
         self._topology: Topology = find_topology(place, self._limits)
         self._time_limit_seconds = time_limit_seconds
@@ -108,7 +117,8 @@ class ScriptRunner:
         if link is not None and (pipe := link.pipe) is not None and self._has_arrived(pipe, keys):
             began = asyncio.get_running_loop().time()
             try:
-                return await pipe.send(_by_hash(script, keys, arguments), urgent=urgent)
+                reply = pipe.send(_by_hash(script, keys, arguments), urgent=urgent)
+                return await (reply if self._commit is None else self._committed(pipe, script, reply))
             except _TROUBLE as error:
                 trouble: Exception | None = error
         else:
@@ -201,7 +211,16 @@ class ScriptRunner:
             assert self._arrivals is not None, "else all has arrived"
             assert isinstance(course.keys, PoolKeys), "nothing else has to arrive"
             await self._arrivals.arrive(course.link, pipe, course.keys, ask)
-        return await ask(pipe, course.command())
+        return await self._committed(pipe, course.script, ask(pipe, course.command()))
+
+    async def _committed(self, pipe: Pipe, script: Script, reply: "asyncio.Future[Any]") -> Any:
+        """The reply, once it is as safe as was declared."""
+        if self._commit is None or script.name not in _COMMITTED:
+            return await reply
+        committed = self._commit.after(pipe)
+        said = await reply
+        await committed
+        return said
 
     def _has_arrived(self, pipe: Pipe, keys: Keys) -> bool:
         return keys[0] in pipe.arrived or self._arrivals is None or not isinstance(keys, PoolKeys)
@@ -285,6 +304,10 @@ def _sentences(limit_seconds: float) -> Iterator[None]:
     except PipeFull:
         raise AuthorityUnavailable(
             "too many calls wait for an answer of the seat authority already; try again"
+        ) from None
+    except TooFewReplicas:
+        raise AuthorityUnavailable(
+            "too few replicas of the seat authority have acknowledged in time, so it could be lost; try again"
         ) from None
     except (ReplyError, PipeLost, NoLink, OSError) as error:
         if isinstance(error, ReplyError) and (broken := _INVARIANT.search(str(error))):

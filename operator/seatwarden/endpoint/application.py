@@ -20,6 +20,7 @@ from seatwarden.endpoint.metrics import EndpointMetrics
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.problems import Outcome, Problem
 from seatwarden.endpoint.proofs import Proofs
+from seatwarden.endpoint.pulse import pulse_of
 from seatwarden.endpoint.route_table import OPERATIONS, SEAT_OPERATIONS, SERVICE_OPERATIONS
 from seatwarden.endpoint.seat_handlers import SeatHandlers
 from seatwarden.endpoint.service_handlers import ServiceHandlers
@@ -71,6 +72,7 @@ def create_app(
 
     app = web.Application()
     app[SETTINGS], app[DRAINING], app[EDGE] = settings, draining, edge
+    app.cleanup_ctx.append(pulse_of(seats))
 
     def serve(name: str, method: str, path: str, handler: Handler, *, asks_authority: bool) -> None:
         guarded = edge.guard(handler, route=name, asks_authority=asks_authority)
