@@ -173,3 +173,24 @@ async def test_an_old_copy_is_put_back(stage: Stage, tmp_path: Path, noticed: st
                 await asyncio.sleep(0.5)
         scene.judge.sum_up()
         await seats_change_hands(scene)
+
+
+async def test_a_copy_from_before_anybody_came_is_put_back(stage: Stage, tmp_path: Path) -> None:
+    """behaviours 10 and 11: to whom it belongs, the six seats look free to everybody."""
+    async with stage(ValkeyOptions(folder=tmp_path / "data"), VOLATILE) as scene:
+        await scene.seats.observe([scene.pool.uid])
+        async with Redis.from_url(scene.server.url) as redis:
+            await redis.save()
+        copy = tmp_path / "copy.rdb"
+        shutil.copy(tmp_path / "data" / "dump.rdb", copy)
+        async with crowd(scene.http, scene.judge, SEATS) as clients:
+            await all_seated(clients)
+            async with crowd(scene.http, scene.judge, 12):
+                scene.server.kill()
+                shutil.copy(copy, tmp_path / "data" / "dump.rdb")
+                await scene.server.start()
+                await asyncio.sleep(0.2)
+                await scene.settled()
+                await asyncio.sleep(0.5)
+        scene.judge.sum_up()
+        await seats_change_hands(scene)
