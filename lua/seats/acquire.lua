@@ -2,17 +2,27 @@
 -- Takes a seat, or gives the holder the lease that it has.
 --
 -- KEYS all six. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; tail of the record.
+-- With an idempotency key also: KEYS its own, a STRING that lasts as long as the lease that it was given; ARGV digest of
+-- the request, 16 bytes; a number that goes with the answer. A grant is kept there, and given again as it was.
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
 -- unpurged ones: so a seat is free in the millisecond in which its lease expires, however many are still to be purged.
 -- In recovery only the holder of a lease that survived gets it, up to the cap.
--- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for}, or a refusal
--- {code, capacity, live, retry after or nil}.
+-- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number}, or a
+-- refusal {code, capacity, live, retry after or nil}.
 
 local key_hash, holder, nonce, tail = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local REPLAY, request, number = KEYS[7], ARGV[5], tonumber(ARGV[6]) or 0
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
     return { unopened, 0, 0, false }
+end
+local kept = REPLAY and redis.call('GET', REPLAY)
+if kept then
+    if string.sub(kept, 1, 16) ~= request then
+        return { 'idempotency_mismatch', 0, 0, false }
+    end
+    return cmsgpack.unpack(string.sub(kept, 17))
 end
 local secret = redis.call('HGET', STATE, 'secret')
 invariant(secret, 'the state of the pool is complete')
@@ -43,7 +53,12 @@ local function hold(fence, since)
 end
 
 local function granted(code, fence, live, taken_over)
-    return { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now, pool.signed_for }
+    local answer = { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now,
+        pool.signed_for, number }
+    if REPLAY then
+        redis.call('SET', REPLAY, request .. cmsgpack.pack(answer), 'PX', lease)
+    end
+    return answer
 end
 
 local lives = expiry and kept_until(expiry) > now

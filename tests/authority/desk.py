@@ -80,11 +80,11 @@ class Desk:
         self.config = replace(self.config, **changes)
         return await self.authority.configure(self.pool, self.config, term=self.term)
 
-    async def ask(self, number: int, *, nonce: str = "", **details: str) -> Grant | Refusal:
-        request = AcquireRequest(key_hash=KEY, holder=holder(number), nonce=nonce, **details)
+    async def ask(self, number: int, *, nonce: str = "", **details: Any) -> Grant | Refusal:
+        request = AcquireRequest(**({"key_hash": KEY, "holder": holder(number), "nonce": nonce} | details))
         return await self.authority.acquire(self.pool, request)
 
-    async def seat(self, number: int, *, nonce: str = "", **details: str) -> Grant:
+    async def seat(self, number: int, *, nonce: str = "", **details: Any) -> Grant:
         answer = await self.ask(number, nonce=nonce, **details)
         assert isinstance(answer, Grant), answer
         return answer

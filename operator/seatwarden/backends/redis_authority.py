@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from seatwarden.backends import redis_scripts, redis_wire
 from seatwarden.backends.authority import AuthorityRecovering, StaleTerm
 from seatwarden.backends.installation_keys import InstallationKeys
-from seatwarden.backends.redis_keys import AUTHORITY_KEYS, pool_keys
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, pool_keys, replay_keys
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
 from seatwarden.domain.durability import VOLATILE, Durability
@@ -104,7 +104,9 @@ class RedisSeatAuthority:
             ValueError: the holder is not 64 lower-case hex characters.
         """
         arguments = redis_wire.acquire_arguments(request)
-        reply = await self._runner.run(redis_scripts.ACQUIRE, pool_keys(pool), *arguments)
+        replayed = request.idempotency_key
+        keys: Keys = pool_keys(pool) if replayed is None else replay_keys(pool, request.key_hash, replayed)
+        reply = await self._runner.run(redis_scripts.ACQUIRE, keys, *arguments)
         if reply[0] == UNKNOWN_POOL:
             reply = [await self._unopened(UNKNOWN_POOL), *reply[1:]]
         return redis_wire.read_acquired(reply)

@@ -1,5 +1,6 @@
 """The names of a pool's keys in Redis. What each one holds is told in ``lua/seats/lib/pool.lua``."""
 
+import hashlib
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,13 +18,25 @@ class PoolKeys(NamedTuple):
     ledger: str
 
 
+class PoolAndReplayKeys(NamedTuple):
+    """The six keys, and the one of an idempotency key."""
+
+    config: str
+    state: str
+    expiry: str
+    leases: str
+    ended: str
+    ledger: str
+    replay: str
+
+
 class AuthorityKeys(NamedTuple):
     """The one key that belongs to the authority as a whole; ``lua/seats/tick.lua`` tells what it holds."""
 
     authority: str
 
 
-Keys = PoolKeys | AuthorityKeys
+Keys = PoolKeys | PoolAndReplayKeys | AuthorityKeys
 
 AUTHORITY_KEYS = AuthorityKeys("sw:{seatwarden}:authority")
 
@@ -33,3 +46,9 @@ AUTHORITY_KEYS = AuthorityKeys("sw:{seatwarden}:authority")
 def pool_keys(pool: PoolUid) -> PoolKeys:
     """The keys of ``pool``."""
     return PoolKeys(*(f"sw:{{{pool}}}:{name}" for name in PoolKeys._fields))
+
+
+def replay_keys(pool: PoolUid, key_hash: str, idempotency_key: str) -> PoolAndReplayKeys:
+    """The keys of ``pool`` with the one in which the answer to a request with ``idempotency_key`` is kept."""
+    name = hashlib.sha256(f"{key_hash}:{idempotency_key}".encode()).hexdigest()[:32]
+    return PoolAndReplayKeys(*pool_keys(pool), f"sw:{{{pool}}}:replay:{name}")

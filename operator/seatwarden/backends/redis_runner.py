@@ -32,7 +32,7 @@ from hiredis import ReplyError
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_arrivals import Arrivals
 from seatwarden.backends.redis_commit import Commit, TooFewReplicas
-from seatwarden.backends.redis_keys import Keys, PoolKeys
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, PoolKeys
 from seatwarden.backends.redis_link import Argument, Link, NoLink, pack, why
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
@@ -209,8 +209,9 @@ class ScriptRunner:
 
         if not self._has_arrived(pipe, course.keys):
             assert self._arrivals is not None, "else all has arrived"
-            assert isinstance(course.keys, PoolKeys), "nothing else has to arrive"
-            await self._arrivals.arrive(course.link, pipe, course.keys, ask)
+            await self._arrivals.arrive(
+                course.link, pipe, PoolKeys(*course.keys[: len(PoolKeys._fields)]), ask
+            )
         return await self._committed(pipe, course.script, ask(pipe, course.command()))
 
     async def _committed(self, pipe: Pipe, script: Script, reply: "asyncio.Future[Any]") -> Any:
@@ -223,7 +224,7 @@ class ScriptRunner:
         return said
 
     def _has_arrived(self, pipe: Pipe, keys: Keys) -> bool:
-        return keys[0] in pipe.arrived or self._arrivals is None or not isinstance(keys, PoolKeys)
+        return keys[0] in pipe.arrived or self._arrivals is None or keys is AUTHORITY_KEYS
 
     async def _turn(self, course: _Course, trouble: Exception) -> None:
         """Change the course after ``trouble``, or raise it again where nothing can be done."""
@@ -320,6 +321,8 @@ def _sentences(limit_seconds: float) -> Iterator[None]:
 
 def _by_hash(script: Script, keys: Keys, arguments: tuple[Argument, ...]) -> bytes:
     # Packing the keys and the hash anew would cost more than all the rest of the command.
+    if len(keys) > len(PoolKeys._fields):
+        return pack("EVALSHA", script.sha, len(keys), *keys, *arguments)
     packed = pack(*arguments)
     start = packed.index(b"\n") + 1
     count, head = _head(script.sha, keys)

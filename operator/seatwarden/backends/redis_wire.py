@@ -98,12 +98,12 @@ def fence_bytes(fence: Fence) -> bytes:
 
 def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
     """The ARGV of acquire.lua."""
-    return (
-        request.key_hash,
-        holder_bytes(request.holder),
-        bytes.fromhex(nonce_digest(request.nonce)),
-        _tail(request.client_version, request.metadata),
-    )
+    nonce, tail = bytes.fromhex(nonce_digest(request.nonce)), _tail(request.client_version, request.metadata)
+    plain = (request.key_hash, holder_bytes(request.holder), nonce, tail)
+    if request.idempotency_key is None:
+        return plain
+    told = hashlib.blake2b(plain[1] + nonce + tail, digest_size=16).digest()
+    return (*plain, told, request.spread)
 
 
 def nonce_digest(nonce: str) -> str:
@@ -182,6 +182,7 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
             int(taken),
             int(at),
             int(signed_for),
+            int(spread),
         ]:
             return Grant(
                 code=Code(code.decode()),
@@ -194,6 +195,7 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
                 taken_over=bool(taken),
                 at=Millis(at),
                 signed_for=Millis(signed_for),
+                spread=spread,
             )
         case [bytes(code), int(capacity), int(live), (int() | None) as wait]:
             retry_after = None if wait is None else Millis(wait)

@@ -58,7 +58,9 @@ def evicts_nothing(facts: RedisFacts, _: Durability) -> str | None:
 def as_durable_as_declared(facts: RedisFacts, durability: Durability) -> str | None:
     """Is it run as it was declared?"""
     if durability.fsync and facts.append_only is False:
-        return "The durability fsync is declared and appendonly is no: set appendonly yes, or declare volatile."
+        return (
+            "The durability fsync is declared and appendonly is no: set appendonly yes, or declare volatile."
+        )
     if durability.fsync and facts.append_fsync not in {None, "always"}:
         return (
             f"The durability fsync is declared and appendfsync is {facts.append_fsync}: set appendfsync always, "
@@ -78,5 +80,6 @@ CHECKS: tuple[Check, ...] = (may_run_scripts, new_enough, evicts_nothing, as_dur
 def unfit(servers: Iterable[RedisFacts], durability: Durability) -> str | None:
     """Why one of the servers may not hold seats, or None where all may."""
     return next(
-        (said for facts in servers for check in CHECKS if (said := check(facts, durability)) is not None), None
+        (said for facts in servers for check in CHECKS if (said := check(facts, durability)) is not None),
+        None,
     )

@@ -52,6 +52,7 @@ class Code(StrEnum):
     LEASE_EXPIRED = "lease_expired"
     EVICTED = "evicted"
     RECOVERING = "recovering"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +131,18 @@ class AcquireRequest:
     nonce: str = ""
     client_version: str = ""
     metadata: str = "{}"
+    idempotency_key: str | None = None
+    """The same key with the same request again gives the same answer, for as long as the lease that was given."""
+    spread: int = 0
+    """Comes back with the grant, so that the same answer can be made of it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A seat. ``code`` is `GRANTED` for a new lease or a take-over, `EXISTING` for the same holder and nonce again."""
+    """A seat. ``code`` is `GRANTED` for a new lease or a take-over, `EXISTING` for the same holder and nonce again.
+
+    ``spread`` is the one of the request that was granted.
+    """
 
     code: Code
     lease_id: str
@@ -147,6 +155,7 @@ class Grant:
     """The instant of the grant by the authority's clock."""
     signed_for: Millis
     taken_over: bool = False
+    spread: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

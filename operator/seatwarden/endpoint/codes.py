@@ -101,6 +101,12 @@ CODES: dict[AnyCode, CodeEntry] = {
         "The seat authority may have lost what it knew. For one lease length only those come back who held a seat.",
         "Go on working with the seat that you hold, and show its signed lease; without one, try again after Retry-After.",
     ),
+    Code.IDEMPOTENCY_MISMATCH: CodeEntry(
+        (422,),
+        "Another request had this idempotency key",
+        "The Idempotency-Key belongs to an earlier request, and this one asks for something else.",
+        "Make a new key for each new wish, and repeat a request with the key and the body that it had.",
+    ),
     Code.POOL_EXHAUSTED: CodeEntry(
         (409,),
         "No seat is free",

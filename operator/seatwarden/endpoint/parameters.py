@@ -1,4 +1,4 @@
-"""Path and query parameters of requests, each checked once here."""
+"""Path, query and header parameters of requests, each checked once here."""
 
 import re
 
@@ -12,7 +12,10 @@ DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 500
 CURSOR_LENGTH = 256
 _LEASE_ID = re.compile(LEASE_ID_PATTERN.strip("^$"))
+IDEMPOTENCY_KEY = "Idempotency-Key"
+IDEMPOTENCY_KEY_PATTERN = "^[!-~]{1,255}$"
 _NUMBER = re.compile("[0-9]{1,16}")
+_IDEMPOTENCY_KEY = re.compile(IDEMPOTENCY_KEY_PATTERN.strip("^$"))
 
 
 def session_parameter(request: web.Request) -> str:
@@ -59,6 +62,23 @@ def one_parameter(request: web.Request, name: str) -> str | None:
         raise invalid_request(FieldError(name, "Parameter should be given only once"))
     if len(values[0]) > CURSOR_LENGTH:
         raise invalid_request(FieldError(name, f"Parameter should have at most {CURSOR_LENGTH} characters"))
+    return values[0]
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """The `Idempotency-Key` header, if there is one (draft-ietf-httpapi-idempotency-key-header).
+
+    Raises:
+        Refused: it was given twice, is too long, or has other characters than printable ASCII.
+    """
+    if IDEMPOTENCY_KEY not in request.headers:
+        return None
+    values = request.headers.getall(IDEMPOTENCY_KEY)
+    if len(values) > 1:
+        raise invalid_request(FieldError(IDEMPOTENCY_KEY, "Header should be given only once"))
+    if _IDEMPOTENCY_KEY.fullmatch(values[0]) is None:
+        message = "Header should have 1 to 255 printable ASCII characters without spaces"
+        raise invalid_request(FieldError(IDEMPOTENCY_KEY, message))
     return values[0]
 
 

@@ -12,7 +12,12 @@ from aiohttp import web
 from seatwarden.domain.seats import Code
 from seatwarden.endpoint import answers
 from seatwarden.endpoint.codes import AnyCode, RequestCode
-from seatwarden.endpoint.parameters import DEFAULT_LIMIT, LARGEST_LIMIT
+from seatwarden.endpoint.parameters import (
+    DEFAULT_LIMIT,
+    IDEMPOTENCY_KEY,
+    IDEMPOTENCY_KEY_PATTERN,
+    LARGEST_LIMIT,
+)
 from seatwarden.endpoint.problems import Outcome
 from seatwarden.endpoint.request_models import (
     FENCE_LIMIT,
@@ -101,15 +106,29 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         handler=SeatHandlers.acquire,
         summary="Take a seat",
         description="Safe to repeat: the same hardware_id and nonce get the same lease. Another nonce on"
-        " the same hardware_id takes the lease over, and the old fence is dead.",
+        " the same hardware_id takes the lease over, and the old fence is dead. With an Idempotency-Key the"
+        " same request gets the very same answer, for as long as the lease that was given.",
         body=AcquireBody,
+        parameters=(
+            Parameter(
+                name=IDEMPOTENCY_KEY,
+                place="header",
+                description="A name of this wish that its repetitions have too, such as a UUID.",
+                schema={"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
+            ),
+        ),
         answers=(
             Answer(status=201, description="A new lease.", body=answers.AcquireAnswer),
             Answer(
                 status=200, description="The lease that this run holds already.", body=answers.AcquireAnswer
             ),
         ),
-        refusals=((403, Code.SUSPENDED), (403, Code.EXPIRED), (409, Code.POOL_EXHAUSTED)),
+        refusals=(
+            (403, Code.SUSPENDED),
+            (403, Code.EXPIRED),
+            (409, Code.POOL_EXHAUSTED),
+            (422, Code.IDEMPOTENCY_MISMATCH),
+        ),
     ),
     Operation(
         name="heartbeat",

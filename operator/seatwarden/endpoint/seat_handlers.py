@@ -20,7 +20,13 @@ from seatwarden.domain.seats import (
 from seatwarden.endpoint import verdicts
 from seatwarden.endpoint.bodies import decode, invalid_request, read_body, require_json
 from seatwarden.endpoint.credentials import Credential, credential_of
-from seatwarden.endpoint.parameters import fence_parameter, limit_parameter, one_parameter, session_parameter
+from seatwarden.endpoint.parameters import (
+    fence_parameter,
+    idempotency_key,
+    limit_parameter,
+    one_parameter,
+    session_parameter,
+)
 from seatwarden.endpoint.problems import FieldError, Outcome
 from seatwarden.endpoint.proofs import FORGOTTEN, Proofs
 from seatwarden.endpoint.request_models import (
@@ -33,6 +39,7 @@ from seatwarden.endpoint.request_models import (
 )
 from seatwarden.endpoint.settings import EndpointSettings
 
+SPREAD_STEPS = 1 << 16
 Body = TypeVar("Body", bound=RequestBody)
 Verdict = TypeVar("Verdict")
 
@@ -58,6 +65,8 @@ class SeatHandlers:
             nonce=body.nonce,
             client_version=body.client_version,
             metadata=body.metadata,
+            idempotency_key=idempotency_key(request),
+            spread=int(self._spread() * SPREAD_STEPS),
         )
         verdict = await self._answered(self._seats.acquire(credential.pool, wish))
         proved = self._proofs.shown(body.lease, credential.pool)
@@ -67,7 +76,8 @@ class SeatHandlers:
         lease = None
         if isinstance(verdict, Grant):
             lease = self._proofs.of_grant(credential.pool, wish.holder, wish.nonce, verdict)
-        return verdicts.acquire_outcome(verdict, lease=lease, spread=self._spread())
+        spread = verdict.spread if isinstance(verdict, Grant) and wish.idempotency_key else wish.spread
+        return verdicts.acquire_outcome(verdict, lease=lease, spread=spread / SPREAD_STEPS)
 
     async def heartbeat(self, request: web.Request) -> Outcome:
         """PATCH /api/v1/licenses/sessions/{id}/heartbeat."""

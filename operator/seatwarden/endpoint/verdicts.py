@@ -216,6 +216,7 @@ def _licence(document: str) -> tuple[str | None, dict[str, Any]]:
 
 
 _DETAILS = {
+    Code.IDEMPOTENCY_MISMATCH: "This Idempotency-Key was sent before with another body. Make a new key for a new wish.",
     Code.INVALID_LICENSE: BAD_KEY,
     Code.SUSPENDED: "This licence is suspended: no seat is given. Ask the administrator of the licence.",
     Code.EXPIRED: "This licence has run out: no seat is given. Have it renewed.",
