@@ -2,8 +2,8 @@
 -- Takes a seat, or gives the holder the lease that it has.
 --
 -- KEYS all six. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; tail of the record.
--- With an idempotency key also: KEYS its own, a STRING that lasts as long as the lease that it was given; ARGV digest of
--- the request, 16 bytes; a number that goes with the answer. A grant is kept there, and given again as it was.
+-- With an idempotency key also: KEYS its own, a STRING that lasts as long as the lease that it was given; ARGV digest
+-- of the request, 16 bytes; a number that goes with the answer. A grant is kept there, and given again as it was.
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
 -- unpurged ones: so a seat is free in the millisecond in which its lease expires, however many are still to be purged.
 -- In recovery only the holder of a lease that survived gets it, up to the cap.
