@@ -90,7 +90,7 @@ class ScriptRunner:
         """
         link = self._topology.link(keys.config)
         if link is not None and (pipe := link.pipe) is not None:
-            began = asyncio.get_running_loop().time()
+            began = pipe.now()
             try:
                 return await pipe.send(_by_hash(script, keys, arguments), urgent=urgent)
             except _TROUBLE as error:

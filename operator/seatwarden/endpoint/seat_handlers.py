@@ -1,6 +1,5 @@
 """The calls of client programs. Each handler: parse, ask the authority, answer."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from seatwarden.endpoint.request_models import (
     ValidateBody,
 )
 from seatwarden.endpoint.settings import EndpointSettings
+from seatwarden.endpoint.time_limit import TimeLimit
 
 Body = TypeVar("Body", bound=RequestBody)
 Verdict = TypeVar("Verdict")
@@ -34,6 +34,7 @@ class SeatHandlers:
         self._seats = seats
         self._settings = settings
         self._spread = spread
+        self._time_limit = TimeLimit(settings.authority_seconds)
 
     async def acquire(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/acquire."""
@@ -123,7 +124,6 @@ class SeatHandlers:
 
     async def _answered(self, call: Awaitable[Verdict]) -> Verdict:
         try:
-            async with asyncio.timeout(self._settings.authority_seconds):
-                return await call
+            return await self._time_limit.keep(call)
         except TimeoutError as late:
             raise AuthorityUnavailable("the seat authority did not answer in time") from late
