@@ -10,6 +10,7 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from seatwarden.backends.redis_runner import Argument
@@ -88,7 +89,7 @@ def lease_bytes(lease_id: str) -> bytes:
 
 def fence_bytes(fence: Fence) -> bytes:
     """The fence as the record has it, or one that no lease has where ``fence`` cannot be one."""
-    return struct.pack(">Q", fence) if 0 <= fence < _FENCE_LIMIT else _NO_FENCE
+    return fence.to_bytes(8, "big") if 0 <= fence < _FENCE_LIMIT else _NO_FENCE
 
 
 def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
@@ -159,18 +160,21 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
 
 def read_beats(reply: list[bytes | int]) -> list[BeatVerdict]:
     """The answer of heartbeat.lua."""
-    verdicts = []
     match reply:
         case [int(heartbeat), *rest] if len(rest) % 2 == 0:
-            for code, left in zip(rest[::2], rest[1::2], strict=True):
-                if not isinstance(code, bytes) or not isinstance(left, int):
-                    raise _unexpected("heartbeat")
-                pause = Millis(heartbeat if left > 0 else 0)
-                verdicts.append(
-                    BeatVerdict(code=Code(code.decode()), expires_in=Millis(left), heartbeat=pause)
-                )
-            return verdicts
+            return [
+                _beat_verdict(code, left, heartbeat) for code, left in zip(rest[::2], rest[1::2], strict=True)
+            ]
     raise _unexpected("heartbeat")
+
+
+# Nearly all beats get one of a few verdicts: renewed for the length of the pool's leases.
+@lru_cache(maxsize=1024)
+def _beat_verdict(code: bytes | int, left: bytes | int, heartbeat: int) -> BeatVerdict:
+    if not isinstance(code, bytes) or not isinstance(left, int):
+        raise _unexpected("heartbeat")
+    pause = Millis(heartbeat if left > 0 else 0)
+    return BeatVerdict(code=Code(code.decode()), expires_in=Millis(left), heartbeat=pause)
 
 
 def read_validation(reply: list[bytes | int | None]) -> Validation:
