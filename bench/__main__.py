@@ -27,6 +27,46 @@ def operator(pools: int) -> None:
     _report("operator", asyncio.run(measure(pools)))
 
 
+@main.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Rounds of turns.")
+@click.option(
+    "--seconds",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 60),
+    help="Of each load in a round.",
+)
+@click.option(
+    "--calls",
+    default=5000,
+    show_default=True,
+    type=click.IntRange(64, 100_000),
+    help="Acquires and releases.",
+)
+@click.option(
+    "--live-seconds",
+    default=15.0,
+    show_default=True,
+    type=click.FloatRange(1, 3600),
+    help="How long 10,000 sessions send heartbeats. 60 for a report.",
+)
+@click.option(
+    "--leases",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1000, 10_000_000),
+    help="Of the pool whose memory is measured. 1000000 for a report.",
+)
+def seats(rounds: int, seconds: float, calls: int, live_seconds: float, leases: int) -> None:
+    """Hold the seat path against a bare HTTP handler and against Redis itself."""
+    from bench.seats_bench import Options, measure
+
+    options = Options(
+        rounds=rounds, seconds=seconds, once=calls, live_seconds=live_seconds, memory_leases=leases
+    )
+    _report("seats", asyncio.run(measure(options)))
+
+
 def _report(name: str, rows: list[Row]) -> None:
     print_rows(rows)
     RESULTS.mkdir(exist_ok=True)

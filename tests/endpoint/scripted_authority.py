@@ -10,6 +10,7 @@ from seatwarden.domain.seats import (
     AcquireRequest,
     Beat,
     BeatVerdict,
+    BeatVerdicts,
     Code,
     Fence,
     Grant,
@@ -53,6 +54,7 @@ class ScriptedAuthority(SeatPath):
     def __init__(self) -> None:
         self.grant: Grant | Refusal = GRANT
         self.beat: BeatVerdict = RENEWED
+        self.at = Millis(1_800_000_000_000)
         self.readmission: BeatVerdict = RENEWED
         self.readmitted: list[SignedLease] = []
         self.release_verdict = ReleaseVerdict(code=Code.RELEASED)
@@ -70,9 +72,9 @@ class ScriptedAuthority(SeatPath):
         self.wishes.append(request)
         return self.grant
 
-    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
+    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> BeatVerdicts:
         await self._called(pool)
-        return [self.beat] * len(beats)
+        return BeatVerdicts([self.beat] * len(beats), at=self.at, signed_for=Millis(86_400_000))
 
     async def readmit(
         self,

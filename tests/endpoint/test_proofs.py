@@ -15,7 +15,7 @@ from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
 from tests.endpoint.conftest import StartEndpoint
 from tests.endpoint.endpoint_client import BULK, HOLDER, SESSIONS, EndpointClient
 from tests.endpoint.pools import Pool, make_pool
-from tests.endpoint.scripted_authority import FENCE, GRANT, LEASE_ID, RENEWED, ScriptedAuthority
+from tests.endpoint.scripted_authority import FENCE, GRANT, LEASE_ID, ScriptedAuthority
 
 KEYS = InstallationKeys([bytes(32)])
 OTHER = "cd" * 32
@@ -71,7 +71,7 @@ async def test_a_heartbeat_renews_the_signed_lease_only_past_half_of_its_time(
 ) -> None:
     lease = await acquired(scripted)
     at = Millis(GRANT.at + hours * 3_600_000)
-    authority.beat = replace(RENEWED, at=at, signed_for=Millis(DAY))
+    authority.at = at
     status, _, new = await beat(scripted, lease)
     assert status == 200
     assert (new is not None) is renewed
@@ -88,7 +88,7 @@ async def test_a_forged_lease_is_neither_renewed_nor_believed(
     genuine = read_token(await acquired(scripted))
     assert genuine is not None
     forged = InstallationKeys([b"x" * 32]).sign(replace(genuine.lease, holder=OTHER))
-    authority.beat = replace(RENEWED, at=Millis(GRANT.at + DAY), signed_for=Millis(DAY))
+    authority.at = Millis(GRANT.at + DAY)
     assert await beat(scripted, forged) == (200, "ok", None)
     authority.beat = BeatVerdict(code=Code.UNKNOWN_SESSION)
     assert (await beat(scripted, forged))[:2] == (404, "unknown_session")
@@ -102,7 +102,6 @@ async def test_a_heartbeat_on_a_forgotten_lease_brings_it_back_by_its_signature(
     """behaviour 10"""
     lease = await acquired(scripted)
     authority.beat = BeatVerdict(code=forgotten)
-    authority.readmission = replace(RENEWED, at=GRANT.at, signed_for=Millis(DAY))
     assert (await beat(scripted, lease))[:2] == (200, "ok")
     assert [each.lease_id for each in authority.readmitted] == [LEASE_ID]
     assert (await beat(scripted, lease, fence=FENCE + 1))[0] != 200, "it proves its own fence only"
@@ -113,7 +112,7 @@ async def test_in_bulk_each_lease_is_judged_and_renewed_by_itself(
     scripted: EndpointClient, authority: ScriptedAuthority
 ) -> None:
     lease = await acquired(scripted)
-    authority.beat = replace(RENEWED, at=Millis(GRANT.at + DAY), signed_for=Millis(DAY))
+    authority.at = Millis(GRANT.at + DAY)
     sessions = [{"id": LEASE_ID, "fence": FENCE, "lease": lease}, {"id": LEASE_ID, "fence": FENCE}]
     first, second = (await scripted.ask("POST", BULK, {"sessions": sessions})).body["sessions"]
     assert KEYS.verify(first["lease"], authority.pools[0]) is not None

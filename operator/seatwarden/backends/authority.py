@@ -7,6 +7,7 @@ from seatwarden.domain.seats import (
     AcquireRequest,
     Beat,
     BeatVerdict,
+    BeatVerdicts,
     Configured,
     Grant,
     PoolConfig,
@@ -43,7 +44,7 @@ class SeatPath(Protocol):
         """Take a seat, or the same seat again."""
         ...
 
-    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
+    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> BeatVerdicts:
         """Renew leases; one verdict per beat, in order. A wrong key gives `INVALID_LICENSE` for each."""
         ...
 

@@ -18,6 +18,7 @@ from seatwarden.domain.seats import (
     AcquireRequest,
     Beat,
     BeatVerdict,
+    BeatVerdicts,
     Code,
     Configured,
     Grant,
@@ -111,7 +112,7 @@ class RedisSeatAuthority:
             reply = [await self._unopened(UNKNOWN_POOL), *reply[1:]]
         return redis_wire.read_acquired(reply)
 
-    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> list[BeatVerdict]:
+    async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> BeatVerdicts:
         """See `SeatPath.heartbeat`.
 
         Raises:
@@ -120,11 +121,12 @@ class RedisSeatAuthority:
         if len(beats) > BEATS_LIMIT:
             raise ValueError(f"at most {BEATS_LIMIT} heartbeats fit in one call, not {len(beats)}")
         if not beats:
-            return []
+            return BeatVerdicts(())
         arguments = redis_wire.heartbeat_arguments(key_hash, beats)
         reply = await self._runner.run(redis_scripts.HEARTBEAT, pool_keys(pool), *arguments)
         if isinstance(reply, bytes):
-            return [BeatVerdict(code=Code((await self._unopened(reply)).decode()))] * len(beats)
+            code = Code((await self._unopened(reply)).decode())
+            return BeatVerdicts([BeatVerdict(code=code)] * len(beats))
         return redis_wire.read_beats(reply)
 
     async def readmit(

@@ -33,7 +33,7 @@ from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_arrivals import Arrivals
 from seatwarden.backends.redis_commit import Commit, TooFewReplicas
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, PoolKeys
-from seatwarden.backends.redis_link import Argument, Link, NoLink, pack, why
+from seatwarden.backends.redis_link import Argument, Link, NoLink, ServerSeen, pack, why
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
 from seatwarden.backends.redis_topology import Topology, find_topology
@@ -115,7 +115,7 @@ class ScriptRunner:
         """
         link = self._topology.link(keys[0])
         if link is not None and (pipe := link.pipe) is not None and self._has_arrived(pipe, keys):
-            began = asyncio.get_running_loop().time()
+            began = pipe.now()
             try:
                 reply = pipe.send(_by_hash(script, keys, arguments), urgent=urgent)
                 return await (reply if self._commit is None else self._committed(pipe, script, reply))
@@ -150,6 +150,20 @@ class ScriptRunner:
             return await self._persist(course, trouble, began)
 
         return await asyncio.gather(*map(final, courses, replies))
+
+    async def server(self, keys: Keys) -> ServerSeen:
+        """Which server serves ``keys``, and over the how-manieth connection.
+
+        Raises:
+            AuthorityUnavailable: it cannot be reached.
+        """
+        began = asyncio.get_running_loop().time()
+        with self._place_in_trouble(urgent=False), _sentences(self._time_limit_seconds):
+            async with asyncio.timeout_at(began + self._time_limit_seconds):
+                while (link := self._topology.link(keys[0])) is None:
+                    await self._topology.look_again(None)
+                await link.open()
+                return link.seen
 
     async def load(self) -> None:
         """Return when Redis answers and knows every script. Of a Cluster one node has to answer.

@@ -11,6 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from seatwarden.backends.redis_link import Argument
@@ -19,6 +20,7 @@ from seatwarden.domain.seats import (
     Arrival,
     Beat,
     BeatVerdict,
+    BeatVerdicts,
     Code,
     Fence,
     Grant,
@@ -93,7 +95,7 @@ def lease_bytes(lease_id: str) -> bytes:
 
 def fence_bytes(fence: Fence) -> bytes:
     """The fence as the record has it, or one that no lease has where ``fence`` cannot be one."""
-    return struct.pack(">Q", fence) if 0 <= fence < _FENCE_LIMIT else _NO_FENCE
+    return fence.to_bytes(8, "big") if 0 <= fence < _FENCE_LIMIT else _NO_FENCE
 
 
 def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
@@ -203,26 +205,24 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
     raise _unexpected("acquire")
 
 
-def read_beats(reply: list[bytes | int]) -> list[BeatVerdict]:
+def read_beats(reply: list[bytes | int]) -> BeatVerdicts:
     """The answer of heartbeat.lua."""
-    verdicts = []
     match reply:
         case [int(heartbeat), int(at), int(signed_for), *rest] if len(rest) % 2 == 0:
-            for code, left in zip(rest[::2], rest[1::2], strict=True):
-                if not isinstance(code, bytes) or not isinstance(left, int):
-                    raise _unexpected("heartbeat")
-                pause = Millis(heartbeat if left > 0 else 0)
-                verdicts.append(
-                    BeatVerdict(
-                        code=Code(code.decode()),
-                        expires_in=Millis(left),
-                        heartbeat=pause,
-                        at=Millis(at),
-                        signed_for=Millis(signed_for),
-                    )
-                )
-            return verdicts
+            verdicts = (
+                _beat_verdict(code, left, heartbeat) for code, left in zip(rest[::2], rest[1::2], strict=True)
+            )
+            return BeatVerdicts(verdicts, at=Millis(at), signed_for=Millis(signed_for))
     raise _unexpected("heartbeat")
+
+
+# Nearly all beats get one of a few verdicts: renewed for the length of the pool's leases.
+@lru_cache(maxsize=1024)
+def _beat_verdict(code: bytes | int, left: bytes | int, heartbeat: int) -> BeatVerdict:
+    if not isinstance(code, bytes) or not isinstance(left, int):
+        raise _unexpected("heartbeat")
+    pause = Millis(heartbeat if left > 0 else 0)
+    return BeatVerdict(code=Code(code.decode()), expires_in=Millis(left), heartbeat=pause)
 
 
 def read_validation(reply: list[bytes | int | None]) -> Validation:

@@ -6,6 +6,7 @@ them knows how the others do their part.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import NewType
@@ -187,8 +188,20 @@ class BeatVerdict:
     code: Code
     expires_in: Millis = Millis(0)
     heartbeat: Millis = Millis(0)
-    at: Millis = Millis(0)
-    signed_for: Millis = Millis(0)
+
+
+class BeatVerdicts(list[BeatVerdict]):
+    """The answers to several beats of one call, in order.
+
+    ``at`` is the instant by the authority's clock, ``signed_for`` how long a lease counts that is signed now.
+    """
+
+    def __init__(
+        self, verdicts: Iterable[BeatVerdict], *, at: Millis = Millis(0), signed_for: Millis = Millis(0)
+    ) -> None:
+        super().__init__(verdicts)
+        self.at = at
+        self.signed_for = signed_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.problems import Outcome, Problem
 from seatwarden.endpoint.proofs import Proofs
 from seatwarden.endpoint.pulse import pulse_of
+from seatwarden.endpoint.ready_response import WebHandler
 from seatwarden.endpoint.route_table import OPERATIONS, SEAT_OPERATIONS, SERVICE_OPERATIONS
 from seatwarden.endpoint.seat_handlers import SeatHandlers
 from seatwarden.endpoint.service_handlers import ServiceHandlers
@@ -29,6 +30,9 @@ from seatwarden.endpoint.settings import Draining, EndpointSettings
 SETTINGS: web.AppKey[EndpointSettings] = web.AppKey("settings", EndpointSettings)
 DRAINING: web.AppKey[Draining] = web.AppKey("draining", Draining)
 EDGE: web.AppKey[Edge] = web.AppKey("edge", Edge)
+ROUTES: web.AppKey[dict[tuple[str, str], WebHandler]] = web.AppKey(
+    "routes", dict[tuple[str, str], WebHandler]
+)
 
 
 def create_app(
@@ -71,11 +75,13 @@ def create_app(
     seat_handlers = SeatHandlers(seats=seats, settings=settings, proofs=Proofs(keys), spread=spread)
 
     app = web.Application()
-    app[SETTINGS], app[DRAINING], app[EDGE] = settings, draining, edge
+    routes: dict[tuple[str, str], WebHandler] = {}
+    app[SETTINGS], app[DRAINING], app[EDGE], app[ROUTES] = settings, draining, edge, routes
     app.cleanup_ctx.append(pulse_of(seats))
 
     def serve(name: str, method: str, path: str, handler: Handler, *, asks_authority: bool) -> None:
         guarded = edge.guard(handler, route=name, asks_authority=asks_authority)
+        routes[method, path] = guarded
         app.router.add_route(method, path, guarded, expect_handler=_expect)
         if method == "GET":
             app.router.add_route("HEAD", path, guarded, expect_handler=_expect)

@@ -14,13 +14,16 @@ from seatwarden.domain.seats import Millis
 from seatwarden.endpoint.codes import CODES, RequestCode
 from seatwarden.endpoint.metrics import EndpointMetrics, RouteMetrics
 from seatwarden.endpoint.problems import (
+    JSON,
     PROBLEM_JSON,
     Outcome,
     Problem,
     Refused,
+    Reply,
     problem_body,
     problem_headers,
 )
+from seatwarden.endpoint.ready_response import WebHandler, can_be_ready, ready_response
 from seatwarden.endpoint.settings import Draining, EndpointSettings
 from seatwarden.endpoint.verdicts import recovering_problem, unavailable_problem
 
@@ -29,7 +32,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 Handler = Callable[[web.Request], Awaitable[Outcome]]
-WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -68,20 +70,25 @@ class Edge:
         ``asks_authority``: an outcome of this handler proves that the authority answers.
         """
         counts = self._metrics.route(route)
-        in_flight = self._metrics.in_flight
+        metrics, clock = self._metrics, self._clock
 
         async def answer(request: web.Request) -> web.StreamResponse:
-            started = self._clock()
-            in_flight.inc()
+            started = clock()
+            metrics.in_flight += 1
             try:
                 request_id = self._id_of(request)
-                outcome = await self._outcome(
-                    handler, request, counts, request_id, asks_authority=asks_authority
-                )
-                response = self._response(outcome, request_id, counts)
+                try:
+                    outcome = await handler(request)
+                except Exception as error:  # noqa: BLE001  # the edge of the request: it must be answered
+                    outcome = self._outcome_of(error, counts, request_id)
+                else:
+                    if self._authority_away and asks_authority:
+                        self._authority_away = False
+                        log.info("the seat authority answers again", request_id=request_id)
+                response = self._response(outcome, request_id, counts, request)
             finally:
-                in_flight.dec()
-            seconds = self._clock() - started
+                metrics.in_flight -= 1
+            seconds = clock() - started
             counts.answered(status=response.status, seconds=seconds)
             if self._settings.access_log:
                 log.info(
@@ -97,7 +104,7 @@ class Edge:
 
         return answer
 
-    def unreadable(self, problem: Problem) -> web.Response:
+    def unreadable(self, problem: Problem) -> web.StreamResponse:
         """The answer to what is no HTTP request; the connection closes after it."""
         counts = self._metrics.route("unreadable")
         response = self._response(problem, self._request_id(), counts)
@@ -105,36 +112,24 @@ class Edge:
         response.force_close()
         return response
 
-    async def _outcome(
-        self,
-        handler: Handler,
-        request: web.Request,
-        counts: RouteMetrics,
-        request_id: str,
-        *,
-        asks_authority: bool,
-    ) -> Outcome:
-        try:
-            outcome = await handler(request)
-        except Refused as refused:
-            return refused.problem
-        except AuthorityRecovering:
-            return recovering_problem(Millis(0), spread=self._spread())
-        except AuthorityUnavailable as away:
-            self._metrics.authority_errors.inc()
-            if not self._authority_away:
-                self._authority_away = True
-                log.warning("the seat authority does not answer", reason=str(away), request_id=request_id)
-            return unavailable_problem(spread=self._spread())
-        except Exception:
-            counts.faults.inc()
-            log.exception("a request ended in a fault", request_id=request_id)
-            entry = CODES[RequestCode.INTERNAL_ERROR]
-            return Problem(code=RequestCode.INTERNAL_ERROR, detail=f"{entry.meaning} {entry.advice}")
-        if self._authority_away and asks_authority:
-            self._authority_away = False
-            log.info("the seat authority answers again", request_id=request_id)
-        return outcome
+    def _outcome_of(self, error: Exception, counts: RouteMetrics, request_id: str) -> Outcome:
+        match error:
+            case Refused():
+                return error.problem
+            case AuthorityRecovering():
+                return recovering_problem(Millis(0), spread=self._spread())
+            case AuthorityUnavailable():
+                self._metrics.authority_errors.inc()
+                if not self._authority_away:
+                    self._authority_away = True
+                    log.warning(
+                        "the seat authority does not answer", reason=str(error), request_id=request_id
+                    )
+                return unavailable_problem(spread=self._spread())
+        counts.faults.inc()
+        log.error("a request ended in a fault", request_id=request_id, exc_info=error)
+        entry = CODES[RequestCode.INTERNAL_ERROR]
+        return Problem(code=RequestCode.INTERNAL_ERROR, detail=f"{entry.meaning} {entry.advice}")
 
     def _id_of(self, request: web.Request) -> str:
         given = request.headers.get(REQUEST_ID)
@@ -142,7 +137,21 @@ class Edge:
             return given
         return self._request_id()
 
-    def _response(self, outcome: Outcome, request_id: str, counts: RouteMetrics) -> web.Response:
+    def _response(
+        self,
+        outcome: Outcome,
+        request_id: str,
+        counts: RouteMetrics,
+        request: web.BaseRequest | None = None,
+    ) -> web.StreamResponse:
+        if (
+            isinstance(outcome, Reply)
+            and request is not None
+            and not self._draining.begun
+            and outcome.content_type == JSON
+            and can_be_ready(request)
+        ):
+            return ready_response(outcome.status, JSON, request_id, outcome.body)
         headers = {REQUEST_ID: request_id, "Cache-Control": "no-store", "Server": "seatwarden"}
         if isinstance(outcome, Problem):
             counts.refused(outcome.code)

@@ -14,6 +14,7 @@ CURSOR_LENGTH = 256
 _LEASE_ID = re.compile(LEASE_ID_PATTERN.strip("^$"))
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IDEMPOTENCY_KEY_PATTERN = "^[!-~]{1,255}$"
+_SESSION_PATH = re.compile(f"/api/v1/licenses/sessions/({LEASE_ID_PATTERN.strip('^$')})(?:[/?]|$)")
 _NUMBER = re.compile("[0-9]{1,16}")
 _IDEMPOTENCY_KEY = re.compile(IDEMPOTENCY_KEY_PATTERN.strip("^$"))
 
@@ -24,6 +25,8 @@ def session_parameter(request: web.Request) -> str:
     Raises:
         Refused: it is no lease id.
     """
+    if (plain := _SESSION_PATH.match(request.raw_path)) is not None:
+        return plain[1]
     lease_id = request.match_info["id"]
     if _LEASE_ID.fullmatch(lease_id) is None:
         raise invalid_request(FieldError("id", "Session id should be 32 lower-case hex characters"))

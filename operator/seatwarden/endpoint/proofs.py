@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_wire import nonce_digest
-from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolUid, SignedLease
+from seatwarden.domain.seats import Beat, Code, Grant, Millis, PoolUid, SignedLease
 from seatwarden.domain.signed_lease import past_half, read_token
 
 FORGOTTEN = frozenset({Code.UNKNOWN_SESSION, Code.STALE_FENCE})
@@ -49,16 +49,16 @@ class Proofs:
             else None
         )
 
-    def renewed(self, text: str | None, pool: PoolUid, beat: Beat, verdict: BeatVerdict) -> str | None:
+    def renewed(
+        self, text: str | None, pool: PoolUid, beat: Beat, code: Code, *, at: Millis, signed_for: Millis
+    ) -> str | None:
         """A new signed lease in place of one that grows old, or None where it is good for long."""
-        if self.keys is None or text is None or verdict.code is not Code.OK:
+        if self.keys is None or text is None or code is not Code.OK:
             return None
         token = read_token(text)
-        if token is None or not past_half(token.lease, verdict.at):
+        if token is None or not past_half(token.lease, at):
             return None
         lease = self.of_beat(text, pool, beat)
         if lease is None:
             return None
-        return self.keys.sign(
-            replace(lease, issued_at=verdict.at, valid_until=Millis(verdict.at + verdict.signed_for))
-        )
+        return self.keys.sign(replace(lease, issued_at=at, valid_until=Millis(at + signed_for)))

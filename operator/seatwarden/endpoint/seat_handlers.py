@@ -1,6 +1,5 @@
 """The calls of client programs. Each handler: parse, ask the authority, answer."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -38,6 +37,7 @@ from seatwarden.endpoint.request_models import (
     ValidateBody,
 )
 from seatwarden.endpoint.settings import EndpointSettings
+from seatwarden.endpoint.time_limit import TimeLimit
 
 SPREAD_STEPS = 1 << 16
 Body = TypeVar("Body", bound=RequestBody)
@@ -54,6 +54,7 @@ class SeatHandlers:
         self._proofs = proofs
         self._settings = settings
         self._spread = spread
+        self._time_limit = TimeLimit(settings.authority_seconds)
 
     async def acquire(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/acquire."""
@@ -87,7 +88,9 @@ class SeatHandlers:
         beat = Beat(lease_id=lease_id, fence=Fence(body.fence))
         found = await self._answered(self._seats.heartbeat(credential.pool, credential.key_hash, (beat,)))
         verdict = await self._remembered(credential, beat, body.lease, found[0])
-        lease = self._proofs.renewed(body.lease, credential.pool, beat, verdict)
+        lease = self._proofs.renewed(
+            body.lease, credential.pool, beat, verdict.code, at=found.at, signed_for=found.signed_for
+        )
         return verdicts.heartbeat_outcome(verdict, lease=lease, spread=self._spread())
 
     async def bulk_heartbeat(self, request: web.Request) -> Outcome:
@@ -100,7 +103,14 @@ class SeatHandlers:
         for at, item in enumerate(body.sessions):
             if item.lease is not None:
                 found[at] = await self._remembered(credential, beats[at], item.lease, found[at])
-                renewed = self._proofs.renewed(item.lease, credential.pool, beats[at], found[at])
+                renewed = self._proofs.renewed(
+                    item.lease,
+                    credential.pool,
+                    beats[at],
+                    found[at].code,
+                    at=found.at,
+                    signed_for=found.signed_for,
+                )
                 if renewed is not None:
                     leases[at] = renewed
         return verdicts.bulk_outcome(beats, found, leases, spread=self._spread())
@@ -179,8 +189,7 @@ class SeatHandlers:
 
     async def _answered(self, call: Awaitable[Verdict]) -> Verdict:
         try:
-            async with asyncio.timeout(self._settings.authority_seconds):
-                return await call
+            return await self._time_limit.keep(call)
         except TimeoutError as late:
             raise AuthorityUnavailable("the seat authority did not answer in time") from late
 

@@ -11,10 +11,11 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
-from seatwarden.endpoint.application import DRAINING, EDGE, SETTINGS
+from seatwarden.endpoint.application import DRAINING, EDGE, ROUTES, SETTINGS
 from seatwarden.endpoint.codes import CODES, RequestCode
 from seatwarden.endpoint.edge import Edge
 from seatwarden.endpoint.problems import FieldError, Problem
+from seatwarden.endpoint.ready_response import ReadyResponse, short_way
 
 
 class SeatProtocol(web.RequestHandler):
@@ -45,6 +46,14 @@ class SeatProtocol(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send the answer. aiohttp's own refusals get here only for a target without a path, such as ``*``."""
+        if type(resp) is ReadyResponse and not self._upgraded:
+            transport = self.transport
+            if transport is None or transport.is_closing():
+                return resp, True
+            transport.write(resp.wire)
+            if self.writing_paused:
+                await request.writer.drain()
+            return resp, False
         if isinstance(resp, web.HTTPException):
             detail = "The request target has no path. Send a path such as /livez."
             resp = self._edge.unreadable(Problem(code=RequestCode.NOT_FOUND, detail=detail))
@@ -102,6 +111,7 @@ async def start_server(app: web.Application, *, host: str, port: int, share_port
     await runner.setup()
     manager = runner.server
     assert manager is not None, "setup() makes the server"  # narrows the type
+    manager.request_handler = short_way(app[ROUTES], manager.request_handler)
     loop = asyncio.get_running_loop()
 
     def connection() -> SeatProtocol:

@@ -1,0 +1,163 @@
+"""The servers that the seat benchmark measures, each a process of its own, and the pools in them."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from bench.load import http_request
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key
+from seatwarden.domain.seats import AcquireRequest, Grant, Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.local.valkey import ValkeyOptions, valkey_server
+
+SESSIONS = "/api/v1/licenses/sessions"
+HOUR = Millis(3_600_000)
+ACQUIRES_AT_A_TIME = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process and the port that it serves on."""
+
+    pid: int
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the process and its children so far."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return sum(map(_cpu_seconds, (self.pid, *map(int, children))))
+
+
+def _cpu_seconds(pid: int) -> float:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    nanoseconds = [int((task / "schedstat").read_text().split()[0]) for task in tasks]
+    return sum(nanoseconds) / 1e9
+
+
+@dataclass(slots=True)
+class SeatPool:
+    """A pool and its key."""
+
+    uid: PoolUid
+    key: LicenceKey
+    authority: RedisSeatAuthority
+
+    async def seats(self, count: int, *, begin: int = 0) -> list[Grant]:
+        """Take ``count`` seats for as many holders."""
+        grants: list[Grant] = []
+        for start in range(begin, begin + count, ACQUIRES_AT_A_TIME):
+            wishes = [
+                AcquireRequest(key_hash=self.key.sha256, holder=holder(number))
+                for number in range(start, min(start + ACQUIRES_AT_A_TIME, begin + count))
+            ]
+            answers = await asyncio.gather(*(self.authority.acquire(self.uid, wish) for wish in wishes))
+            for answer in answers:
+                assert isinstance(answer, Grant), answer
+                grants.append(answer)
+        return grants
+
+    def request(self, method: str, path: str, body: object) -> str:
+        """A request with the pool's key."""
+        return http_request(method, path, body, self.key.text)
+
+    def heartbeat(self, grant: Grant) -> str:
+        """A heartbeat of one lease."""
+        return self.request("PATCH", f"{SESSIONS}/{grant.lease_id}/heartbeat", {"fence": grant.fence})
+
+
+def holder(number: int) -> str:
+    """The hardware id of holder ``number``."""
+    return f"{number:064x}"
+
+
+async def new_pool(authority: RedisSeatAuthority, *, seats: int) -> SeatPool:
+    """A pool of that many seats with leases of an hour."""
+    uid = PoolUid(str(uuid4()))
+    key = new_licence_key(uid, secrets.token_bytes(SECRET_BYTES))
+    config = PoolConfig(
+        tenant_uid=str(uuid4()),
+        generation=1,
+        epoch=1,
+        state=PoolState.ACTIVE,
+        capacity=seats,
+        lease=HOUR,
+        heartbeat=Millis(120_000),
+        signed_for=Millis(86_400_000),
+        valid_until=None,
+        key_ids={key.sha256: key.key_id},
+        document='{"entitlements":{"export":true},"plan":"Team"}',
+    )
+    await authority.configure(uid, config, term=1)
+    return SeatPool(uid, key, authority)
+
+
+@dataclass(slots=True)
+class World:
+    """Redis, the bare server, and an endpoint."""
+
+    redis: Server
+    redis_url: str
+    bare: Server
+    naive_port: int
+    endpoint: Server
+    authority: RedisSeatAuthority
+
+
+@contextlib.asynccontextmanager
+async def world() -> AsyncIterator[World]:
+    """Everything started, for as long as the block lasts. Redis is Debian's where it is on the PATH."""
+    found = shutil.which("redis-server")
+    async with valkey_server(ValkeyOptions(program=None if found is None else Path(found))) as redis:
+        authority = RedisSeatAuthority.connect(redis.url, time_limit_seconds=10)
+        with bare_server(redis.url) as (bare, naive_port), endpoint(redis.url) as served:
+            try:
+                yield World(Server(redis.pid, redis.port), redis.url, bare, naive_port, served, authority)
+            finally:
+                await authority.close()
+
+
+@contextlib.contextmanager
+def bare_server(redis_url: str) -> Iterator[tuple[Server, int]]:
+    """The reference server, and the port of the naive endpoint."""
+    environment = os.environ | {"SEATWARDEN_REDIS_URL": redis_url}
+    with _process([sys.executable, "-m", "bench.bare_server"], environment) as process:
+        assert process.stdout is not None
+        port, naive = map(int, process.stdout.readline().split())
+        yield Server(process.pid, port), naive
+
+
+@contextlib.contextmanager
+def endpoint(redis_url: str, *, workers: int = 1) -> Iterator[Server]:
+    """`seatwarden serve` with that many workers."""
+    command = [sys.executable, "-m", "seatwarden", "serve", "--listen", "127.0.0.1:0", "--drain-seconds", "0"]
+    environment = os.environ | {"SEATWARDEN_REDIS_URL": redis_url}
+    with _process([*command, "--workers", str(workers)], environment, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        port = serving = 0
+        while serving < workers:
+            line = json.loads(process.stderr.readline())
+            if line["event"] == "serving seats":
+                port, serving = line["port"], serving + 1
+        yield Server(process.pid, port)
+
+
+@contextlib.contextmanager
+def _process(
+    command: list[str], environment: dict[str, str], *, stderr: int | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
