@@ -17,6 +17,7 @@ from pathlib import Path
 
 import aiohttp
 
+from seatwarden.backends.installation_keys import KEY_BYTES
 from seatwarden.local.control_plane import control_plane
 from seatwarden.local.identities import OPERATOR
 from seatwarden.local.loopback import LOOPBACK, free_port, is_free
@@ -118,9 +119,10 @@ async def dev_stack(
     async with AsyncExitStack() as exits:
         with progress.step("Valkey"):
             valkey = await exits.enter_async_context(valkey_server(_valkey_options(settings)))
-        programs = _Programs(exits.enter_context(ProcessGroup()), logs, valkey)
+        programs = _Programs(exits.enter_context(ProcessGroup()), logs, valkey, durable=settings.keep)
         exits.callback(programs.stop)
         # It needs no cluster, so it starts while the control plane does.
+        programs.share_installation_key(folder / "installation.key")
         serve = programs.start("endpoint", "serve", "--listen", f"{LOOPBACK}:{port}", "--drain-seconds", "0")
         kubectl, identity = await _cluster(settings, tools, exits, progress)
         endpoint = f"http://{LOOPBACK}:{port}"
@@ -183,12 +185,20 @@ async def _cluster(
 class _Programs:
     """Our own commands as child processes."""
 
-    def __init__(self, group: ProcessGroup, logs: Path, valkey: Valkey) -> None:
+    def __init__(self, group: ProcessGroup, logs: Path, valkey: Valkey, *, durable: bool) -> None:
         self._group = group
         self._logs = logs
         # What the user has set for another installation is not meant for this one.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         self._environment = inherited | {"SEATWARDEN_REDIS_URL": valkey.url}
+        if durable:
+            self._environment["SEATWARDEN_DURABILITY"] = "fsync"
+
+    def share_installation_key(self, path: Path) -> None:
+        """Give all programs that are started from now on the installation's key in ``path``, made if there is none."""
+        if not path.exists():
+            write_private(path, f"{secrets.token_hex(KEY_BYTES)}\n")
+        self._environment["SEATWARDEN_INSTALLATION_KEY_FILE"] = str(path)
 
     def start(self, name: str, *words: str) -> Child:
         """Start ``seatwarden`` with ``words``; ``name`` is for people."""

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.domain.durability import Durability
+from seatwarden.runtime.authority_options import durability_option, installation_keys_option
 from seatwarden.runtime.logging import LEVELS, LogFormat, configure_logging
 from seatwarden.runtime.operator_settings import OperatorSettings
 
@@ -33,6 +36,8 @@ everybody on its machine.
     show_envvar=True,
     help="The Redis or Valkey that holds the seats.",
 )
+@durability_option
+@installation_keys_option
 @click.option(
     "--kubeconfig",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -125,6 +130,8 @@ everybody on its machine.
 def operator(
     *,
     redis_url: str,
+    durability: Durability,
+    installation_keys: InstallationKeys | None,
     kubeconfig: Path | None,
     context: str | None,
     namespaces: tuple[str, ...],
@@ -152,6 +159,8 @@ def operator(
     configure_logging(log_level, LogFormat(log_format))
     settings = OperatorSettings(
         redis_url=redis_url,
+        durability=durability,
+        installation_keys=installation_keys,
         kubeconfig=kubeconfig,
         context=context,
         namespaces=namespaces,

@@ -65,7 +65,9 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
         connection = await connect(settings.kubeconfig, settings.context)
         session = await stack.enter_async_context(connection.open_session(connections=API_CONNECTIONS))
         api = KubernetesApi(session, connection.server, writes=settings.api_writes)
-        authority = RedisSeatAuthority.connect(settings.redis_url)
+        authority = RedisSeatAuthority.connect(
+            settings.redis_url, keys=settings.installation_keys, durability=settings.durability
+        )
         stack.push_async_callback(authority.close)
         health = await HealthServer.start(host=settings.health_host, port=settings.health_port)
         stack.push_async_callback(health.close)

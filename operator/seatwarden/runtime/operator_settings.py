@@ -4,12 +4,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.domain.durability import VOLATILE, Durability
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings:
     """Times are in seconds unless they are timedeltas."""
 
     redis_url: str = field(repr=False)
+    durability: Durability = VOLATILE
+    installation_keys: InstallationKeys | None = None
+    """None: leases are not signed, and lease ids change when Redis loses its data."""
     kubeconfig: Path | None = None
     """None: the cluster that this pod runs in."""
     context: str | None = None

@@ -4,6 +4,9 @@ import asyncio
 
 import click
 
+from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.domain.durability import Durability
+from seatwarden.runtime.authority_options import durability_option, installation_keys_option
 from seatwarden.runtime.logging import LEVELS, LogFormat, configure_logging, redact
 from seatwarden.runtime.serve_process import ServeSettings, serve_alone, serve_with_workers
 
@@ -13,6 +16,7 @@ Examples:
   seatwarden serve
   seatwarden serve --listen 127.0.0.1:8090 --redis-url redis://localhost:6379/0
   seatwarden serve --workers 4
+  seatwarden serve --durability fsync --installation-key-file /etc/seatwarden/installation.key
   SEATWARDEN_REDIS_URL=rediss://:PASSWORD@redis.example:6380 seatwarden serve --drain-seconds 15
 
 Each option can be given as an environment variable instead: SEATWARDEN_LISTEN, SEATWARDEN_REDIS_URL and so
@@ -58,6 +62,8 @@ class ListenAddress(click.ParamType[tuple[str, int]]):
     help="The Redis or Valkey that holds the seats. Sentinel: redis+sentinel://HOST:26379,HOST2:26379/MASTER/0."
     " Cluster: redis+cluster://HOST:6379,HOST2:6379. TLS: rediss:// and so on.",
 )
+@durability_option
+@installation_keys_option
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -107,6 +113,8 @@ def serve(
     *,
     listen: tuple[str, int],
     redis_url: str,
+    durability: Durability,
+    installation_keys: InstallationKeys | None,
     workers: int,
     drain_seconds: float,
     access_log: bool,
@@ -123,7 +131,13 @@ def serve(
     configure_logging(log_level, LogFormat(log_format))
     host, port = listen
     settings = ServeSettings(
-        host=host, port=port, redis_url=redis_url, drain_seconds=drain_seconds, access_log=access_log
+        host=host,
+        port=port,
+        redis_url=redis_url,
+        durability=durability,
+        installation_keys=installation_keys,
+        drain_seconds=drain_seconds,
+        access_log=access_log,
     )
     try:
         if workers == 1:

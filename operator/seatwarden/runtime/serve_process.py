@@ -11,6 +11,8 @@ from pathlib import Path
 
 import structlog
 
+from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.domain.durability import Durability
 from seatwarden.runtime.event_loop import run_on_fast_loop
 from seatwarden.runtime.worker_processes import WorkerProcesses, WorkerSide
 
@@ -24,6 +26,8 @@ class ServeSettings:
     host: str
     port: int
     redis_url: str = field(repr=False)
+    durability: Durability
+    installation_keys: InstallationKeys | None
     drain_seconds: float
     access_log: bool
 
@@ -105,10 +109,22 @@ async def _serve(
     from seatwarden.endpoint.settings import EndpointSettings
 
     told_to_stop = _signals()
-    authority = RedisSeatAuthority.connect(settings.redis_url)
+    authority = RedisSeatAuthority.connect(
+        settings.redis_url,
+        keys=settings.installation_keys,
+        durability=settings.durability,
+        serves=True,
+    )
+    if settings.installation_keys is None:
+        log.warning(
+            "there is no installation key, so leases are not signed and nobody comes back after a loss of Redis"
+        )
     try:
         app = create_app(
-            authority, EndpointSettings(access_log=settings.access_log), metrics_folder=metrics_folder
+            authority,
+            EndpointSettings(access_log=settings.access_log),
+            keys=settings.installation_keys,
+            metrics_folder=metrics_folder,
         )
         server = await start_server(
             app,
