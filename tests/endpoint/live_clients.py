@@ -45,8 +45,8 @@ class Judge:
 
     def sum_up(self) -> None:
         """Fail where something was wrong."""
-        assert self.lost == []
-        assert 0 < self.most_at_once() <= self.capacity
+        assert self.lost == [], "somebody who went on asking lost a seat"
+        assert 0 < self.most_at_once() <= self.capacity, "more believed to have a seat than there are"
 
 
 @dataclass

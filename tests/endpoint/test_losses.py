@@ -23,7 +23,7 @@ from tests.endpoint.live_clients import Judge, all_seated, crowd, watchful_opera
 from tests.endpoint.pools import Pool, make_pool
 
 SEATS = 6
-LEASE = Millis(1500)
+LEASE = Millis(2500)
 KEYS = InstallationKeys([bytes(32)])
 FSYNC = Durability(fsync=True)
 
