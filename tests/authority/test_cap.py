@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
+from seatwarden.backends.redis_course import Argument
 from seatwarden.backends.redis_keys import pool_keys
-from seatwarden.backends.redis_runner import Argument
 from seatwarden.backends.redis_scripts import ACQUIRE
 from seatwarden.backends.redis_wire import acquire_arguments, read_acquired
 from seatwarden.domain.seats import AcquireRequest, Code, Grant, Millis, PoolUid, Refusal

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from seatwarden.backends.redis_runner import Argument
+from seatwarden.backends.redis_course import Argument
 from seatwarden.domain.seats import (
     AcquireRequest,
     Beat,
