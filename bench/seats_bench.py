@@ -209,6 +209,7 @@ async def _live(bench: Bench) -> list[Row]:
     busy = bench.samples.median("bare_p50")
     return [
         Row(name="live_sessions_rate", value=beating.per_second, unit="requests/s", reference=rate),
+        Row(name="bare_at_the_same_pace_p99", value=bare.p99_ms, unit="ms", reference=bare.p50_ms),
         Row(name="live_sessions_p50", value=beating.p50_ms, unit="ms", reference=bare.p50_ms),
         Row(name="live_sessions_p99", value=beating.p99_ms, unit="ms", reference=bare.p50_ms),
         Row(name="live_sessions_p99_to_busy", value=beating.p99_ms, unit="ms", reference=busy),

@@ -25,6 +25,7 @@ class Pair:
     serving: ScriptedRedis
     says: dict[int, Say]
     host: bytes = b"127.0.0.1"
+    last_slot: int = 16383
 
     @property
     def url(self) -> str:
@@ -35,7 +36,7 @@ class Pair:
         """The answer to CLUSTER SLOTS."""
         host = bulk(self.host) if self.host else b"$-1\r\n"
         master = b"*3\r\n" + host + b":%d\r\n" % self.serving.port + bulk(b"id")
-        return b"*1\r\n*3\r\n:0\r\n:16383\r\n" + master
+        return b"*1\r\n*3\r\n:0\r\n:%d\r\n" % self.last_slot + master
 
 
 def asked_for(server: ScriptedRedis, *words: bytes) -> int:
@@ -150,3 +151,14 @@ async def test_a_sentinels_word_is_checked_with_the_server_itself(make_runner: M
         master.cut()
         with pytest.raises(AuthorityUnavailable, match="could not be asked"):
             await runner.run(ECHO, keys(), "x")
+
+
+async def test_a_slot_that_nobody_serves_is_a_sentence(make_runner: MakeRunner, pair: Pair) -> None:
+    pair.last_slot = SLOT - 1
+    runner = make_runner(pair.url, seconds=2)
+    with pytest.raises(AuthorityUnavailable, match="nobody serves the pool"):
+        await runner.run(ECHO, keys(), "x")
+    with pytest.raises(AuthorityUnavailable, match="nobody serves the pool"):
+        await runner.server(keys())
+    with pytest.raises(AuthorityUnavailable, match="nobody serves the pool"):
+        await runner.run_for_each(ECHO, [keys()], "x")

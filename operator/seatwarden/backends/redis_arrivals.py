@@ -18,7 +18,7 @@ import structlog
 from hiredis import ReplyError
 
 from seatwarden.backends.authority import AuthorityUnavailable
-from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, PoolKeys
 from seatwarden.backends.redis_link import Link, pack
 from seatwarden.backends.redis_pipe import Pipe
 from seatwarden.backends.redis_scripts import ARRIVE
@@ -52,16 +52,21 @@ class Arrivals:
         self.outages = pulse.outages
         return True
 
-    async def arrive(self, link: Link, pipe: Pipe, keys: PoolKeys, ask: Ask) -> None:
+    def has_arrived(self, pipe: Pipe, keys: Keys) -> bool:
+        """Need nothing be told before these ``keys`` are used over ``pipe``?"""
+        return keys[0] in pipe.arrived or keys is AUTHORITY_KEYS
+
+    async def arrive(self, link: Link, pipe: Pipe, keys: Keys, ask: Ask) -> None:
         """Arrive at the pool with these ``keys``; who comes meanwhile shares the arrival.
 
         Raises:
             hiredis.ReplyError, PipeFull, PipeLate, PipeLost: as for any command.
         """
-        place = (link.seen.generation, keys.config)
+        place = (link.seen.generation, keys[0])
         task = self._under_way.get(place)
         if task is None:
-            task = asyncio.create_task(self._arrive(link, pipe, keys, ask))
+            pool = PoolKeys(*keys[: len(PoolKeys._fields)])
+            task = asyncio.create_task(self._arrive(link, pipe, pool, ask))
             self._under_way[place] = task
             task.add_done_callback(lambda done: self._ended(place, done))
         await asyncio.shield(task)

@@ -11,6 +11,10 @@ from weakref import WeakKeyDictionary
 
 from seatwarden.backends.redis_link import pack
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLost
+from seatwarden.backends.redis_scripts import Script
+
+_COMMITTED = frozenset({"acquire", "release", "readmit", "configure"})
+"""Scripts whose answer is given only when it is safe. A heartbeat that is lost is made good by the next."""
 
 
 class TooFewReplicas(Exception):
@@ -24,6 +28,15 @@ class Commit:
         self._replicas = replicas
         self._command = pack("WAIT", replicas, int(seconds * 1000))
         self._open: WeakKeyDictionary[Pipe, asyncio.Future[None]] = WeakKeyDictionary()
+
+    async def kept(self, pipe: Pipe, script: Script, reply: "asyncio.Future[Any]") -> Any:
+        """The reply to ``script``, just sent over ``pipe``, once it is as safe as was declared."""
+        if script.name not in _COMMITTED:
+            return await reply
+        committed = self.after(pipe)
+        said = await reply
+        await committed
+        return said
 
     def after(self, pipe: Pipe) -> "asyncio.Future[None]":
         """Done when the replicas have whatever was sent over ``pipe`` before.
