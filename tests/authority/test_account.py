@@ -74,6 +74,22 @@ async def test_seat_milliseconds_never_fall_while_a_crowd_is_purged_in_chunks(de
     assert [counts.next_expiry_in for counts in seen] == [1, 1, HOUR, HOUR]
 
 
+async def test_seat_milliseconds_never_fall_while_leases_run_out_one_after_another_and_none_is_purged(
+    desk: Desk,
+) -> None:
+    await desk.configure(capacity=3)
+    early, *late = [await desk.seat(number) for number in range(3)]
+    await desk.run_out(early)
+    await desk.until(await desk.now() + 20)
+    await desk.configure(generation=2)
+    await desk.run_out(*late)
+    await desk.until(await desk.now() + 1)
+    await desk.configure(generation=3)
+    totals = [int(entry["seat_ms"]) for entry in await desk.ledger()]
+    assert totals == sorted(totals)
+    assert (await _closed(desk)).seat_milliseconds == ledger_seat_milliseconds(await desk.ledger())
+
+
 async def test_seats_given_and_taken_beside_an_unpurged_crowd_are_charged_exactly(desk: Desk) -> None:
     await desk.configure(capacity=600)
     crowd = await asyncio.gather(*(desk.seat(number) for number in range(500)))
