@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from seatwarden.domain.seats import Beat, Fence, Grant, Millis, PoolState, Refusal
 from seatwarden.local.valkey import Valkey
 from tests.authority.desk import KEY, holder
-from tests.authority.simulation.servers import PLANS, DurableLoss, Plan, durable_server
+from tests.authority.simulation.servers import PLANS, DurableLoss, Plan, memory_server
 from tests.authority.twin import Lost, Twin
 from tests.authority.virtual_time import GivenTimeRunner, VirtualClock
 
@@ -160,7 +160,7 @@ class SeatMachine(RuleBasedStateMachine):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Valkey]:
-    with durable_server() as server:
+    with memory_server() as server:
         yield server
 
 

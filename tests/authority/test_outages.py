@@ -41,7 +41,7 @@ async def test_every_call_survives_a_flush_of_the_scripts(own_desk: Desk) -> Non
     await desk.authority.remove(desk.pool)
 
 
-async def test_leases_and_fences_survive_a_kill_of_a_durable_server(
+async def test_leases_and_fences_survive_a_kill_of_a_memory_server(
     own_desk: Desk, own_server: Valkey
 ) -> None:
     """behaviour 10"""

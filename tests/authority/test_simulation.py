@@ -7,7 +7,7 @@ import pytest
 
 from seatwarden.local.valkey import Valkey
 from tests.authority.simulation.seeds import Failure, run_seed
-from tests.authority.simulation.servers import durable_server
+from tests.authority.simulation.servers import memory_server
 from tests.authority.simulation.world import Outcome
 
 BATCHES, BATCH = 5, 10
@@ -15,7 +15,7 @@ BATCHES, BATCH = 5, 10
 
 @pytest.fixture
 def server() -> Iterator[Valkey]:
-    with durable_server() as server:
+    with memory_server() as server:
         yield server
 
 

@@ -31,14 +31,20 @@ from seatwarden.domain.seats import (
     Validation,
 )
 from tests.authority.desk import KEY, beat_of, new_config
-from tests.authority.model import LedgerReplay, SeatModel
+from tests.authority.model import SeatModel
+from tests.authority.pool_audit import (
+    TOTALS,
+    check_ledger,
+    leases_by_id,
+    ledger_of,
+    modelled_pool,
+    stored_pool,
+)
 from tests.authority.pool_watch import PoolWatch, looks_at
 from tests.authority.virtual_time import GivenTimeAuthority, GivenTimeRunner, Moment, VirtualClock, at_once
 
 T = TypeVar("T")
 E = TypeVar("E")
-
-TOTALS = ("granted", "released", "expired", "taken_over", "denied")
 
 
 class Lost(Exception):
@@ -90,6 +96,7 @@ class Twin:
             answer = self._both(real, lambda _: None)[0]
             assert answer == Refusal(code=Code.INVALID_LICENSE)
             return answer
+        taken_over = self.model.totals.get("taken_over", 0)
         answer, (code, number) = self._both(real, lambda model: model.acquire(self.now, holder, nonce))
         assert answer.code is code, (answer, code)
         assert (answer.capacity, answer.live) == (self.config.capacity, self.model.live(self.now))
@@ -97,6 +104,7 @@ class Twin:
             assert answer.retry_after == number
         else:
             held = self.model.leases[holder]
+            assert answer.taken_over == (self.model.totals.get("taken_over", 0) > taken_over)
             assert self.holders.setdefault(answer.lease_id, holder) == holder
             held.lease_id = answer.lease_id
             assert (answer.fence, answer.expires_in) == (number, self.config.lease)
@@ -156,8 +164,8 @@ class Twin:
         assert answer.valid_for == (None if ends is None else max(0, ends - self.now))
         assert (answer.capacity, answer.live) == (self.config.capacity, self.model.live(self.now))
         held = self.model.leases.get(meant or "")
-        fence = None if held is None or (holder is None and lease_id is None) else held.fence
-        assert answer.fence == fence
+        expected = (None, None) if held is None else (held.lease_id, held.fence)
+        assert (answer.lease_id, answer.fence) == expected
         assert answer.document == self.config.document
         return answer
 
@@ -171,7 +179,8 @@ class Twin:
             cursor = page.cursor
             if cursor is None:
                 break
-            assert len(page.rows) == limit
+            assert len(page.rows) == limit < self.model.live(self.now)
+            assert len(rows) <= len(self.model.leases), "the pages never end"
         live = [
             (lease.lease_id, lease.fence, lease.since, lease.expiry - self.now)
             for lease in self.model.holding()
@@ -213,20 +222,13 @@ class Twin:
         assert self.runner.ask(("KEYS", f"*{self.pool}*")) == [[]]
 
     def ledger(self) -> list[dict[str, str]]:
-        [entries] = self.runner.ask(("XRANGE", self.keys.ledger, "-", "+"))
-        texts = ([part.decode() for part in fields] for _, fields in entries)
-        return [dict(zip(fields[::2], fields[1::2], strict=True)) for fields in texts]
+        return ledger_of(self.runner, self.keys)
 
     def audit(self) -> None:
         """The whole pool, and its history from the ledger alone, against the model."""
-        assert self._as_stored() == self._as_modelled(self.model)
-        replay = LedgerReplay.of(self.ledger())
-        holding = self.model.holding()
-        assert replay.held == {lease.lease_id: lease.since for lease in holding}
-        assert replay.charged == self.model.charged
-        assert replay.fences == sorted(set(replay.fences))
-        told = {name: replay.totals.get(name, 0) for name in TOTALS if name != "denied"}
-        assert told == {name: self.model.totals.get(name, 0) for name in told}
+        self._meet_new_leases()
+        assert stored_pool(self.runner, self.keys, self.holders) == modelled_pool(self.model)
+        check_ledger(self.ledger(), self.model)
         assert len(self.runner.ask(("KEYS", f"*{{{self.pool}}}*"))[0]) <= len(self.keys)
 
     def _tell_the_model(self) -> None:
@@ -255,33 +257,17 @@ class Twin:
 
     def _settle(self, before: SeatModel, expected: Callable[[SeatModel], object]) -> bool:
         expected(self.model)
-        stored = self._as_stored()
-        if stored == self._as_modelled(self.model):
+        self._meet_new_leases()
+        stored = stored_pool(self.runner, self.keys, self.holders)
+        if stored == modelled_pool(self.model):
             self.watch.fences_after_loss(lease.fence for lease in self.model.leases.values())
             return True
-        assert stored == self._as_modelled(before), "the call was applied by half"
+        assert stored == modelled_pool(before), "the call was applied by half"
         self.model = before
         return False
 
-    def _as_stored(self) -> object:
-        records, expiries, state = self.runner.ask(
-            ("HGETALL", self.keys.leases),
-            ("ZRANGE", self.keys.expiry, 0, -1, "WITHSCORES"),
-            ("HMGET", self.keys.state, "epoch", "counter", *TOTALS),
-        )
-        scores = {lease: int(score) for lease, score in zip(expiries[::2], expiries[1::2], strict=True)}
-        leases = {}
-        for lease, record in zip(records[::2], records[1::2], strict=True):
-            if lease in scores:
-                holder = record[15:47].hex()
-                self.holders.setdefault(lease.hex(), holder)
-                self.model.leases[holder].lease_id = lease.hex()
-            leases[self.holders[lease.hex()]] = (int.from_bytes(record[:8], "big"), scores.get(lease))
-        return leases, [int(number) for number in state]
-
-    def _as_modelled(self, model: SeatModel) -> object:
-        leases = {
-            holder: (lease.fence, None if lease.ended else lease.expiry)
-            for holder, lease in model.leases.items()
-        }
-        return leases, [model.epoch, model.counter, *(model.totals.get(name, 0) for name in TOTALS)]
+    def _meet_new_leases(self) -> None:
+        # The answer that would have told the lease's id was lost.
+        for lease_id, holder in leases_by_id(self.runner, self.keys).items():
+            self.holders.setdefault(lease_id, holder)
+            self.model.leases[holder].lease_id = lease_id

@@ -60,8 +60,8 @@ class VirtualClock:
         self.now += milliseconds
 
     def shown(self) -> str:
-        # All but the last microsecond, as a real clock would: milliseconds are rounded down.
-        return f"{self.now}999"
+        # Milliseconds have to be rounded down, from their first microsecond to their last.
+        return f"{self.now}{'999' if self.now % 2 else '000'}"
 
 
 def with_given_time(text: str) -> str:

@@ -7,14 +7,14 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.authority.simulation.seeds import Failure, run_seed
-from tests.authority.simulation.servers import durable_server
+from tests.authority.simulation.servers import memory_server
 
 _BATCH = 10
 
 
 def _run(seeds: range) -> tuple[Counter[str], int, list[str]]:
     happened, simulated, failures = Counter[str](), 0, list[str]()
-    with durable_server() as server:
+    with memory_server() as server:
         for seed in seeds:
             outcome = run_seed(seed, server)
             if isinstance(outcome, Failure):

@@ -21,11 +21,11 @@ _IN_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 
 
 @contextmanager
-def durable_server() -> Iterator[Valkey]:
-    """A server that has written each change before it answers."""
+def memory_server(*, durable: bool = True) -> Iterator[Valkey]:
+    """A server of the caller's own; a durable one has written each change before it answers."""
     place = _IN_MEMORY if _IN_MEMORY.is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix="seatwarden-simulation-", dir=place))
-    server = Valkey(ValkeyOptions(folder=folder, append_only=True))
+    server = Valkey(ValkeyOptions(folder=folder, append_only=durable))
     try:
         asyncio.run(server.start())
         yield server
