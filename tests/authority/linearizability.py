@@ -154,12 +154,18 @@ def _explained(calls: Sequence[Call], pool: PoolNow, patience: int) -> bool | No
 def _next_calls(order: Sequence[Call], done: int, now: PoolNow) -> list[tuple[int, PoolNow]]:
     # A call can be next if no other that is still to be placed had returned before it began.
     found, earliest = [], FOREVER
+    # Of lost calls that are alike it is enough to try the first: each could stand for the other.
+    lost: set[Hashable] = set()
     for at, call in enumerate(order):
         if call.began > earliest:
             break
         if done >> at & 1:
             continue
         earliest = min(earliest, call.returned)
+        if call.returned == FOREVER:
+            if (call.kind, call.holder, call.detail) in lost:
+                continue
+            lost.add((call.kind, call.holder, call.detail))
         then = now.after(call)
         if then == now and call.returned != FOREVER:
             # It changes nothing and fits here. If any order works from here, so does one that begins with it.

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.domain.seats import PoolUid, SessionPage, SessionRow
+from tests.authority.desk import KEY
 from tests.authority.model import LedgerReplay, SeatModel
-from tests.authority.virtual_time import GivenTimeRunner
+from tests.authority.virtual_time import GivenTimeRunner, at_once
 
 TOTALS = ("granted", "released", "expired", "taken_over", "denied")
 _FENCE, _HOLDER = slice(0, 8), slice(15, 47)
@@ -57,6 +60,20 @@ def ledger_of(runner: GivenTimeRunner, keys: PoolKeys) -> list[dict[str, str]]:
     [entries] = runner.ask(("XRANGE", keys.ledger, "-", "+"))
     texts = ([part.decode() for part in fields] for _, fields in entries)
     return [dict(_pairs(fields)) for fields in texts]
+
+
+def all_pages(authority: RedisSeatAuthority, pool: PoolUid, limit: int, *, live: int) -> list[SessionRow]:
+    """The rows of all pages, while the clock stands and ``live`` leases live."""
+    rows, cursor = list[SessionRow](), None
+    while True:
+        page = at_once(authority.sessions(pool, KEY, limit=limit, cursor=cursor))
+        assert isinstance(page, SessionPage)
+        rows += page.rows
+        cursor = page.cursor
+        if cursor is None:
+            return rows
+        assert len(page.rows) == limit < live, "a page that is not the last is not full"
+        assert len(rows) < live, "the pages never end"
 
 
 def check_ledger(ledger: Iterable[Mapping[str, str]], model: SeatModel) -> None:

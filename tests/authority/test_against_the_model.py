@@ -22,8 +22,9 @@ from hypothesis.stateful import (
 from seatwarden.domain.seats import Beat, Fence, Grant, Millis, PoolState, Refusal
 from seatwarden.local.valkey import Valkey
 from tests.authority.desk import KEY, holder
+from tests.authority.loss import Lost
 from tests.authority.simulation.servers import PLANS, DurableLoss, Plan, memory_server
-from tests.authority.twin import Lost, Twin
+from tests.authority.twin import Twin
 from tests.authority.virtual_time import GivenTimeRunner, VirtualClock
 
 OTHER_KEY = hashlib.sha256(b"another licence key").hexdigest()
@@ -164,6 +165,7 @@ def server() -> Iterator[Valkey]:
         yield server
 
 
+@pytest.mark.behaviour(1, 2, 3, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 18, 24)
 def test_any_history_is_answered_as_the_model_answers_it(server: Valkey) -> None:
     machine: type[SeatMachine] = type("SeatMachineHere", (SeatMachine,), {"server": server})
     run_state_machine_as_test(
@@ -183,6 +185,7 @@ def twin(server: Valkey) -> Iterator[Twin]:
         yield Twin(runner, capacity=3)
 
 
+@pytest.mark.behaviour(10)
 @pytest.mark.parametrize("plan", PLANS)
 def test_a_call_around_which_the_server_dies_was_made_or_not_and_never_by_half(
     server: Valkey, twin: Twin, plan: Plan

@@ -1,17 +1,16 @@
 """One pool twice: in a real server under a virtual clock, and as a model. Every call goes to both.
 
 The answers must be equal to the last number. After each call the pool is also looked at from the side, by plain Redis
-commands that know nothing of the model, and must keep the `Watch`.
+commands that know nothing of the model, and must keep the `PoolWatch`.
 
-Whoever writes a history (hypothesis, the simulation, the battery of the mutants) only chooses what is called, and when.
-A call whose answer is lost with its server is settled afterwards: the pool must be as it was before the call, or as
-after it, and nothing between.
+Whoever writes a history only chooses what is called, and when. A call whose answer is lost with its server is settled
+afterwards: the pool must be as it was before the call, or as after it, and nothing between.
 """
 
 import copy
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from seatwarden.backends.authority import AuthorityUnavailable
@@ -26,14 +25,15 @@ from seatwarden.domain.seats import (
     PoolCounts,
     PoolUid,
     Refusal,
-    SessionPage,
     SessionRow,
     Validation,
 )
 from tests.authority.desk import KEY, beat_of, new_config
+from tests.authority.loss import Loss, Lost
 from tests.authority.model import SeatModel
 from tests.authority.pool_audit import (
     TOTALS,
+    all_pages,
     check_ledger,
     leases_by_id,
     ledger_of,
@@ -41,25 +41,10 @@ from tests.authority.pool_audit import (
     stored_pool,
 )
 from tests.authority.pool_watch import PoolWatch, looks_at
-from tests.authority.virtual_time import GivenTimeAuthority, GivenTimeRunner, Moment, VirtualClock, at_once
+from tests.authority.virtual_time import GivenTimeAuthority, GivenTimeRunner, VirtualClock, at_once
 
 T = TypeVar("T")
 E = TypeVar("E")
-
-
-class Lost(Exception):
-    """The server died before it answered. ``applied`` tells whether it acted."""
-
-    def __init__(self, *, applied: bool) -> None:
-        super().__init__("the answer is lost")
-        self.applied = applied
-
-
-class Loss(Protocol):
-    """How a server dies around a call, and how it comes back: with all that it had acknowledged, or less."""
-
-    def strike(self, moment: Moment) -> None: ...
-    def revive(self) -> None: ...
 
 
 class Twin:
@@ -171,16 +156,7 @@ class Twin:
 
     def sessions(self, limit: int = 500) -> list[SessionRow]:
         """All pages, while the clock stands."""
-        rows, cursor = list[SessionRow](), None
-        while True:
-            page = at_once(self.authority.sessions(self.pool, KEY, limit=limit, cursor=cursor))
-            assert isinstance(page, SessionPage)
-            rows += page.rows
-            cursor = page.cursor
-            if cursor is None:
-                break
-            assert len(page.rows) == limit < self.model.live(self.now)
-            assert len(rows) <= len(self.model.leases), "the pages never end"
+        rows = all_pages(self.authority, self.pool, limit, live=self.model.live(self.now))
         live = [
             (lease.lease_id, lease.fence, lease.since, lease.expiry - self.now)
             for lease in self.model.holding()
@@ -204,10 +180,11 @@ class Twin:
         return counts
 
     def configure(self, **changes: Any) -> Configured:
-        self.config = replace(self.config, **changes)
+        wanted = replace(self.config, **changes)
+        changed, self.config = wanted != self.config, wanted
         real = self.authority.configure(self.pool, self.config, term=1)
-        answer, _ = self._both(real, lambda _: self._tell_the_model())
-        assert (answer.existed, answer.epoch) == (True, self.model.epoch)
+        answer, _ = self._both(real, lambda _: self._tell_the_model() if changed else None)
+        assert (answer.changed, answer.existed, answer.epoch) == (changed, True, self.model.epoch)
         assert answer.live == self.model.live(self.now)
         return answer
 

@@ -74,11 +74,12 @@ async def record(start_endpoint: StartEndpoint, server: Valkey) -> AsyncIterator
         yield run
 
 
-def _must_be_explained(history: list[Call]) -> None:
+def _must_be_explained(history: list[Call]) -> int:
+    """How many pools' histories were explained; the others took too long."""
     judgement = judge(history, SEATS)
     assert judgement.unexplained == []
-    assert len(judgement.undecided) < POOLS
     _cap_holds(history)
+    return POOLS - len(judgement.undecided)
 
 
 def _cap_holds(history: list[Call]) -> None:
@@ -86,13 +87,14 @@ def _cap_holds(history: list[Call]) -> None:
         assert most_held_at_once(call for call in history if call.pool == pool) <= SEATS
 
 
+@pytest.mark.behaviour(1, 3, 12, 18)
 async def test_concurrent_calls_are_answered_as_if_they_came_one_by_one(
     record: Record, server: Valkey, fresh_seeds: Seeds
 ) -> None:
     for seed in fresh_seeds(4):
         history = await record(seed, RedisSeatAuthority.connect(server.url, time_limit_seconds=20))
         assert all(call.returned < FOREVER for call in history)
-        _must_be_explained(history)
+        assert _must_be_explained(history) > 0
 
 
 async def _change_the_weather(proxy: ChaosProxy) -> None:
@@ -133,10 +135,11 @@ async def _in_bad_weather(
         proxy.calm()
 
 
+@pytest.mark.behaviour(1, 4)
 async def test_calls_through_a_bad_network_are_made_once_or_not_at_all(
     record: Record, proxy: ChaosProxy, fresh_seeds: Seeds
 ) -> None:
-    lost = 0
+    lost = explained = 0
     for seed in fresh_seeds(3):
         once = Redis.from_url(
             f"redis://127.0.0.1:{proxy.port}/0",
@@ -149,8 +152,9 @@ async def test_calls_through_a_bad_network_are_made_once_or_not_at_all(
             record, proxy, seed, RedisSeatAuthority(once, time_limit_seconds=LIMIT)
         )
         lost += sum(call.returned == FOREVER for call in history)
-        _must_be_explained(history)
+        explained += _must_be_explained(history)
     assert lost > 0, "the network was never bad"
+    assert explained >= POOLS, "too little could be judged"
 
 
 async def test_the_cap_holds_where_calls_are_repeated_in_a_bad_network(

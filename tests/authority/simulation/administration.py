@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from seatwarden.domain.seats import Millis, PoolState
 from tests.authority.desk import KEY
+from tests.authority.loss import Lost
 from tests.authority.simulation.network import Network
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
-from tests.authority.twin import Lost, Twin
+from tests.authority.twin import Twin
 
 NEXT_KEY = hashlib.sha256(b"the next licence key").hexdigest()
 

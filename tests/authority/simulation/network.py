@@ -8,9 +8,9 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
+from tests.authority.loss import Lost
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
-from tests.authority.twin import Lost
 
 T = TypeVar("T")
 LATENCY = (1, 40)

@@ -14,13 +14,14 @@ from typing import TypeVar
 
 from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal
 from tests.authority.desk import holder
+from tests.authority.loss import Loss, Lost
 from tests.authority.simulation.administration import Administration
 from tests.authority.simulation.beliefs import Beliefs
 from tests.authority.simulation.client import Client
 from tests.authority.simulation.network import Network
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
-from tests.authority.twin import Loss, Lost, Twin
+from tests.authority.twin import Twin
 from tests.authority.virtual_time import GivenTimeRunner
 
 T = TypeVar("T")
@@ -146,7 +147,8 @@ class World:
         """All clients are gone. After one lease length, and with no sweep, each seat can be had again; none is lost."""
         twin = self.twin
         twin.doom = None
-        self.timetable.forward(self.administration.longest_lease)
+        # The clock may have been set back since the last call.
+        self.timetable.forward(self.administration.longest_lease + self.timetable.behind)
         twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=self.scenario.seats)
         assert twin.watch.live == 0, "a seat is held by nobody"
         for number in range(self.scenario.seats + 1):
