@@ -34,14 +34,21 @@ class PoolWatch:
         self._seat_ms = 0
         self._counted = 0
         self._clock_only_grows = True
+        self._may_revive = False
 
     def clock_set_back(self) -> None:
-        """Time was charged by a clock that ran ahead; some of it is taken back as leases end."""
+        """Time was charged by a clock that ran ahead; some of it is taken back as leases end.
+
+        And leases that had run out and are not purged live again: nobody was given their seats yet.
+        """
         self._clock_only_grows = False
+        self._may_revive = True
 
     def looked(self, seen: Sequence[Any], *, capacity: int) -> None:
         live, held, records, ended, (used, seat_ms, peak) = seen
-        assert live <= max(capacity, self.live), f"{live} leases live on {capacity} seats"
+        if not self._may_revive:
+            assert live <= max(capacity, self.live), f"{live} leases live on {capacity} seats"
+        self._may_revive = False
         assert int(used) == held, "the count of seats in use has left the leases"
         assert records == held + ended, "a record belongs to neither a lease nor a tombstone"
         assert ended <= TOMBSTONES, "tombstones grow without limit"
