@@ -15,7 +15,7 @@ UV ?= uv
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 
-.PHONY: help venv tools run test lint format bench generate lock clean
+.PHONY: help venv tools run test lint simulate mutate format bench generate lock clean
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,12 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 $(ARGS)
 endif
+
+simulate: venv  ## Run simulated worlds of seats with fresh seeds (make simulate ARGS='--seeds 1000')
+	@$(BIN)/python -m tests.authority.simulation $(ARGS)
+
+mutate: venv  ## Try every small mistake in the seat scripts against their tests (about a minute)
+	@$(BIN)/python -m tests.authority.mutants $(ARGS)
 
 format: venv  ## Format the code and apply the safe fixes
 	@$(BIN)/ruff check --fix --quiet

@@ -7,6 +7,7 @@ emptied for each test.
 
 import asyncio
 import fcntl
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +34,40 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """A worker of xdist is told where to ask for the cluster."""
     node.workerinput["cluster_address"] = node.config.stash[_HOST].address
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Histories that were random in one run can be repeated in another."""
+    parser.addoption("--seed", type=int, help="run the seeded histories with this seed only")
+
+
+@pytest.fixture
+def fresh_seeds(request: pytest.FixtureRequest) -> Callable[[int], range]:
+    """Seeds that no run had before, or the one of ``--seed``; the closing report lists them."""
+
+    def seeds(count: int) -> range:
+        given: int | None = request.config.getoption("--seed")
+        first = int.from_bytes(os.urandom(4)) if given is None else given
+        found = range(first, first + (count if given is None else 1))
+        request.node.user_properties.append(("seeds", f"{found[0]} to {found[-1]}"))
+        return found
+
+    return seeds
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the seeds of this run."""
+    reports = [one for found in terminalreporter.stats.values() for one in found]
+    told = {
+        f"{report.nodeid}: {value}"
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+        for name, value in report.user_properties
+        if name == "seeds"
+    }
+    if told:
+        terminalreporter.section("seeds (repeat one with --seed=N)")
+        terminalreporter.write_line("\n".join(sorted(told)))
 
 
 def _cluster_address(config: pytest.Config) -> str:

@@ -16,8 +16,8 @@ async def _closed(desk: Desk) -> PoolCounts:
     return counts
 
 
+@pytest.mark.behaviour(16)
 async def test_seat_milliseconds_are_the_sum_of_what_the_ledger_says(desk: Desk) -> None:
-    """behaviour 16"""
     one = await desk.seat(1)
     await desk.until(await desk.now() + 7)
     two = await desk.seat(2)
@@ -74,6 +74,22 @@ async def test_seat_milliseconds_never_fall_while_a_crowd_is_purged_in_chunks(de
     assert [counts.next_expiry_in for counts in seen] == [1, 1, HOUR, HOUR]
 
 
+async def test_seat_milliseconds_never_fall_while_leases_run_out_one_after_another_and_none_is_purged(
+    desk: Desk,
+) -> None:
+    await desk.configure(capacity=3)
+    early, *late = [await desk.seat(number) for number in range(3)]
+    await desk.run_out(early)
+    await desk.until(await desk.now() + 20)
+    await desk.configure(generation=2)
+    await desk.run_out(*late)
+    await desk.until(await desk.now() + 1)
+    await desk.configure(generation=3)
+    totals = [int(entry["seat_ms"]) for entry in await desk.ledger()]
+    assert totals == sorted(totals)
+    assert (await _closed(desk)).seat_milliseconds == ledger_seat_milliseconds(await desk.ledger())
+
+
 async def test_seats_given_and_taken_beside_an_unpurged_crowd_are_charged_exactly(desk: Desk) -> None:
     await desk.configure(capacity=600)
     crowd = await asyncio.gather(*(desk.seat(number) for number in range(500)))
@@ -114,8 +130,8 @@ async def test_seat_milliseconds_outgrow_a_double_and_stay_exact(desk: Desk) -> 
     assert (await desk.ledger())[-1]["seat_ms"] == str(2**53 + 1 + held)
 
 
+@pytest.mark.behaviour(9)
 async def test_a_clock_set_back_neither_charges_twice_nor_expires_anything(desk: Desk) -> None:
-    """behaviour 9"""
     first = await desk.seat(1)
     granted_at = int((await desk.ledger())[-1]["at"])
     # Charged up to an instant that Redis's clock, set back since, will only show in ten minutes.
@@ -152,8 +168,8 @@ async def test_heartbeats_and_repeats_leave_no_trace_in_the_ledger(desk: Desk) -
     assert await desk.events() == ["configured", "granted"]
 
 
+@pytest.mark.behaviour(30)
 async def test_a_ledger_entry_names_holder_lease_fence_and_seats_in_use(desk: Desk) -> None:
-    """behaviour 30"""
     grant = await desk.seat(1)
     entry = (await desk.ledger())[-1]
     assert entry == {
@@ -189,8 +205,8 @@ async def test_the_next_expiry_is_the_soonest_lease_or_one_lease_length(desk: De
     assert (await desk.sweep()).next_expiry_in == 1000
 
 
+@pytest.mark.behaviour(11)
 async def test_a_fence_counter_at_its_end_stops_before_the_next_epoch_and_changes_nothing(desk: Desk) -> None:
-    """behaviour 11"""
     await desk.live()
     await desk.redis.hset(desk.keys.state, "counter", 2**32 - 2)
     assert (await desk.seat(1)).fence == Fence(2 * 2**32 - 1)

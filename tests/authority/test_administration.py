@@ -10,8 +10,8 @@ from seatwarden.domain.seats import AcquireRequest, Code, Configured, Grant, Mil
 from tests.authority.desk import KEY, Desk, holder, new_config
 
 
+@pytest.mark.behaviour(23)
 async def test_the_same_configuration_again_writes_nothing(desk: Desk) -> None:
-    """behaviour 23"""
     await desk.seat(1)
     before = [await desk.redis.dump(key) for key in desk.keys]
     assert await desk.configure() == Configured(changed=False, existed=True, epoch=1, live=1)
@@ -40,8 +40,8 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
     assert set(changes) == set(new_config().__dataclass_fields__)
 
 
+@pytest.mark.behaviour(23)
 async def test_configuring_touches_no_lease_and_no_count(desk: Desk) -> None:
-    """behaviour 23"""
     grant = await desk.seat(1)
     expiry = await desk.expiry(grant)
     leases = await desk.redis.hgetall(desk.keys.leases)
@@ -53,8 +53,8 @@ async def test_configuring_touches_no_lease_and_no_count(desk: Desk) -> None:
     assert (await desk.sweep()).granted == 1
 
 
+@pytest.mark.behaviour(26)
 async def test_a_valid_until_or_key_that_was_taken_away_is_gone(desk: Desk) -> None:
-    """behaviour 26"""
     await desk.configure(valid_until=Millis(1))
     assert (await desk.refusal(1)).code is Code.EXPIRED
     await desk.configure(valid_until=None, key_ids={KEY: "old", "b" * 64: "new"})
@@ -95,8 +95,8 @@ async def test_many_pools_are_observed_and_swept_in_order_with_gaps_for_unknown_
     assert await desk.authority.sweep([]) == []
 
 
+@pytest.mark.behaviour(24)
 async def test_remove_leaves_no_key_and_is_safe_to_repeat(desk: Desk) -> None:
-    """behaviour 24"""
     await desk.release(await desk.seat(1))
     await desk.seat(2)
     assert await desk.redis.exists(*desk.keys) == len(desk.keys)
@@ -115,10 +115,10 @@ async def test_a_pool_made_anew_does_not_exist_before(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("lost", ["config", "state", "expiry", "leases", "ended"])
+@pytest.mark.behaviour(10, 11)
 async def test_a_pool_that_lost_any_key_is_unknown_until_configured_and_then_works(
     desk: Desk, lost: str
 ) -> None:
-    """behaviours 10 and 11"""
     await desk.release(await desk.seat(1))
     held = await desk.seat(2)
     await desk.redis.delete(getattr(desk.keys, lost))
@@ -138,8 +138,8 @@ async def test_a_pool_that_lost_any_key_is_unknown_until_configured_and_then_wor
     assert (await desk.sweep()).live == await desk.redis.zcard(desk.keys.expiry) == 1
 
 
+@pytest.mark.behaviour(11)
 async def test_a_lost_pool_keeps_its_fence_counter_where_that_is_still_there(desk: Desk) -> None:
-    """behaviour 11"""
     held = await desk.seat(1)
     await desk.redis.delete(desk.keys.leases)
     await desk.configure()

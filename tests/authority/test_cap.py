@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
+import pytest
+
 from seatwarden.backends.redis_keys import pool_keys
 from seatwarden.backends.redis_link import Argument
 from seatwarden.backends.redis_scripts import ACQUIRE
@@ -14,8 +16,9 @@ from tests.authority.desk import HOUR, KEY, Desk, holder
 CLIENTS, SEATS = 200, 50
 
 
+@pytest.mark.behaviour(1)
 async def test_two_hundred_clients_at_once_on_fifty_seats_get_exactly_fifty(desk: Desk) -> None:
-    """behaviour 1: each client by itself, on as many connections as there are."""
+    """Each client by itself, on as many connections as there are."""
     await desk.configure(capacity=SEATS)
     for _ in range(15):
         answers = await asyncio.gather(*(desk.ask(number) for number in range(CLIENTS)))
@@ -24,10 +27,11 @@ async def test_two_hundred_clients_at_once_on_fifty_seats_get_exactly_fifty(desk
         await desk.configure()
 
 
+@pytest.mark.behaviour(1)
 async def test_three_hundred_rounds_of_a_crowd_on_twenty_connections_never_give_a_seat_too_many(
     desk: Desk,
 ) -> None:
-    """behaviour 1: ten clients to a connection, so that the server and not the sending is what is busy."""
+    """Ten clients to a connection, so that the server and not the sending is what is busy."""
     await desk.authority.ready()
     clients = [
         acquire_arguments(AcquireRequest(key_hash=KEY, holder=holder(number))) for number in range(CLIENTS)
@@ -57,15 +61,15 @@ def _exactly_the_seats(answers: list[Grant | Refusal]) -> None:
     assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {Code.POOL_EXHAUSTED}
 
 
+@pytest.mark.behaviour(4)
 async def test_one_client_that_asks_many_times_at_once_gets_one_seat(desk: Desk) -> None:
-    """behaviour 4"""
     grants = await asyncio.gather(*(desk.seat(1) for _ in range(50)))
     assert len({(grant.lease_id, grant.fence) for grant in grants}) == 1
     assert await desk.live() == 1
 
 
+@pytest.mark.behaviour(32)
 async def test_a_refusal_says_how_full_the_pool_is_and_when_a_seat_can_come_free(desk: Desk) -> None:
-    """behaviour 32"""
     first = await desk.seat(1)
     await desk.seat(2)
     refusal = await desk.refusal(3)
@@ -80,16 +84,17 @@ async def test_a_pool_without_seats_promises_no_waiting_time(desk: Desk) -> None
     assert (await desk.refusal(1)).retry_after is None
 
 
+@pytest.mark.behaviour(8)
 async def test_an_expired_seat_is_taken_at_once_without_any_sweep(desk: Desk) -> None:
-    """behaviour 8"""
     await desk.configure(capacity=1, lease=Millis(60), heartbeat=Millis(20))
     for number in range(10):
         grant = await desk.seat(number)
         await desk.until(await desk.expiry(grant))
 
 
+@pytest.mark.behaviour(8)
 async def test_a_seat_is_free_in_the_very_millisecond_of_its_expiry(desk: Desk) -> None:
-    """behaviour 8: an expiry of `now` has passed; one a second ahead has not."""
+    """An expiry of `now` has passed; one a second ahead has not."""
     await desk.configure(capacity=1)
     grant = await desk.seat(1)
     await desk.redis.zadd(desk.keys.expiry, {bytes.fromhex(grant.lease_id): await desk.now() + 1000})
@@ -98,8 +103,8 @@ async def test_a_seat_is_free_in_the_very_millisecond_of_its_expiry(desk: Desk) 
     await desk.seat(2)
 
 
+@pytest.mark.behaviour(8)
 async def test_a_seat_is_free_though_more_expired_than_one_call_purges(desk: Desk) -> None:
-    """behaviour 8"""
     await desk.configure(capacity=450)
     crowd = await asyncio.gather(*(desk.seat(number) for number in range(450)))
     await desk.run_out(*crowd)
@@ -110,8 +115,8 @@ async def test_a_seat_is_free_though_more_expired_than_one_call_purges(desk: Des
     assert (counts.live, counts.expired, counts.unpurged, counts.peak) == (1, 450, 0, 450)
 
 
+@pytest.mark.behaviour(13)
 async def test_shrink_below_use_never_kills_a_lease_and_grants_nothing_until_below(desk: Desk) -> None:
-    """behaviour 13"""
     await desk.configure(capacity=4)
     held = [await desk.seat(number) for number in range(4)]
     await desk.configure(capacity=2)
@@ -137,8 +142,8 @@ async def test_waiting_time_of_an_overfull_pool_is_until_enough_leases_can_be_go
     assert 11 * 60_000 < wait + (await desk.now() - now) <= 12 * 60_000 + 1000
 
 
+@pytest.mark.behaviour(14)
 async def test_a_raised_capacity_admits_and_leaves_a_suspension_alone(desk: Desk) -> None:
-    """behaviour 14"""
     await desk.seat(1)
     await desk.seat(2)
     await desk.refusal(3)

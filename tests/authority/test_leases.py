@@ -8,10 +8,10 @@ from seatwarden.domain.seats import AcquireRequest, Beat, Code, Fence, Grant, Mi
 from tests.authority.desk import HOUR, KEY, Desk, beat_of, holder
 
 
+@pytest.mark.behaviour(2, 4)
 async def test_a_client_that_lost_the_answer_gets_the_same_lease_and_fence_with_a_fresh_expiry(
     desk: Desk,
 ) -> None:
-    """behaviours 2 and 4"""
     lost = await desk.seat(1, nonce="run")
     before = await desk.expiry(lost)
     await desk.until(before - HOUR + 5)
@@ -21,8 +21,8 @@ async def test_a_client_that_lost_the_answer_gets_the_same_lease_and_fence_with_
     assert await desk.expiry(again) > before
 
 
+@pytest.mark.behaviour(3)
 async def test_a_restarted_client_takes_its_seat_over_and_the_old_fence_is_dead(desk: Desk) -> None:
-    """behaviour 3"""
     old = await desk.seat(1, nonce="first run")
     new = await desk.seat(1, nonce="second run")
     assert (new.code, new.taken_over, new.live, new.lease_id) == (Code.GRANTED, True, 1, old.lease_id)
@@ -38,8 +38,8 @@ async def test_a_full_pool_still_lets_its_holders_take_over(desk: Desk) -> None:
     assert (await desk.seat(1, nonce="restarted")).taken_over
 
 
+@pytest.mark.behaviour(2)
 async def test_an_expired_own_lease_counts_as_new_and_competes_like_any(desk: Desk) -> None:
-    """behaviour 2"""
     await desk.configure(capacity=1)
     own = await desk.seat(1)
     await desk.run_out(own)
@@ -61,8 +61,8 @@ async def test_a_heartbeat_renews_to_one_lease_length_from_now(desk: Desk) -> No
     assert before < after <= await desk.now() + HOUR
 
 
+@pytest.mark.behaviour(5, 6)
 async def test_a_heartbeat_on_an_expired_lease_never_revives_it(desk: Desk) -> None:
-    """behaviours 5 and 6"""
     grant = await desk.seat(1)
     instant = await desk.run_out(grant)
     verdict = await desk.beat(grant)
@@ -73,8 +73,8 @@ async def test_a_heartbeat_on_an_expired_lease_never_revives_it(desk: Desk) -> N
     assert await desk.live() == 0
 
 
+@pytest.mark.behaviour(5, 12, 32)
 async def test_each_kind_of_lost_lease_has_its_own_verdict_in_one_call(desk: Desk) -> None:
-    """behaviours 5, 12 and 32"""
     await desk.configure(capacity=4)
     kept, gone, expired = [await desk.seat(number) for number in range(3)]
     await desk.release(gone)
@@ -117,8 +117,8 @@ async def test_a_thousand_heartbeats_fit_in_one_call_and_no_more(desk: Desk) -> 
     assert await desk.authority.heartbeat(desk.pool, KEY, []) == []
 
 
+@pytest.mark.behaviour(18)
 async def test_release_is_safe_to_repeat(desk: Desk) -> None:
-    """behaviour 18"""
     grant = await desk.seat(1)
     assert await desk.release(grant) is Code.RELEASED
     assert await desk.release(grant) is Code.ALREADY_RELEASED
@@ -127,8 +127,8 @@ async def test_release_is_safe_to_repeat(desk: Desk) -> None:
     assert await desk.live() == 0
 
 
+@pytest.mark.behaviour(12, 18)
 async def test_a_slow_old_release_does_not_free_the_seat_of_the_next_run(desk: Desk) -> None:
-    """behaviours 12 and 18"""
     old = await desk.seat(1)
     await desk.release(old)
     new = await desk.seat(1)
@@ -147,8 +147,8 @@ async def test_release_of_an_expired_lease_finds_it_gone_and_leaves_it_charged_t
     assert (counts.released, counts.expired) == (0, 1)
 
 
+@pytest.mark.behaviour(11, 12)
 async def test_fences_grow_with_every_grant_and_through_epochs(desk: Desk) -> None:
-    """behaviours 11 and 12"""
     fences = [(await desk.seat(1, nonce=str(run))).fence for run in range(3)]
     await desk.configure(epoch=5)
     fences += [(await desk.seat(1, nonce=str(run))).fence for run in range(3, 6)]
@@ -160,8 +160,8 @@ async def test_fences_grow_with_every_grant_and_through_epochs(desk: Desk) -> No
     assert [fence_epoch(fence) for fence in fences] == [1, 1, 1, 5, 5, 5, 5]
 
 
+@pytest.mark.behaviour(32)
 async def test_a_wrong_key_or_pool_gets_the_same_refusal_and_writes_nothing(desk: Desk) -> None:
-    """behaviour 32"""
     grant = await desk.seat(1)
     for pool, key in [(desk.pool, "0" * 64), (desk.pool, ""), (PoolUid(str(uuid4())), KEY)]:
         request = AcquireRequest(key_hash=key, holder=holder(2))
@@ -180,8 +180,9 @@ async def test_a_wrong_key_or_pool_gets_the_same_refusal_and_writes_nothing(desk
     assert (await desk.sweep()).denied == 0
 
 
+@pytest.mark.behaviour(12, 24)
 async def test_lease_ids_of_a_holder_differ_between_pools(desk: Desk) -> None:
-    """behaviours 12 and 24: an id says nothing about another pool, not even about a pool made again."""
+    """An id says nothing about another pool, not even about a pool made again."""
     first = await desk.seat(1)
     await desk.authority.remove(desk.pool)
     await desk.configure()

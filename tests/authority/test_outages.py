@@ -42,10 +42,10 @@ async def test_every_call_survives_a_flush_of_the_scripts(own_desk: Desk) -> Non
     await desk.authority.remove(desk.pool)
 
 
-async def test_leases_and_fences_survive_a_kill_of_a_durable_server(
+@pytest.mark.behaviour(10)
+async def test_leases_and_fences_survive_a_kill_of_a_memory_server(
     own_desk: Desk, own_server: Valkey
 ) -> None:
-    """behaviour 10"""
     grant = await own_desk.seat(1)
     own_server.kill()
     with pytest.raises(AuthorityUnavailable, match="could not be asked"):
@@ -62,8 +62,8 @@ async def test_a_restart_between_two_calls_is_not_noticed(own_desk: Desk, own_se
     assert (await own_desk.seat(1)).fence == grant.fence
 
 
+@pytest.mark.behaviour(11)
 async def test_a_flushed_server_knows_no_pool(own_desk: Desk) -> None:
-    """behaviour 11"""
     grant = await own_desk.seat(1)
     await own_desk.redis.flushall()
     assert await own_desk.authority.observe([own_desk.pool]) == [None]
@@ -108,10 +108,10 @@ async def test_a_frozen_server_costs_no_more_than_the_time_limit_and_no_answer_i
         await quick.close()
 
 
+@pytest.mark.behaviour(4)
 async def test_an_answer_lost_to_a_time_out_can_be_asked_for_again(
     own_desk: Desk, own_server: Valkey
 ) -> None:
-    """behaviour 4"""
     quick = RedisSeatAuthority.connect(own_server.url, time_limit_seconds=0.2)
     try:
         await quick.ready()

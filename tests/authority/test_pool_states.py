@@ -1,11 +1,13 @@
 """What a suspended pool, one past its end, or one told something new does to its leases."""
 
+import pytest
+
 from seatwarden.domain.seats import Code, Millis, PoolState, Validation
 from tests.authority.desk import HOUR, KEY, Desk, beat_of, holder
 
 
+@pytest.mark.behaviour(15)
 async def test_a_suspended_pool_grants_nothing_renews_nothing_and_takes_seats_back(desk: Desk) -> None:
-    """behaviour 15"""
     one, two = await desk.seat(1), await desk.seat(2)
     before = await desk.expiry(one)
     await desk.configure(state=PoolState.SUSPENDED)

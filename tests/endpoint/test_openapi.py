@@ -50,6 +50,23 @@ def test_each_reference_resolves() -> None:
         assert resolve(reference, DOCUMENT)
 
 
+def test_each_link_leads_to_a_call_and_uses_what_the_answer_and_the_call_have() -> None:
+    calls = {call["operationId"]: call for _, _, call in _calls()}
+    links = [
+        (link, response["content"]["application/json"]["schema"])
+        for _, _, call in _calls()
+        for response in call["responses"].values()
+        for link in response.get("links", {}).values()
+    ]
+    assert {link["operationId"] for link, _ in links} == {"heartbeat", "release", "validate", "sessions"}
+    for link, schema in links:
+        there = calls[link["operationId"]]
+        assert set(link.get("parameters", {})) <= {one.get("name") for one in there["parameters"]}
+        for expression in [*link.get("parameters", {}).values(), *link.get("requestBody", {}).values()]:
+            member = expression.removeprefix("$response.body#/")
+            assert member in resolve(schema["$ref"], DOCUMENT)["properties"]
+
+
 def test_each_schema_is_used() -> None:
     used = {node["$ref"] for node in _nodes(DOCUMENT) if "$ref" in node}
     assert {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]} <= used

@@ -62,6 +62,7 @@ def test_the_same_lease_again_is_200() -> None:
 
 
 @pytest.mark.parametrize(("spread", "seconds"), [(0.0, 120.0), (0.5, 114.0), (0.9999, 108.001)])
+@pytest.mark.behaviour(21)
 def test_jitter_only_ever_shortens_the_time_to_the_next_heartbeat(spread: float, seconds: float) -> None:
     assert (
         _said(verdicts.heartbeat_outcome(RENEWED, lease=None, spread=spread))["next_heartbeat_in"] == seconds
@@ -241,6 +242,7 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
     }
 
 
+@pytest.mark.behaviour(21)
 def test_retries_after_an_outage_are_spread_over_seconds() -> None:
     waits = [verdicts.unavailable_problem(spread=spread).retry_after for spread in (0.0, 0.5, 0.999)]
     assert waits == [1000, 2000, 2998]

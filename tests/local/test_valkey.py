@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import redis.exceptions
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from seatwarden.local.loopback import free_port
 from seatwarden.local.processes import LocalServerError
@@ -71,6 +73,18 @@ async def test_it_can_be_stopped_and_started_again(durable: Valkey) -> None:
             await client.get("seat")
         await durable.start()
         assert await client.get("seat") == b"taken"
+
+
+async def test_started_means_that_it_has_read_all_its_data(tmp_path: Path) -> None:
+    options = ValkeyOptions(folder=tmp_path / "data", append_only=True)
+    async with valkey_server(options) as server, Redis.from_url(server.url) as client:
+        slow_to_load = "for i = 1, 500000 do redis.call('SET', 'key', i) end"
+        await client.eval(slow_to_load, 0)
+        await client.set("last", "there")
+        server.kill()
+        await server.start()
+        async with Redis.from_url(server.url, retry=Retry(NoBackoff(), 0)) as again:
+            assert await again.get("last") == b"there"
 
 
 async def test_without_append_only_a_kill_loses_everything() -> None:

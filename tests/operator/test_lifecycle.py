@@ -129,6 +129,7 @@ async def test_suspend_keeps_hands_off_but_tells_so(world: World) -> None:
     assert found["status"]["capacity"] == 2
 
 
+@pytest.mark.behaviour(15)
 async def test_suspended_subscription_freezes_its_pools(world: World) -> None:
     pool = await world.customer()
     subscription = ObjectKey(Kind.SUBSCRIPTION, world.namespace, "team")

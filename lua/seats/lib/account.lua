@@ -151,6 +151,8 @@ local function commit(account)
     if account.unpurged > 0 then
         local oldest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
         overrun = account.unpurged * math.max(0, account.clock - tonumber(oldest))
+        -- Leases that ran out since the last commit push the bound above what is still to be charged.
+        overrun = math.max(0, math.min(overrun, account.uncharged))
     end
     redis.call('HSET', STATE, 'counter', account.counter, 'used', account.used, 'at', account.clock,
         'overrun', overrun, 'peak', account.peak)

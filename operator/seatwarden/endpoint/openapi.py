@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from seatwarden.endpoint.codes import CODES, AnyCode
 from seatwarden.endpoint.problems import PROBLEM_JSON, ProblemDocument
-from seatwarden.endpoint.route_table import OPERATIONS, Answer, Operation, Parameter
+from seatwarden.endpoint.route_table import OPERATIONS, Answer, Link, Operation, Parameter
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaMode
@@ -144,11 +144,23 @@ def _responses(operation: Operation[Any], references: dict[type, Json]) -> Json:
 
 def _answer(answer: Answer, references: dict[type, Json]) -> Json:
     schema = {"type": "string"} if answer.body is None else references[answer.body]
-    return {
+    result: Json = {
         "description": answer.description,
         "headers": {"X-Request-Id": _REQUEST_ID_HEADER},
         "content": {answer.media_type: {"schema": schema}},
     }
+    if answer.links:
+        result["links"] = {link.name: _link(link) for link in answer.links}
+    return result
+
+
+def _link(link: Link) -> Json:
+    result: Json = {"operationId": link.operation, "description": link.description}
+    if link.parameters:
+        result["parameters"] = link.parameters
+    if link.body:
+        result["requestBody"] = link.body
+    return result
 
 
 def _refusal(status: int, codes: list[AnyCode], references: dict[type, Json]) -> Json:

@@ -4,7 +4,7 @@ The routes, the Allow headers, OpenAPI and `/docs` are all made from it.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from aiohttp import web
@@ -46,6 +46,17 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What can be called next with what an answer said. Values are OpenAPI's runtime expressions."""
+
+    name: str
+    operation: str
+    description: str
+    parameters: dict[str, str] = field(default_factory=dict, hash=False)
+    body: dict[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A successful answer: a JSON ``body`` of that class, or text of that ``media_type``."""
 
@@ -53,6 +64,7 @@ class Answer:
     description: str
     body: type | None = None
     media_type: str = "application/json"
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,36 @@ SESSION_ID = Parameter(
     schema={"type": "string", "pattern": LEASE_ID_PATTERN},
 )
 
+_SESSION, _FENCE = "$response.body#/session_id", "$response.body#/fence"
+SEAT_LINKS = (
+    Link(
+        name="KeepTheSeat",
+        operation="heartbeat",
+        description="The lease is renewed with its id and fence.",
+        parameters={"id": _SESSION},
+        body={"fence": _FENCE},
+    ),
+    Link(
+        name="GiveTheSeatBack",
+        operation="release",
+        description="The lease is released with its id and fence.",
+        parameters={"id": _SESSION},
+        body={"fence": _FENCE},
+    ),
+    Link(
+        name="LookAtTheLease",
+        operation="validate",
+        description="The lease is looked at by its id.",
+        body={"session_id": _SESSION},
+    ),
+)
+NEXT_PAGE = Link(
+    name="NextPage",
+    operation="sessions",
+    description="The next page begins where this one ended, if next_cursor is not null.",
+    parameters={"cursor": "$response.body#/next_cursor"},
+)
+
 SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
     Operation(
         name="acquire",
@@ -118,9 +160,12 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
             ),
         ),
         answers=(
-            Answer(status=201, description="A new lease.", body=answers.AcquireAnswer),
+            Answer(status=201, description="A new lease.", body=answers.AcquireAnswer, links=SEAT_LINKS),
             Answer(
-                status=200, description="The lease that this run holds already.", body=answers.AcquireAnswer
+                status=200,
+                description="The lease that this run holds already.",
+                body=answers.AcquireAnswer,
+                links=SEAT_LINKS,
             ),
         ),
         refusals=(
@@ -225,7 +270,9 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
                 schema={"type": "string"},
             ),
         ),
-        answers=(Answer(status=200, description="One page.", body=answers.SessionsAnswer),),
+        answers=(
+            Answer(status=200, description="One page.", body=answers.SessionsAnswer, links=(NEXT_PAGE,)),
+        ),
     ),
 )
 

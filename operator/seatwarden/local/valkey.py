@@ -185,6 +185,8 @@ async def _answers(client: "redis.asyncio.Redis", pid: int) -> bool:
     # On a port that somebody else took, it is the wrong server that answers.
     try:
         server: Mapping[str, object] = await client.info("server")
+        # INFO is answered by a server that still reads its data; PING is not.
+        await client.ping()
     except (redis.exceptions.RedisError, OSError):
         return False
     return server["process_id"] == pid

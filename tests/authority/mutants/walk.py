@@ -1,0 +1,75 @@
+"""A random walk over all calls of one small pool, dense with borders: what kills most mutants, in a fraction of a second."""
+
+import hashlib
+import random
+
+from seatwarden.domain.seats import Beat, Fence, Grant, Millis, PoolState
+from tests.authority.desk import KEY, holder
+from tests.authority.twin import Twin
+
+LEASE = 60_000
+OTHER_KEY = hashlib.sha256(b"another licence key").hexdigest()
+
+
+def walk(twin: Twin, seed: int, *, steps: int) -> None:
+    """``steps`` calls on ``twin``, as ``seed`` says."""
+    rng = random.Random(seed)
+    grants: list[Grant] = []
+    for step in range(steps):
+        _pass_time(twin, rng)
+        match rng.choices(range(7), weights=(10, 8, 3, 2, 2, 3, 1))[0]:
+            case 0:
+                key = KEY if rng.random() < 0.95 else OTHER_KEY
+                answer = twin.acquire(holder(rng.randrange(7)), rng.choice(["", "a", "b"]), key=key)
+                if isinstance(answer, Grant):
+                    grants.append(answer)
+            case 1 if grants:
+                twin.beat(*rng.choices(grants[-12:], k=rng.randint(1, 4)))
+            case 2 if grants:
+                twin.release(rng.choice(grants[-12:]))
+            case 3:
+                twin.validate(
+                    holder(rng.randrange(7)), rng.choice([None, *(one.lease_id for one in grants[-6:])])
+                )
+                twin.validate()
+            case 4:
+                twin.sweep()
+                twin.sessions(rng.choice([1, 2, 500]))
+                twin.observe()
+            case 5:
+                _change(twin, rng)
+            case _:
+                never = Beat(lease_id=f"{rng.randrange(3):032x}", fence=Fence(rng.choice([0, 1, 2**53 - 1])))
+                twin.beat(never, key=rng.choice([KEY, OTHER_KEY]))
+                twin.release(never, key=rng.choice([KEY, OTHER_KEY]))
+        if step % 25 == 0:
+            twin.audit()
+    twin.audit()
+
+
+def _pass_time(twin: Twin, rng: random.Random) -> None:
+    dice = rng.random()
+    if dice < 0.6:
+        twin.clock.forward(rng.choice([0, 1, rng.randrange(LEASE // 3)]))
+    elif dice < 0.7:
+        twin.clock.forward(rng.choice([LEASE // 2, LEASE, LEASE + 1, 2 * LEASE, 600_001]))
+    elif dice < 0.8 and (expiries := [lease.expiry for lease in twin.model.holding()]):
+        twin.clock.now = max(twin.now, rng.choice(expiries) + rng.choice([-1, 0, 1]))
+
+
+def _change(twin: Twin, rng: random.Random) -> None:
+    match rng.randrange(6):
+        case 0 | 1:
+            twin.configure(capacity=rng.choice([0, 1, 3, 3, 5]))
+        case 2:
+            calm = twin.config.state is not PoolState.ACTIVE
+            twin.configure(state=PoolState.ACTIVE if calm else rng.choice(list(PoolState)))
+        case 3:
+            ended = twin.config.valid_until is not None
+            twin.configure(valid_until=None if ended else Millis(twin.now + rng.choice([0, 1, LEASE])))
+        case 4:
+            lease = rng.choice([LEASE // 2, LEASE, LEASE, 400_000])
+            twin.configure(lease=Millis(lease), heartbeat=Millis(lease // 3))
+        case _:
+            epoch = twin.config.epoch + rng.choice([-1, 0, 1])
+            twin.configure(epoch=max(1, epoch), key_ids=rng.choice([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}]))

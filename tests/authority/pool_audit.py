@@ -1,0 +1,90 @@
+"""All of a pool as Redis has it, in the words in which the model has it; and its ledger, read as an auditor would."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.domain.seats import PoolUid, SessionPage, SessionRow
+from tests.authority.desk import KEY
+from tests.authority.model import LedgerReplay, SeatModel
+from tests.authority.virtual_time import GivenTimeRunner, at_once
+
+TOTALS = ("granted", "released", "expired", "taken_over", "denied")
+_FENCE, _HOLDER = slice(0, 8), slice(15, 47)
+
+
+class StoredPool(NamedTuple):
+    """By holder: fence and, where there is no tombstone, expiry. Then the pool's numbers."""
+
+    leases: dict[str, tuple[int, int | None]]
+    epoch: int
+    counter: int
+    totals: tuple[int, ...]
+
+
+def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, str]) -> StoredPool:
+    """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
+    records, expiries, state = runner.ask(
+        ("HGETALL", keys.leases),
+        ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
+        ("HMGET", keys.state, "epoch", "counter", *TOTALS),
+    )
+    scores = {lease: int(score) for lease, score in _pairs(expiries)}
+    leases = {
+        holders[lease.hex()]: (int.from_bytes(record[_FENCE], "big"), scores.get(lease))
+        for lease, record in _pairs(records)
+    }
+    epoch, counter, *totals = map(int, state)
+    return StoredPool(leases, epoch, counter, tuple(totals))
+
+
+def modelled_pool(model: SeatModel) -> StoredPool:
+    """What the model has."""
+    leases = {
+        holder: (lease.fence, None if lease.ended else lease.expiry) for holder, lease in model.leases.items()
+    }
+    totals = tuple(model.totals.get(name, 0) for name in TOTALS)
+    return StoredPool(leases, model.epoch, model.counter, totals)
+
+
+def leases_by_id(runner: GivenTimeRunner, keys: PoolKeys) -> dict[str, str]:
+    """The holder of each lease that has no tombstone."""
+    held, records = runner.ask(("ZRANGE", keys.expiry, 0, -1), ("HGETALL", keys.leases))
+    by_id = dict(_pairs(records))
+    return {lease.hex(): by_id[lease][_HOLDER].hex() for lease in held}
+
+
+def ledger_of(runner: GivenTimeRunner, keys: PoolKeys) -> list[dict[str, str]]:
+    """The entries, oldest first."""
+    [entries] = runner.ask(("XRANGE", keys.ledger, "-", "+"))
+    texts = ([part.decode() for part in fields] for _, fields in entries)
+    return [dict(_pairs(fields)) for fields in texts]
+
+
+def all_pages(authority: RedisSeatAuthority, pool: PoolUid, limit: int, *, live: int) -> list[SessionRow]:
+    """The rows of all pages, while the clock stands and ``live`` leases live."""
+    rows, cursor = list[SessionRow](), None
+    while True:
+        page = at_once(authority.sessions(pool, KEY, limit=limit, cursor=cursor))
+        assert isinstance(page, SessionPage)
+        rows += page.rows
+        cursor = page.cursor
+        if cursor is None:
+            return rows
+        assert len(page.rows) == limit < live, "a page that is not the last is not full"
+        assert len(rows) < live, "the pages never end"
+
+
+def check_ledger(ledger: Iterable[Mapping[str, str]], model: SeatModel) -> None:
+    """Whoever reads the ledger alone must know the leases, the charged time and the totals."""
+    replay = LedgerReplay.of(ledger)
+    assert replay.held == {lease.lease_id: lease.since for lease in model.holding()}
+    assert replay.charged == model.charged
+    assert replay.fences == sorted(set(replay.fences))
+    told = {name: replay.totals.get(name, 0) for name in TOTALS if name != "denied"}
+    assert told == {name: model.totals.get(name, 0) for name in told}
+
+
+def _pairs(flat: Any) -> Iterable[tuple[Any, Any]]:
+    return zip(flat[::2], flat[1::2], strict=True)

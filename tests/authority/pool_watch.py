@@ -1,0 +1,84 @@
+"""What must hold in every pool after every call, whatever was called: seen from the side, with no model.
+
+These are the promises themselves. A model could be wrong in the same way as the scripts are; the watch knows only plain
+numbers out of Redis, and what clients were answered.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.domain.seats import Code, Grant, PoolCounts, Refusal
+from tests.authority.virtual_time import Command
+
+TOMBSTONES = 10_000
+
+
+def looks_at(keys: PoolKeys, now: int) -> list[Command]:
+    """The commands whose replies `PoolWatch.looked` reads."""
+    return [
+        ("ZCOUNT", keys.expiry, f"({now}", "+inf"),
+        ("ZCARD", keys.expiry),
+        ("HLEN", keys.leases),
+        ("ZCARD", keys.ended),
+        ("HMGET", keys.state, "used", "seat_ms", "peak"),
+    ]
+
+
+class PoolWatch:
+    """Watches one pool from its beginning."""
+
+    def __init__(self) -> None:
+        self.live = 0
+        self._last_fence = 0
+        self._seat_ms = 0
+        self._counted = 0
+        self._clock_only_grows = True
+        self._may_revive = False
+
+    def clock_set_back(self) -> None:
+        """Time was charged by a clock that ran ahead; some of it is taken back as leases end.
+
+        And leases that had run out and are not purged live again: nobody was given their seats yet.
+        """
+        self._clock_only_grows = False
+        self._may_revive = True
+
+    def looked(self, seen: Sequence[Any], *, capacity: int) -> None:
+        live, held, records, ended, (used, seat_ms, peak) = seen
+        if not self._may_revive:
+            assert live <= max(capacity, self.live), f"{live} leases live on {capacity} seats"
+        self._may_revive = False
+        assert int(used) == held, "the count of seats in use has left the leases"
+        assert records == held + ended, "a record belongs to neither a lease nor a tombstone"
+        assert ended <= TOMBSTONES, "tombstones grow without limit"
+        if self._clock_only_grows:
+            assert int(seat_ms) >= self._seat_ms, "charged time was taken back"
+        assert live <= int(peak), "the peak is below what is live"
+        self.live, self._seat_ms = live, int(seat_ms)
+
+    def answered(self, answer: Grant | Refusal) -> None:
+        """An acquire was answered, and the pool looked at."""
+        if answer.code is Code.INVALID_LICENSE:
+            return
+        assert answer.live == self.live
+        if answer.code is Code.POOL_EXHAUSTED:
+            assert self.live >= answer.capacity, "refused though a seat is free"
+
+    def fence_given(self, fence: int) -> None:
+        assert fence > self._last_fence, "a fence was given that is not above all before"
+        self._last_fence = fence
+
+    def fences_after_loss(self, fences: Iterable[int]) -> None:
+        """A grant whose answer was lost was given a fence, too."""
+        self._last_fence = max(self._last_fence, *fences, 0)
+
+    def counted(self, counts: PoolCounts, *, exact: int) -> None:
+        """A sweep counted; ``exact`` is the true sum of seat-milliseconds."""
+        assert counts.live == self.live
+        if counts.unpurged == 0:
+            assert counts.seat_milliseconds == exact
+        assert counts.seat_milliseconds <= exact
+        if self._clock_only_grows:
+            assert counts.seat_milliseconds >= self._counted, "counted time was taken back"
+        self._counted = counts.seat_milliseconds

@@ -1,0 +1,128 @@
+"""A client program as it really is: it crashes, sleeps, retries what was done already, and comes back as somebody else."""
+
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Refusal
+from tests.authority.simulation.scenario import Scenario
+from tests.authority.simulation.timetable import Timetable
+
+TIMEOUT = 500
+
+
+class Line(Protocol):
+    """How clients reach the authority. Answers come to ``then``, late or never."""
+
+    def acquire(self, holder: str, nonce: str, then: Callable[[Grant | Refusal], None]) -> None: ...
+    def beat(self, holder: str, beat: Beat, then: Callable[[BeatVerdict], None]) -> None: ...
+    def release(self, holder: str, beat: Beat) -> None: ...
+    def believe(self, holder: str, fence: int, until: int) -> None: ...
+    def stop(self, holder: str) -> None: ...
+
+
+class Client:
+    """One installation. Each awakening has a number: an answer to an earlier one finds nobody at home."""
+
+    def __init__(
+        self,
+        *,
+        holder: str,
+        clone: int,
+        line: Line,
+        timetable: Timetable,
+        scenario: Scenario,
+        rng: random.Random,
+    ) -> None:
+        self.holder = holder
+        self._clone = clone
+        self._line = line
+        self._timetable = timetable
+        self._scenario = scenario
+        self._rng = rng
+        self._runs = 0
+        self._turn = 0
+        self._unanswered = 0
+        self._lease: Beat | None = None
+        self._nonce = self._new_nonce()
+        self._sleep(rng.randint(0, scenario.lease // 2))
+
+    def _new_nonce(self) -> str:
+        self._runs += 1
+        # Some programs are made from one image and do not tell their runs apart.
+        shared = self._rng.random() < self._scenario.same_nonce
+        return "image" if shared else f"{self._clone}.{self._runs}"
+
+    def _sleep(self, pause: int) -> None:
+        self._turn += 1
+        turn = self._turn
+        self._timetable.after(max(1, pause), lambda: self._wake() if turn == self._turn else None)
+
+    def _wake(self) -> None:
+        if self._lease is None:
+            self._ask()
+            return
+        dice, scenario = self._rng.random(), self._scenario
+        if dice < scenario.crashes:
+            self._crash()
+        elif dice < scenario.crashes + scenario.pauses:
+            self._sleep(self._rng.randint(scenario.lease // 4, 3 * scenario.lease))
+        elif dice < scenario.crashes + scenario.pauses + scenario.releases:
+            self._release(self._lease)
+        else:
+            self._beat(self._lease)
+
+    def _wait_for_an_answer(self) -> None:
+        self._sleep(min(TIMEOUT << self._unanswered, max(TIMEOUT, self._scenario.lease // 3)))
+        self._unanswered = min(self._unanswered + 1, 10)
+
+    def _ask(self) -> None:
+        sent_at = self._timetable.now
+        self._wait_for_an_answer()
+        turn = self._turn
+
+        def answered(answer: Grant | Refusal) -> None:
+            if turn != self._turn:
+                return
+            self._unanswered = 0
+            if isinstance(answer, Refusal):
+                wait = self._scenario.lease if answer.retry_after is None else answer.retry_after
+                self._sleep(int(wait * self._rng.uniform(0.9, 1.2)) + 1)
+                return
+            self._lease = Beat(lease_id=answer.lease_id, fence=answer.fence)
+            self._line.believe(self.holder, answer.fence, sent_at + answer.expires_in)
+            self._sleep(int(answer.heartbeat * self._rng.uniform(0.9, 1)))
+
+        self._line.acquire(self.holder, self._nonce, answered)
+
+    def _beat(self, lease: Beat) -> None:
+        sent_at = self._timetable.now
+        self._wait_for_an_answer()
+        turn = self._turn
+
+        def answered(verdict: BeatVerdict) -> None:
+            if turn != self._turn:
+                return
+            self._unanswered = 0
+            if verdict.expires_in == 0:
+                self._lease = None
+                self._sleep(self._rng.randint(1, 1000))
+                return
+            if verdict.code is Code.OK:
+                self._line.believe(self.holder, lease.fence, sent_at + verdict.expires_in)
+            self._sleep(int(verdict.heartbeat * self._rng.uniform(0.9, 1)))
+
+        self._line.beat(self.holder, lease, answered)
+
+    def _release(self, lease: Beat) -> None:
+        self._line.stop(self.holder)
+        for _ in range(self._rng.choice([1, 1, 2])):
+            self._line.release(self.holder, lease)
+        self._lease = None
+        self._sleep(self._rng.randint(1, self._scenario.lease))
+
+    def _crash(self) -> None:
+        self._lease = None
+        if self._rng.random() < 0.9:
+            self._nonce = self._new_nonce()
+        self._sleep(self._rng.randint(1, 2 * self._scenario.lease))

@@ -1,0 +1,73 @@
+"""What a seed decides before anything happens: how many clients, how much trouble, and of which kinds.
+
+Each kind of trouble is switched on or off for a whole scenario. With all of them on at once, one would hide what
+another could have shown: a pool that is swept every second never gets to purge on acquire.
+"""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Shares are of calls or of awakenings; lengths are milliseconds; a pause of None means never."""
+
+    seed: int
+    steps: int
+    clients: int
+    machines: int
+    seats: int
+    lease: int
+    lost_requests: float
+    lost_answers: float
+    delayed: float
+    doubled: float
+    crashes: float
+    pauses: float
+    releases: float
+    same_nonce: float
+    sweep_pause: int | None
+    resize_pause: int | None
+    suspend_pause: int | None
+    reconfigure_pause: int | None
+    flush_pause: int | None
+    blackout_pause: int | None
+    kills: int
+
+
+def scenario_of(seed: int) -> Scenario:
+    """The scenario of ``seed``; the same one each time."""
+    rng = random.Random(seed)
+    clients = rng.choice([3, 12, 40, 120, 300])
+    lease = rng.choice([2_000, 30_000, 360_000])
+
+    def share(most: float) -> float:
+        return rng.uniform(0, most) if rng.random() < 0.7 else 0.0
+
+    def pause(leases: float, likely: float = 0.6) -> int | None:
+        return int(lease * leases * rng.uniform(0.5, 2)) if rng.random() < likely else None
+
+    return Scenario(
+        seed=seed,
+        # Enough that each client lives through some leases.
+        steps=2500 + 30 * clients,
+        clients=clients,
+        machines=max(1, int(clients * rng.choice([0.6, 0.9, 1.0]))),
+        seats=max(1, int(clients * rng.choice([0.1, 0.5, 0.9, 1.2]))),
+        lease=lease,
+        lost_requests=share(0.1),
+        lost_answers=share(0.1),
+        delayed=share(0.05),
+        doubled=share(0.05),
+        crashes=share(0.1),
+        pauses=share(0.1),
+        releases=share(0.2),
+        same_nonce=share(0.5),
+        sweep_pause=pause(rng.choice([0.02, 1.0, 5.0]), likely=0.7),
+        resize_pause=pause(0.5),
+        suspend_pause=pause(2.0),
+        reconfigure_pause=pause(1.0),
+        flush_pause=pause(1.0, likely=0.3),
+        blackout_pause=pause(3.0, likely=0.4),
+        kills=rng.choice([0, 0, 0, 0, 2]),
+    )

@@ -1,0 +1,160 @@
+"""One simulated pool from its first client to the last seat that comes back.
+
+Nothing here waits, and nothing is random but what the seed says. So a seed is a history: the same calls at the same
+instants with the same answers, each time. What is checked after each call is told in `tests.authority.twin` and
+`tests.authority.pool_watch`; what clients believe, in `tests.authority.simulation.beliefs`.
+"""
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal
+from tests.authority.desk import holder
+from tests.authority.loss import Loss, Lost
+from tests.authority.simulation.administration import Administration
+from tests.authority.simulation.beliefs import Beliefs
+from tests.authority.simulation.client import Client
+from tests.authority.simulation.network import Network
+from tests.authority.simulation.scenario import Scenario
+from tests.authority.simulation.timetable import Timetable
+from tests.authority.twin import Twin
+from tests.authority.virtual_time import GivenTimeRunner
+
+T = TypeVar("T")
+AUDIT_EACH = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a seed came to: a digest of its whole history, how often each thing happened, and how long it took inside."""
+
+    digest: str
+    happened: Counter[str]
+    simulated: Millis
+
+
+class World:
+    """The clients' `Line` to a `Twin`."""
+
+    def __init__(self, scenario: Scenario, runner: GivenTimeRunner, timetable: Timetable, loss: Loss) -> None:
+        self.rng = random.Random(scenario.seed + 1)
+        self.scenario = scenario
+        self.timetable = timetable
+        self.loss = loss
+        self.history = hashlib.sha256()
+        self.recent: list[str] = []
+        self.happened: Counter[str] = Counter()
+        self.beliefs = Beliefs()
+        self.network = Network(timetable, scenario, self.rng)
+        self.twin = Twin(
+            runner,
+            capacity=scenario.seats,
+            lease=Millis(scenario.lease),
+            heartbeat=Millis(scenario.lease // 3),
+        )
+        self.administration = Administration(self.twin, self.network, timetable, scenario, self.rng)
+        for number in range(scenario.clients):
+            Client(
+                holder=holder(number % scenario.machines),
+                clone=number,
+                line=self,
+                timetable=timetable,
+                scenario=scenario,
+                rng=self.rng,
+            )
+
+    def run(self) -> Outcome:
+        began = self.timetable.now
+        doomed = set(self.rng.sample(range(self.scenario.steps), k=self.scenario.kills))
+        for step in range(self.scenario.steps):
+            if step in doomed:
+                self._doom_the_next_call()
+            self.timetable.step()
+            if step % AUDIT_EACH == AUDIT_EACH - 1:
+                self.twin.audit()
+        simulated = Millis(self.timetable.now - began)
+        self._come_to_rest()
+        self.happened.update(self.network.fates)
+        self.happened.update(self.administration.done)
+        return Outcome(self.history.hexdigest(), self.happened, simulated)
+
+    def acquire(self, holder: str, nonce: str, then: Callable[[Grant | Refusal], None]) -> None:
+        def call() -> Grant | Refusal:
+            answer = self._tell("acquire", holder, lambda: self.twin.acquire(holder, nonce))
+            if isinstance(answer, Grant):
+                self.beliefs.acquired(holder, answer)
+                self.beliefs.renewed(holder, self.timetable.now + answer.expires_in)
+            return answer
+
+        self.network.carry(call, then)
+
+    def beat(self, holder: str, beat: Beat, then: Callable[[BeatVerdict], None]) -> None:
+        def call() -> BeatVerdict:
+            owed = self.beliefs.owed(holder, beat.fence, self.timetable.now)
+            verdict = self._tell("beat", holder, lambda: self.twin.beat(beat)[0])
+            assert verdict.expires_in > 0 or not owed, "a client that beat in time lost its seat"
+            if verdict.code is Code.OK:
+                self.beliefs.renewed(holder, self.timetable.now + verdict.expires_in)
+            if self.rng.random() < 0.1:
+                self.twin.validate(holder)
+                self.twin.validate(lease_id=beat.lease_id)
+            return verdict
+
+        self.network.carry(call, then)
+
+    def release(self, holder: str, beat: Beat) -> None:
+        def call() -> Code:
+            code = self._tell("release", holder, lambda: self.twin.release(beat))
+            self.beliefs.released(holder, beat.fence, code)
+            return code
+
+        self.network.carry(call, lambda _: None)
+
+    def believe(self, holder: str, fence: int, until: int) -> None:
+        self.beliefs.believe(holder, fence, until)
+        believed, live = self.beliefs.count(self.timetable.now), self.twin.model.live(self.twin.now)
+        assert believed <= live, f"{believed} clients believe in {live} seats"
+
+    def stop(self, holder: str) -> None:
+        self.beliefs.stop(holder)
+
+    def _tell(self, name: str, holder: str, call: Callable[[], T]) -> T:
+        try:
+            answer = call()
+        except Lost as lost:
+            self.beliefs.forget(holder)
+            self.happened["died, applied" if lost.applied else "died, not applied"] += 1
+            raise
+        said = getattr(answer, "code", answer)
+        fence = getattr(answer, "fence", None)
+        line = f"{self.timetable.now} {name} {holder[:8]} {said} {fence} live {self.twin.watch.live}"
+        self.history.update(line.encode())
+        self.recent = [*self.recent[-29:], line]
+        self.happened[f"{name} {said}"] += 1
+        return answer
+
+    def _doom_the_next_call(self) -> None:
+        self.twin.doom = self.loss
+        if self.rng.random() < 0.5:
+            self.timetable.fall_behind(self.rng.randint(0, self.scenario.lease // 10))
+            self.twin.watch.clock_set_back()
+
+    def _come_to_rest(self) -> None:
+        """All clients are gone. After one lease length, and with no sweep, each seat can be had again; none is lost."""
+        twin = self.twin
+        twin.doom = None
+        # The clock may have been set back since the last call.
+        self.timetable.forward(self.administration.longest_lease + self.timetable.behind)
+        twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=self.scenario.seats)
+        assert twin.watch.live == 0, "a seat is held by nobody"
+        for number in range(self.scenario.seats + 1):
+            answer = twin.acquire(holder(10_000 + number), "last")
+            assert isinstance(answer, Grant) == (number < self.scenario.seats)
+        while twin.sweep().unpurged:
+            pass
+        twin.audit()
+        twin.remove()

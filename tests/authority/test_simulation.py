@@ -1,0 +1,66 @@
+"""Hundreds of clients that crash, sleep, retry and come back, on pools that change under them: fifty new worlds a run."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from seatwarden.local.valkey import Valkey
+from tests.authority.simulation.seeds import Failure, run_seed
+from tests.authority.simulation.servers import memory_server
+from tests.authority.simulation.world import Outcome
+
+BATCHES, BATCH = 5, 10
+
+
+@pytest.fixture
+def server() -> Iterator[Valkey]:
+    with memory_server() as server:
+        yield server
+
+
+def _lived_through(seed: int, server: Valkey) -> Outcome:
+    outcome = run_seed(seed, server)
+    if isinstance(outcome, Failure):
+        pytest.fail(str(outcome), pytrace=False)
+    return outcome
+
+
+@pytest.mark.behaviour(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 30)
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_no_promise_is_broken_in_ten_fresh_worlds(
+    batch: int, server: Valkey, fresh_seeds: Callable[[int], range]
+) -> None:
+    for seed in fresh_seeds(BATCH):
+        _lived_through(seed, server)
+
+
+def test_a_seed_is_one_history(server: Valkey) -> None:
+    for seed in (2, 7):
+        assert _lived_through(seed, server) == _lived_through(seed, server)
+
+
+def test_the_worlds_hold_every_kind_of_trouble(server: Valkey) -> None:
+    happened: Counter[str] = Counter()
+    for seed in (2, 3, 20, 28, 44):
+        happened += _lived_through(seed, server).happened
+    wanted = """
+        acquire granted, acquire existing, acquire pool_exhausted, acquire suspended, acquire expired,
+        beat ok, beat stale_fence, beat lease_expired, beat suspended, beat released,
+        release released, release already_released, release stale_fence,
+        lost, unanswered, delayed, doubled, died, applied, died, not applied,
+        sweep, resize, change_state, reconfigure, flush, blackout
+    """
+    for name in " ".join(wanted.split()).replace("died, ", "died; ").split(", "):
+        assert happened[name.replace("; ", ", ")] > 0, f"{name}: {happened}"
+
+
+def test_a_broken_promise_is_found_and_told_with_its_seed(server: Valkey) -> None:
+    """A seat too many, given by a script that compares wrongly."""
+    from seatwarden.backends.redis_scripts import ACQUIRE
+
+    careless = ACQUIRE.text.replace("if live >= pool.capacity then", "if live > pool.capacity then")
+    assert careless != ACQUIRE.text
+    found = run_seed(1, server, texts={"acquire": careless})
+    assert isinstance(found, Failure)
+    assert "python -m tests.authority.simulation --seed 1" in str(found)
