@@ -31,7 +31,7 @@ class ChaosProxy:
         self.weather = Weather.FAIR
         self.delay_seconds = 0.05
         self._target = target
-        self._random = Random(seed)  # noqa: S311  # to be repeatable
+        self._random = Random(seed)  # to be repeatable
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 

@@ -120,7 +120,7 @@ async def test_a_black_hole_costs_each_call_its_time_limit_and_heals_by_itself(
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_any_weather_in_any_order(make_runner: MakeRunner, valkey: Valkey, seed: int) -> None:
-    choose = Random(seed)  # noqa: S311  # to be repeatable
+    choose = Random(seed)  # to be repeatable
     async with chaos_proxy(valkey.port, seed=seed) as proxy:
         callers = await through(proxy, make_runner)
         for _ in range(8):
