@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from seatwarden.backends.redis_authority import PULSE_KEPT, SILENCE, RedisSeatAuthority
+from seatwarden.backends.redis_authority import PULSE_KEPT, RedisSeatAuthority
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS
 from seatwarden.backends.redis_wire import Loss
-from seatwarden.domain.seats import Arrival, Code, Millis, Outage
+from seatwarden.domain.seats import SILENCE, Arrival, Code, Millis, Outage
 from tests.authority.desk import HOUR, Desk
 
 KEY = AUTHORITY_KEYS.authority

@@ -54,12 +54,17 @@ def test_of_what_is_suspended_nothing_is_known_and_nobody_is_called() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "status", "reason"), [(True, TRUE, "Succeeded"), (False, FALSE, "RedisUnavailable")]
+    ("problem", "status", "reason"),
+    [
+        (None, TRUE, "Succeeded"),
+        (Reason.REDIS_UNAVAILABLE, FALSE, "RedisUnavailable"),
+        (Reason.REDIS_UNFIT, FALSE, "RedisUnfit"),
+    ],
 )
 def test_redis_ready_says_whether_the_authority_holds_the_pool(
-    answers: bool, status: ConditionStatus, reason: str
+    problem: Reason | None, status: ConditionStatus, reason: str
 ) -> None:
-    told = findings.redis_ready(answers=answers, message="so it is")
+    told = findings.redis_ready("so it is", problem=problem)
 
     assert (told.type, told.status, told.reason.value) == (ConditionType.REDIS_READY, status, reason)
     assert told.message == "so it is"

@@ -19,6 +19,8 @@ async def idle_world(cluster: PlaneAccess, namespace: str, redis_url: str) -> As
         await permit_operator(cluster)
         _permitted.add(cluster.server)
     seats = RedisSeatAuthority.connect(redis_url)
+    # The operator notes it itself within seconds; a test need not wait for that.
+    await seats.note_provisioned()
     async with cluster.session() as session:
         world = World(cluster, KubernetesApi(session, ""), namespace, redis_url, seats)
         try:

@@ -9,6 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS
+from seatwarden.domain.durability import Durability
 from seatwarden.domain.seats import Code, Grant
 from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
 from seatwarden.reconcilers.engine import ObjectKey
@@ -66,16 +68,47 @@ async def test_damaged_root_key_is_shown_and_not_overwritten(world: World) -> No
     await world.until_ready(tenant)
 
 
-async def test_flushed_redis_starts_a_new_epoch_by_itself(world: World, redis: Redis) -> None:
-    pool = await world.customer()
+async def test_flushed_redis_starts_a_new_epoch_after_a_recovery_that_status_tells_of(
+    world: World, redis: Redis
+) -> None:
+    await world.tenant()
+    await world.subscription()
+    pool = await world.pool(lease={"duration": "5s", "heartbeat": "1s"})
+    await world.until_ready(pool)
     first = await world.acquire(1)
     await redis.flushall()
 
-    await world.until(pool, lambda it: it["status"]["epoch"] == 2 and condition(it).get("status") == "True")
+    found = await world.until_reason(pool, "Recovering")
+    recovering = condition(found, "Recovering")
+    assert recovering["status"] == "True"
+    assert "others get one again from about" in recovering["message"]
+    assert (await world.acquire(2)).code is Code.RECOVERING
+
+    found = await world.until_ready(pool)
+    assert condition(found, "Recovering") == {}
+    assert found["status"]["epoch"] == 2
     second = await world.acquire(1)
     assert isinstance(first, Grant)
     assert isinstance(second, Grant)
     assert second.fence > first.fence
+
+
+async def test_redis_that_would_throw_seats_away_gets_none_and_status_says_what_to_change(
+    idle_world: World,
+) -> None:
+    async with valkey_server(ValkeyOptions(extra={"maxmemory-policy": "allkeys-lru"})) as valkey:
+        idle_world.redis_url = valkey.url
+        await idle_world.start_operator()
+        await idle_world.tenant()
+        await idle_world.subscription()
+        pool = await idle_world.pool()
+        found = await idle_world.until_reason(pool, "RedisUnfit")
+        told = condition(found, "RedisReady")
+        assert (told["status"], told["reason"]) == ("False", "RedisUnfit")
+        assert "set maxmemory-policy noeviction" in told["message"]
+        async with Redis.from_url(valkey.url) as redis:
+            assert [key for key in await redis.keys("*:config") if key] == []
+        await idle_world.stop_operator()
 
 
 @pytest.fixture
@@ -84,7 +117,8 @@ async def mortal_world(idle_world: World) -> AsyncIterator[tuple[World, Valkey]]
     async with valkey_server(ValkeyOptions(append_only=True)) as valkey:
         shared = idle_world.seats
         idle_world.redis_url = valkey.url
-        idle_world.seats = RedisSeatAuthority.connect(valkey.url)
+        idle_world.durability = Durability(fsync=True)
+        idle_world.seats = RedisSeatAuthority.connect(valkey.url, durability=idle_world.durability)
         try:
             yield idle_world, valkey
         finally:
@@ -125,7 +159,7 @@ async def test_deletion_waits_for_redis_and_says_so(mortal_world: tuple[World, V
     await valkey.start()
     await world.until_gone(pool)
     async with Redis.from_url(world.redis_url) as redis:
-        assert await redis.dbsize() == 0
+        assert [key for key in await redis.keys() if key != AUTHORITY_KEYS.authority.encode()] == []
 
 
 async def test_deletion_does_not_wait_for_ever(mortal_world: tuple[World, Valkey]) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from seatwarden.backends.kubernetes_api import KubernetesApi, NotFound
 from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.domain.durability import VOLATILE, Durability
 from seatwarden.domain.licence_key import LicenceKey, parse_licence_key
 from seatwarden.domain.seats import AcquireRequest, Grant, Refusal
 from seatwarden.local.identities import OPERATOR
@@ -42,6 +43,7 @@ class World:
     namespace: str
     redis_url: str
     seats: RedisSeatAuthority
+    durability: Durability = VOLATILE
     deletion_patience: timedelta = timedelta(minutes=10)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _operator: asyncio.Task[int] | None = None
@@ -50,6 +52,7 @@ class World:
         """How the operator runs here: with no more rights than in a cluster, and in this namespace only."""
         told: dict[str, Any] = {
             "redis_url": self.redis_url,
+            "durability": self.durability,
             "kubeconfig": self.cluster.kubeconfig(OPERATOR),
             "namespaces": (self.namespace,),
             "identity": "operator-under-test",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration, StaleTerm
 from seatwarden.domain.seats import (
+    NO_TIME,
     Configured,
     Millis,
     PoolConfig,
@@ -14,6 +15,7 @@ from seatwarden.domain.seats import (
     PoolObservation,
     PoolState,
     PoolUid,
+    Pulse,
 )
 
 
@@ -27,6 +29,7 @@ def new_config() -> PoolConfig:
         capacity=0,
         lease=Millis(360_000),
         heartbeat=Millis(120_000),
+        signed_for=Millis(86_400_000),
         valid_until=None,
         key_ids={"a" * 64: "a" * 10},
     )
@@ -75,6 +78,9 @@ class AuthorityInMemory(PoolAdministration):
     most_at_once: int = 0
     calls_left: int | None = None
     loses_answer: bool = False
+    problem: str | None = None
+    silent_for: Millis | None = None
+    provisioned: bool = True
     _under_way: int = 0
 
     @property
@@ -111,6 +117,21 @@ class AuthorityInMemory(PoolAdministration):
         async with self._call():
             self.pools.pop(pool, None)
 
+    async def unfit(self) -> str | None:
+        self._must_answer()
+        return self.problem
+
+    async def feel_pulse(self) -> Pulse:
+        return Pulse(silent_for=self.silent_for, provisioned=self.provisioned, outages=())
+
+    async def note_provisioned(self) -> None:
+        self._must_answer()
+        self.provisioned = True
+
+    def _must_answer(self) -> None:
+        if self.calls_left == 0 and not self.loses_answer:
+            raise AuthorityUnavailable("the authority does not answer")
+
     @asynccontextmanager
     async def _call(self, *, seconds: float = 0.0) -> AsyncIterator[None]:
         self.before()
@@ -137,5 +158,9 @@ def _observation(has: HeldPool | None) -> PoolObservation | None:
         return None
     config = has.config
     return PoolObservation(
-        epoch=has.epoch, capacity=config.capacity, live=has.live, config_digest=config.digest
+        epoch=has.epoch,
+        capacity=config.capacity,
+        live=has.live,
+        recovering_for=NO_TIME,
+        config_digest=config.digest,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import REGISTRY
 
-from seatwarden.domain.seats import Millis, PoolCounts, PoolUid
+from seatwarden.domain.seats import NO_TIME, Millis, PoolCounts, PoolUid
 from seatwarden.reconcilers.reaper import Reaper, ReaperSettings
 from tests.reconcilers.authority_in_memory import AuthorityInMemory
 
@@ -27,6 +27,7 @@ QUIET = PoolCounts(
     purged=0,
     unpurged=0,
     next_expiry_in=HOUR,
+    recovering_for=NO_TIME,
 )
 
 

@@ -115,6 +115,10 @@ class PoolAdministration(Protocol):
         """Forget the pool with its leases and ledger. Safe to repeat."""
         ...
 
+    async def unfit(self) -> str | None:
+        """Why this authority may not hold seats, as a sentence that says what to change; None where it may."""
+        ...
+
     async def feel_pulse(self) -> Pulse:
         """Look for signs of life of the authority."""
         ...

@@ -8,13 +8,15 @@ import secrets
 from collections.abc import Sequence
 
 from seatwarden.backends import redis_scripts, redis_wire
-from seatwarden.backends.authority import AuthorityRecovering, StaleTerm
+from seatwarden.backends.authority import AuthorityRecovering, AuthorityUnavailable, StaleTerm
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, pool_keys, replay_keys
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
 from seatwarden.domain.durability import VOLATILE, Durability
+from seatwarden.domain.redis_fitness import unfit
 from seatwarden.domain.seats import (
+    SILENCE,
     AcquireRequest,
     Beat,
     BeatVerdict,
@@ -39,8 +41,6 @@ TIME_LIMIT_SECONDS = 0.8
 BEATS_LIMIT = 1000
 PAGE_LIMIT = 500
 LEDGER_KEPT = Millis(7 * 24 * 3600 * 1000)
-SILENCE = Millis(3_000)
-"""After so long without a sign of life the authority was away, and expiry pauses for that time."""
 PULSE_KEPT = Millis(7 * 24 * 3600 * 1000)
 UNKNOWN_POOL = b"unknown_pool"
 _LOOK, _GIVE, _PROVISIONED = 0, 1, 2
@@ -60,9 +60,11 @@ class RedisSeatAuthority:
         *,
         ledger_kept: Millis = LEDGER_KEPT,
         keys: InstallationKeys | None = None,
-        volatile: bool = True,
+        durability: Durability = VOLATILE,
         serves: bool = False,
     ) -> None:
+        self._durability = durability
+        volatile = durability.volatile
         runner.arrive_first(volatile=volatile, look=self.beat_pulse if serves else self.feel_pulse)
         self._runner = runner
         self._ledger_kept = ledger_kept
@@ -88,7 +90,7 @@ class RedisSeatAuthority:
         runner = ScriptRunner(
             read_redis_url(url), time_limit_seconds=time_limit_seconds, replicas=durability.replicas
         )
-        return cls(runner, keys=keys, volatile=durability.volatile, serves=serves)
+        return cls(runner, keys=keys, durability=durability, serves=serves)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -97,6 +99,13 @@ class RedisSeatAuthority:
     async def ready(self) -> None:
         """See `SeatPath.ready`."""
         await self._runner.load()
+        problem = await self.unfit()
+        if problem is not None:
+            raise AuthorityUnavailable(f"this Redis may not hold seats. {problem}")
+
+    async def unfit(self) -> str | None:
+        """See `PoolAdministration.unfit`."""
+        return unfit(await self._runner.facts(), self._durability)
 
     async def acquire(self, pool: PoolUid, request: AcquireRequest) -> Grant | Refusal:
         """See `SeatPath.acquire`.

@@ -17,12 +17,14 @@ from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_arrivals import Arrivals
 from seatwarden.backends.redis_commit import Commit, TooFewReplicas
 from seatwarden.backends.redis_course import Course, by_hash, serving
+from seatwarden.backends.redis_facts import facts_of
 from seatwarden.backends.redis_keys import Keys, PoolKeys
 from seatwarden.backends.redis_link import Argument, Link, NoLink, ServerSeen, pack, why
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
 from seatwarden.backends.redis_topology import Topology, find_topology
 from seatwarden.backends.redis_url import RedisPlace
+from seatwarden.domain.redis_fitness import RedisFacts
 from seatwarden.domain.seats import Pulse
 
 _INVARIANT = re.compile(r"SEATWARDEN ([a-z0-9 ^]+)")
@@ -134,6 +136,16 @@ class ScriptRunner:
             if len(failures) == len(loads) or not isinstance(failure, _TROUBLE):
                 with _sentences(self._time_limit_seconds):
                     raise failure
+
+    async def facts(self) -> list[RedisFacts]:
+        """What each server says of itself.
+
+        Raises:
+            AuthorityUnavailable: as `run`.
+        """
+        with _sentences(self._time_limit_seconds):
+            async with asyncio.timeout(self._time_limit_seconds):
+                return await asyncio.gather(*map(facts_of, await self._topology.links()))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -37,11 +37,18 @@ def suspended() -> tuple[Finding, ...]:
     )
 
 
-def redis_ready(*, answers: bool, message: str) -> Finding:
-    """Does the authority hold the pool as it should be?"""
-    if answers:
+def redis_ready(message: str, *, problem: Reason | None = None) -> Finding:
+    """Does the authority hold the pool as it should be? If not, ``problem`` is why."""
+    if problem is None:
         return _finding(ConditionType.REDIS_READY, ConditionStatus.TRUE, Reason.SUCCEEDED, message)
-    return _finding(ConditionType.REDIS_READY, ConditionStatus.FALSE, Reason.REDIS_UNAVAILABLE, message)
+    return _finding(ConditionType.REDIS_READY, ConditionStatus.FALSE, problem, message)
+
+
+def recovering(message: str | None) -> tuple[Finding, ...]:
+    """Do only those come back who held a seat? Said only while it is so."""
+    if message is None:
+        return ()
+    return (_finding(ConditionType.RECOVERING, ConditionStatus.TRUE, Reason.RECOVERING, message),)
 
 
 def over_capacity(*, live: int, capacity: int) -> tuple[Finding, ...]:

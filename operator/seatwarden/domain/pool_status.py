@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from seatwarden.domain import findings
+from seatwarden.domain.seats import NO_TIME, Millis
 from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import GROUP, licence_key_secret
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
+
+_ROUNDED_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,7 @@ class Provisioned:
     epoch: int
     entitled: int
     key_id: str
+    recovering_for: Millis = NO_TIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class LiveCounts:
 
     live: int
     peak: int
+    recovering_for: Millis = NO_TIME
 
 
 def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now: datetime) -> SeatPoolStatus:
@@ -48,7 +53,10 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
     return SeatPoolStatus(
         observed_generation=pool.metadata.generation,
         conditions=merge_conditions(
-            before.conditions, _findings(pool, run, live), generation=pool.metadata.generation, now=now
+            before.conditions,
+            _findings(pool, run, live, _recovery(run, counts, now)),
+            generation=pool.metadata.generation,
+            now=now,
         ),
         capacity=capacity,
         used=live,
@@ -65,18 +73,32 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
     )
 
 
-def _findings(pool: SeatPool, run: PoolRun, live: int) -> Sequence[Finding]:
-    has = run.provisioned
-    redis = (
-        findings.redis_ready(answers=True, message=f"The pool is in Redis, epoch {has.epoch}.")
-        if has is not None
-        else None
+def _recovery(run: PoolRun, counts: LiveCounts | None, now: datetime) -> str | None:
+    """Until when only holders come back, as a sentence; None where anybody may."""
+    told = counts if counts is not None else run.provisioned
+    if told is None or told.recovering_for <= 0:
+        return None
+    # Rounded, or the sentence would be another one with each look.
+    until = now + timedelta(milliseconds=told.recovering_for)
+    until += timedelta(seconds=-until.second % _ROUNDED_SECONDS)
+    return (
+        "Redis may have lost what it knew of this pool. Programs that held a seat come back; others get one again "
+        f"from about {until:%H:%M:%S} UTC on."
     )
+
+
+def _findings(pool: SeatPool, run: PoolRun, live: int, recovery: str | None) -> Sequence[Finding]:
+    has = run.provisioned
+    redis = findings.redis_ready(f"The pool is in Redis, epoch {has.epoch}.") if has is not None else None
     if run.problem is not None:
         reason, message = run.problem
         if reason in (Reason.REDIS_UNAVAILABLE, Reason.DELETION_BLOCKED_BY_REDIS):
-            redis = findings.redis_ready(answers=False, message=message)
+            redis = findings.redis_ready(message, problem=Reason.REDIS_UNAVAILABLE)
+        elif reason is Reason.REDIS_UNFIT:
+            redis = findings.redis_ready(message, problem=reason)
         told = findings.not_ready(reason, message)
+    elif recovery is not None:
+        told = findings.not_ready(Reason.RECOVERING, recovery)
     elif has is not None and has.capacity < pool.spec.seats:
         told = findings.not_ready(Reason.AWAITING_CAPACITY, _awaiting(pool, has))
     else:
@@ -84,7 +106,7 @@ def _findings(pool: SeatPool, run: PoolRun, live: int) -> Sequence[Finding]:
             f"{pool.spec.seats} seats can be taken with the key in Secret {_secret(pool)!r}."
         )
     over = findings.over_capacity(live=live, capacity=has.capacity) if has is not None else ()
-    return (*told, *((redis,) if redis is not None else ()), *over)
+    return (*told, *((redis,) if redis is not None else ()), *over, *findings.recovering(recovery))
 
 
 def _awaiting(pool: SeatPool, has: Provisioned) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from seatwarden.domain.durability import Durability
 
-OLDEST = (7, 0)
+OLDEST = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,12 @@ def may_run_scripts(facts: RedisFacts, _: Durability) -> str | None:
 def new_enough(facts: RedisFacts, _: Durability) -> str | None:
     """Has it all that the scripts use?"""
     try:
-        version = tuple(int(part) for part in facts.version.split(".")[:2])
+        major = int(facts.version.partition(".")[0])
     except ValueError:
         return None
-    if version >= OLDEST:
+    if major >= OLDEST:
         return None
-    return f"Redis {facts.version} is too old: use Redis or Valkey {OLDEST[0]}.{OLDEST[1]} or newer."
+    return f"Redis {facts.version} is too old: use Redis or Valkey {OLDEST}.0 or newer."
 
 
 def evicts_nothing(facts: RedisFacts, _: Durability) -> str | None:

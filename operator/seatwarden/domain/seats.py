@@ -21,6 +21,9 @@ Fence = NewType("Fence", int)
 """A number that only grows within a pool: ``epoch * 2**32 + counter``, below 2**53 so that every JSON reader keeps it."""
 
 FENCE_COUNTER_BITS = 32
+NO_TIME = Millis(0)
+SILENCE = Millis(3_000)
+"""After so long without a sign of life the authority was away."""
 
 
 def fence_epoch(fence: Fence) -> int:
@@ -239,6 +242,11 @@ class Pulse:
     silent_for: Millis | None
     provisioned: bool
     outages: tuple[Outage, ...]
+
+    @property
+    def silent(self) -> bool:
+        """Can nobody renew leases just now? Then their expiry pauses, and nothing is to be purged."""
+        return self.silent_for is not None and self.silent_for > SILENCE
 
 
 class Arrival(StrEnum):

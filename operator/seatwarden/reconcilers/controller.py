@@ -16,6 +16,7 @@ from seatwarden.backends.local_root_key import generate_private_pem
 from seatwarden.domain.backoff import spread
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.authority_watch import AuthorityWatch
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
 from seatwarden.reconcilers.intake import Intake, watch
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
@@ -66,6 +67,7 @@ class Controller:
     engine: Engine = field(init=False)
     intake: Intake = field(init=False)
     reaper: Reaper = field(init=False)
+    watch_over: AuthorityWatch = field(init=False)
     pools: SeatPoolReconciler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +89,12 @@ class Controller:
             unavailable=self._reconcile_all_pools,
             restored=self._reconcile_all_pools,
         )
+        self.watch_over = AuthorityWatch(
+            authority=self.authority,
+            clock=loop.time,
+            reconcile_all=self._reconcile_all_pools,
+            is_idle=lambda: self.engine.idle,
+        )
         self.intake = Intake(
             store=self.store,
             engine=self.engine,
@@ -107,8 +115,12 @@ class Controller:
         """
         if not await done_before(stop, self._list_patiently()):
             return
+        await self.watch_over.look()
         log.info("listed", **{kind.plural: self._count(kind) for kind in Kind})
-        loops = (self.engine.run(), self.engine.wheel.run(), self.reaper.run(), self._relist_for_ever())
+        loops = (
+            *(self.engine.run(), self.engine.wheel.run(), self.reaper.run()),
+            *(self.watch_over.run(), self._relist_for_ever()),
+        )
         tasks = [asyncio.create_task(loop) for loop in loops]
         watching = asyncio.create_task(watch(self.intake, self.connection, stop))
         try:
@@ -170,6 +182,7 @@ class Controller:
             finalizers=finalizers,
             status=status,
             now=_now,
+            redis_problem=lambda: self.watch_over.problem,
             deletion_patience=self.settings.deletion_patience,
         )
         tenants = TenantReconciler(

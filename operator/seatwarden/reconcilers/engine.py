@@ -68,6 +68,11 @@ class Engine:
     _failures: dict[ObjectKey, int] = field(default_factory=dict)
     _under_work: set[ObjectKey] = field(default_factory=set)
 
+    @property
+    def idle(self) -> bool:
+        """Is nothing under work, and nothing waiting for a worker?"""
+        return not self._under_work and not len(self.queue)
+
     def add(self, key: ObjectKey, *causes: Cause) -> None:
         """Reconcile ``key`` as soon as a worker is free."""
         self.queue.add(key, causes)

@@ -25,7 +25,7 @@ LEASES_REAPED = Counter(
 )
 SWEEPS = Counter(
     "seatwarden_pool_sweeps_total",
-    "Pools swept by the reaper, by result (ok, unknown, unavailable).",
+    "Pools swept by the reaper, by result (ok, unknown, unavailable, or silent: no endpoint gives a sign of life).",
     ["result"],
 )
 SEATS = Gauge(

@@ -97,7 +97,9 @@ class Reaper:
 
     async def _sweep(self, batch: list[PoolUid]) -> None:
         try:
-            found = await self.authority.sweep(batch)
+            # While nobody can renew leases, their expiry pauses: an outage must not become a mass death here.
+            silent = (await self.authority.feel_pulse()).silent
+            found = [] if silent else await self.authority.sweep(batch)
         except AuthorityUnavailable as error:
             metrics.SWEEPS.labels(result="unavailable").inc(len(batch))
             self._note_away(error)
@@ -105,6 +107,11 @@ class Reaper:
                 self._wheel.schedule(pool, spread(self.settings.unavailable, self.jitter()))
             return
         self._note_back()
+        if silent:
+            metrics.SWEEPS.labels(result="silent").inc(len(batch))
+            for pool in batch:
+                self._wheel.schedule(pool, spread(self.settings.unavailable, self.jitter()))
+            return
         for pool, counts in zip(batch, found, strict=True):
             if pool not in self._pause:
                 continue
@@ -148,4 +155,4 @@ class Reaper:
 
 def _published(counts: PoolCounts) -> tuple[int, ...]:
     """What of the counts is shown in status."""
-    return (counts.live, counts.capacity, counts.peak, counts.epoch)
+    return (counts.live, counts.capacity, counts.peak, counts.epoch, counts.recovering_for > 0)

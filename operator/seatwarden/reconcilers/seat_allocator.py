@@ -14,8 +14,8 @@ import structlog
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
 from seatwarden.domain.capacity import Demand, Holding, grown, shares, shrunken
-from seatwarden.domain.epoch import next_epoch
-from seatwarden.domain.seats import Configured, PoolConfig, PoolObservation, PoolUid
+from seatwarden.domain.epoch import FIRST_EPOCH, next_epoch
+from seatwarden.domain.seats import NO_TIME, Configured, Millis, PoolConfig, PoolObservation, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore
@@ -43,6 +43,7 @@ class Settled:
     epoch: int
     entitled: int
     state_lost: bool
+    recovering_for: Millis = NO_TIME
 
 
 @dataclass(slots=True)
@@ -211,12 +212,17 @@ class SeatAllocator:
     def _settled(self, run: _Round, uid: PoolUid) -> Settled:
         has = run.holdings.get(uid, Holding(capacity=0, live=0))
         remembered = self._wanted[uid].remembered_epoch
+        seen = run.observed.get(uid)
+        # In a new epoch the authority lets only those come back who held a seat, for one lease length.
+        began = run.epochs[uid] > (seen.epoch if seen is not None else FIRST_EPOCH)
+        lease = self._wanted[uid].config.lease
         return Settled(
             capacity=has.capacity,
             live=has.live,
             epoch=run.epochs[uid],
             entitled=run.entitled.get(uid, 0),
             state_lost=remembered is not None and run.epochs[uid] > remembered and uid not in run.observed,
+            recovering_for=lease if began else seen.recovering_for if seen is not None else NO_TIME,
         )
 
 

@@ -36,7 +36,10 @@ REDIS_AWAY = "Redis does not answer; seats that are held go on by what it last k
 
 @dataclass(slots=True)
 class SeatPoolReconciler:
-    """``deletion_patience``: for how long a deletion waits for Redis before it lets the pool go and leaves its keys."""
+    """``deletion_patience``: for how long a deletion waits for Redis before it lets the pool go and leaves its keys.
+
+    ``redis_problem`` says why Redis may not hold seats, None where it may.
+    """
 
     engine: Engine
     store: ObjectStore
@@ -47,6 +50,7 @@ class SeatPoolReconciler:
     finalizers: Finalizers
     status: StatusWriter
     now: Callable[[], datetime]
+    redis_problem: Callable[[], str | None]
     deletion_patience: timedelta = timedelta(minutes=10)
     _runs: dict[PoolUid, PoolRun] = field(default_factory=dict)
     _key_of: dict[PoolUid, ObjectKey] = field(default_factory=dict)
@@ -109,6 +113,9 @@ class SeatPoolReconciler:
     async def _provision(
         self, key: ObjectKey, pool: SeatPool, licence_key: LicenceKey, above: Upstream, closed: Closed | None
     ) -> Provisioned:
+        unfit = self.redis_problem()
+        if unfit is not None:
+            raise Problem(Reason.REDIS_UNFIT, unfit)
         uid = PoolUid(pool.metadata.uid)
         config = _config(pool, licence_key, above, closed.state if closed is not None else PoolState.ACTIVE)
         self.allocator.want(uid, Wanted(config=config, remembered_epoch=pool.status.epoch))
@@ -140,7 +147,11 @@ class SeatPoolReconciler:
         if run is None or not isinstance(current, SeatPool) or current.metadata.uid != uid:
             return None
         counts = self.reaper.counts.get(uid)
-        live = LiveCounts(live=counts.live, peak=counts.peak) if counts is not None else None
+        live = (
+            LiveCounts(live=counts.live, peak=counts.peak, recovering_for=counts.recovering_for)
+            if counts is not None
+            else None
+        )
         # The spec that was reconciled, the status that is there: a spec that changed meanwhile has its own run coming.
         observed = current.model_copy(update={"spec": pool.spec, "metadata": pool.metadata})
         await self.status.write(key, current, pool_status(observed, run, live, now=self.now()))
@@ -263,6 +274,7 @@ def _provisioned(settled: Settled, licence_key: LicenceKey) -> Provisioned:
         epoch=settled.epoch,
         entitled=settled.entitled,
         key_id=licence_key.key_id,
+        recovering_for=settled.recovering_for,
     )
 
 

@@ -40,6 +40,8 @@ class ConditionType(StrEnum):
     """Redis holds a pool as it should be."""
     OVER_CAPACITY = "OverCapacity"
     """More seats of a pool are held than it has."""
+    RECOVERING = "Recovering"
+    """Only programs that held a seat of the pool before a loss of Redis come back."""
 
 
 class ConditionStatus(StrEnum):

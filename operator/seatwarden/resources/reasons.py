@@ -125,6 +125,18 @@ class Reason(StrEnum):
         "Redis did not answer in time, so what it holds is not known.",
         "Check that Redis runs and that the operator may reach it.",
     )
+    REDIS_UNFIT = (
+        "RedisUnfit",
+        Outlook.RETRYING,
+        "Redis answers, and may not hold seats as it is set up.",
+        "Change on Redis what the message says; the operator notices it within half a minute.",
+    )
+    RECOVERING = (
+        "Recovering",
+        Outlook.RETRYING,
+        "Redis may have lost what it knew of this pool, so for one lease length only programs that held a seat come back.",
+        "Nothing; programs that hold a seat go on. See docs/redis.md for a Redis that loses nothing.",
+    )
     STALE_TERM = (
         "StaleTerm",
         Outlook.RETRYING,

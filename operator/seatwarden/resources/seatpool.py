@@ -80,7 +80,7 @@ class SeatPoolStatus(Model):
     observed_generation: Count | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
-    """Ready, with Reconciling or Stalled while they are so, RedisReady and OverCapacity."""
+    """Ready, with Reconciling or Stalled while they are so, RedisReady, OverCapacity and Recovering."""
     capacity: Annotated[Count, Field(le=2**31 - 1)] | None = None
     """How many seats may be taken at one time now: spec.seats, or what the Subscription has left if that is
     less."""
