@@ -136,10 +136,9 @@ def valkey() -> Iterator[Valkey]:
 
 
 @pytest.fixture
-async def redis(valkey: Valkey) -> AsyncIterator["Redis"]:
+async def redis(redis_url: str) -> AsyncIterator["Redis"]:
     """A client of an empty server; answers are bytes."""
-    async with Redis.from_url(valkey.url, socket_timeout=10.0) as client:
-        await client.flushall()
+    async with Redis.from_url(redis_url, socket_timeout=10.0) as client:
         yield client
 
 

@@ -9,7 +9,7 @@ from seatwarden.domain.seats import Code, Refusal
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.paths import object_path
 from seatwarden.resources.names import FINALIZER, Kind
-from tests.operator.world import COLLECTOR_PATIENCE_SECONDS, World
+from tests.operator.world import COLLECTOR_PATIENCE_SECONDS, World, keys_of_pools
 
 ORDERS = list(permutations(Kind))
 
@@ -32,7 +32,7 @@ async def test_everything_goes_in_any_order_of_deletion(
         await world.delete(key)
     for key in keys:
         await world.until_gone(key)
-    assert await redis.keys("*") == []
+    assert await keys_of_pools(redis) == []
     refusal = await world.seats.validate(licence_key.pool, licence_key.sha256)
     assert isinstance(refusal, Refusal)
     assert refusal.code is Code.INVALID_LICENSE
@@ -49,7 +49,7 @@ async def test_everything_goes_one_after_the_other_in_any_order(
     for key in sorted(keys, key=lambda key: order.index(key.kind)):
         await world.delete(key)
         await world.until_gone(key)
-    assert await redis.keys("*") == []
+    assert await keys_of_pools(redis) == []
 
 
 async def test_namespace_goes_with_everything_in_it(idle_world: World, redis: Redis) -> None:
@@ -63,7 +63,7 @@ async def test_namespace_goes_with_everything_in_it(idle_world: World, redis: Re
 
     await world.api.delete(path)
     await world.until_not_found(path, within=COLLECTOR_PATIENCE_SECONDS)
-    assert await redis.keys("*") == []
+    assert await keys_of_pools(redis) == []
 
 
 async def test_what_was_deleted_while_no_operator_ran_goes_when_one_does(
@@ -81,7 +81,7 @@ async def test_what_was_deleted_while_no_operator_ran_goes_when_one_does(
     await world.start_operator()
     for key in keys:
         await world.until_gone(key)
-    assert await redis.keys("*") == []
+    assert await keys_of_pools(redis) == []
 
 
 async def test_finalizer_of_another_keeps_the_pool_but_not_its_seats(world: World, redis: Redis) -> None:
@@ -92,6 +92,6 @@ async def test_finalizer_of_another_keeps_the_pool_but_not_its_seats(world: Worl
 
     found = await world.until(pool, lambda it: FINALIZER not in it["metadata"]["finalizers"])
     assert found["metadata"]["finalizers"] == ["example.com/theirs"]
-    assert await redis.keys("*") == []
+    assert await keys_of_pools(redis) == []
     await world.api.patch(object_path(pool), [{"op": "remove", "path": "/metadata/finalizers/0"}])
     await world.until_gone(pool)

@@ -10,12 +10,11 @@ import pytest
 from redis.asyncio import Redis
 
 from seatwarden.backends.kubernetes_api import NotFound
-from seatwarden.backends.redis_keys import AUTHORITY_KEYS
 from seatwarden.domain.seats import Grant
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.resources.names import FINALIZER
 from tests.operator.child_operator import StartOperator, child_operators
-from tests.operator.world import World
+from tests.operator.world import World, keys_of_pools
 
 pytestmark = pytest.mark.exclusive
 
@@ -92,4 +91,4 @@ async def test_seven_lives_make_one_customer(
     await die_at(lambda: capacity_is(None))
     start("after", "--no-election")
     await world.until_gone(pool)
-    assert [key for key in await redis.keys() if key != AUTHORITY_KEYS.authority.encode()] == []
+    assert await keys_of_pools(redis) == []

@@ -9,14 +9,13 @@ import pytest
 from redis.asyncio import Redis
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
-from seatwarden.backends.redis_keys import AUTHORITY_KEYS
 from seatwarden.domain.durability import Durability
 from seatwarden.domain.seats import Code, Grant
 from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.paths import secret_path
 from seatwarden.resources.names import Kind
-from tests.operator.world import World, condition
+from tests.operator.world import World, condition, keys_of_pools
 
 REQUESTED = "seatwarden.dev/reconcile-requested-at"
 
@@ -159,7 +158,7 @@ async def test_deletion_waits_for_redis_and_says_so(mortal_world: tuple[World, V
     await valkey.start()
     await world.until_gone(pool)
     async with Redis.from_url(world.redis_url) as redis:
-        assert [key for key in await redis.keys() if key != AUTHORITY_KEYS.authority.encode()] == []
+        assert await keys_of_pools(redis) == []
 
 
 async def test_deletion_does_not_wait_for_ever(mortal_world: tuple[World, Valkey]) -> None:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
+from redis.asyncio import Redis
 
 from seatwarden.backends.kubernetes_api import KubernetesApi, NotFound
 from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS
 from seatwarden.domain.durability import VOLATILE, Durability
 from seatwarden.domain.licence_key import LicenceKey, parse_licence_key
 from seatwarden.domain.seats import AcquireRequest, Grant, Refusal
@@ -212,3 +214,8 @@ def is_ready(resource: Body) -> bool:
     """Is it Ready, and is that said of its present generation?"""
     ready = condition(resource)
     return ready.get("status") == "True" and ready["observedGeneration"] == resource["metadata"]["generation"]
+
+
+async def keys_of_pools(redis: Redis) -> list[bytes]:
+    """All keys in Redis but the one that belongs to the authority as a whole."""
+    return [key for key in await redis.keys() if key != AUTHORITY_KEYS.authority.encode()]
