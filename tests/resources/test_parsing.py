@@ -31,7 +31,7 @@ POOL: dict[str, Any] = {
     "spec": {
         "subscriptionRef": {"name": "acme-team"},
         "seats": 5,
-        "lease": {"duration": "15s", "heartbeat": "5s"},
+        "lease": {"duration": "15s", "heartbeat": "5s", "offlineGrace": "24h"},
     },
     "status": {
         "observedGeneration": 2,
