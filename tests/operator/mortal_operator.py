@@ -56,7 +56,7 @@ class Life:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def read(self, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    async def read(self, _what: str, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Do a call that changes nothing."""
         self._go_on()
         answer = await call()
@@ -96,11 +96,10 @@ class MortalApi(KubernetesApi):
         self, method: str, path: str, data: bytes | None = None, content_type: str = "application/json"
     ) -> Body:
         call = super()._call
+        name = _named(method, path, data)
         if method == "GET":
-            return await self._life.read(lambda: call(method, path))
-        return await self._life.write(
-            _named(method, path, data), lambda: call(method, path, data, content_type)
-        )
+            return await self._life.read(name, lambda: call(method, path))
+        return await self._life.write(name, lambda: call(method, path, data, content_type))
 
 
 class MortalAuthority:
@@ -128,11 +127,11 @@ class MortalAuthority:
 
     async def observe(self, pools: Sequence[PoolUid]) -> list[PoolObservation | None]:
         """See `PoolAdministration`."""
-        return await self._life.read(lambda: self._authority.observe(pools))
+        return await self._life.read("observe", lambda: self._authority.observe(pools))
 
     async def sweep(self, pools: Sequence[PoolUid]) -> list[PoolCounts | None]:
         """See `PoolAdministration`."""
-        return await self._life.read(lambda: self._authority.sweep(pools))
+        return await self._life.read("sweep", lambda: self._authority.sweep(pools))
 
     async def unfit(self) -> str | None:
         """See `PoolAdministration`."""

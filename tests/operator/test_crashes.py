@@ -40,6 +40,7 @@ def fault_points(writes: list[str], moment: Moment) -> Iterator[FaultPoint]:
         yield FaultPoint(moment, write, seen[write])
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("moment", Moment)
 async def test_killed_at_any_write_it_loses_nothing_and_doubles_nothing(
     idle_world: World, redis: Redis, root_keys: tuple[bytes, ...], moment: Moment

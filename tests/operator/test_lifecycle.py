@@ -123,6 +123,9 @@ async def test_suspend_keeps_hands_off_but_tells_so(world: World) -> None:
     found = await world.until_reason(pool, "Suspended")
     assert found["status"]["observedGeneration"] == found["metadata"]["generation"]
     assert found["status"]["capacity"] == 5
+    await world.acquire(1)
+    await world.until_seats_are_counted(1)
+    assert condition(await world.get(pool))["reason"] == "Suspended"
     await world.patch_spec(pool, suspend=False)
     found = await world.until_ready(pool)
     assert found["status"]["capacity"] == 2

@@ -12,15 +12,13 @@ from prometheus_client import REGISTRY
 from seatwarden.backends.kubernetes_api import KubernetesApi
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.seats import Beat, Code, Grant
-from seatwarden.local.control_plane import ControlPlane
-from seatwarden.local.crd_installation import install_crds
 from seatwarden.local.plane_access import PlaneAccess
-from seatwarden.local.tool_builds import find_tools
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.resources.names import Kind
 from seatwarden.resources.permissions import OPERATOR_NAMESPACE
 from tests.operator.server_count import WRITES, requests_so_far
 from tests.operator.world import World, permit_operator
+from tests.shared_cluster import start_cluster
 
 pytestmark = pytest.mark.exclusive
 
@@ -32,7 +30,7 @@ PATIENCE_SECONDS = 60.0
 HURRY = {
     "namespaces": (),
     "election_namespace": OPERATOR_NAMESPACE,
-    "election_lease": 3,
+    "election_lease": 10,
     "resync": 2.0,
     "relist": 2.0,
     "status_interval": 0.2,
@@ -41,18 +39,13 @@ HURRY = {
 
 @pytest.fixture(scope="module")
 def own_cluster() -> Iterator[PlaneAccess]:
-    async def start() -> ControlPlane:
-        tools = find_tools()
-        assert tools is not None, "run `make tools` first"
-        plane = await ControlPlane.start(tools)
-        async with plane.access.session() as session:
-            await install_crds(session)
-        await permit_operator(plane.access)
-        return plane
-
-    plane = asyncio.run(start())
-    yield plane.access
-    plane.stop()
+    """A control plane that nobody else writes to."""
+    plane = asyncio.run(start_cluster())
+    try:
+        asyncio.run(permit_operator(plane.access))
+        yield plane.access
+    finally:
+        plane.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.operator.world import Body, World
 
 pytestmark = pytest.mark.exclusive
 
-SHORT_LEASE_SECONDS = 3
+SHORT_LEASE_SECONDS = 5
 LONG_LEASE_SECONDS = 15  # the default
 SLACK_SECONDS = 3.0
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from seatwarden.backends.kubernetes_api import KubernetesApi, NotFound
@@ -178,6 +179,17 @@ class World:
                 return
             assert time.monotonic() < deadline, f"{path} is still there: {found}"
             await asyncio.sleep(0.05)
+
+    async def until_seats_are_counted(self, used: int) -> None:
+        """Return when the operator, which runs in this process, knows that so many are used and has done what follows."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while REGISTRY.get_sample_value("seatwarden_seats", {"what": "used"}) != used:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        swept = REGISTRY.get_sample_value("seatwarden_pool_sweeps_total", {"result": "ok"})
+        while REGISTRY.get_sample_value("seatwarden_pool_sweeps_total", {"result": "ok"}) == swept:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
 
     async def until_collected(self, name: str, key: LicenceKey) -> None:
         """Return when no Secret of that name holds the licence key any more."""

@@ -28,6 +28,10 @@ class Clock:
         self.looks += 1
         return self.time
 
+    def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self.time += seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Polls:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -26,14 +27,19 @@ from tests.runtime.polls import (
 
 
 class SeveredApi(KubernetesApi):
-    """An API server that cannot be reached while the line is severed."""
+    """An API server that cannot be reached while the line is severed, and before whose next answer something may happen."""
 
     severed = False
+    before_next_answer: Callable[[], None] | None = None
 
     async def _call(self, method: str, path: str, *body: Any) -> Body:
         if self.severed:
             raise KubernetesUnavailable("the line is severed")
-        return await super()._call(method, path, *body)
+        answer = await super()._call(method, path, *body)
+        happen, self.before_next_answer = self.before_next_answer, None
+        if happen is not None:
+            happen()
+        return answer
 
 
 class SilentApi(KubernetesApi):
@@ -98,16 +104,40 @@ async def test_leader_that_cannot_renew_steps_down_and_releases_nothing(
 async def test_leader_that_gets_no_answer_steps_down_before_anybody_may_take_over(
     polls: Polls, session: aiohttp.ClientSession
 ) -> None:
-    api = SilentApi(session, "")
-    settings = ElectionSettings(
-        namespace=polls.namespace, identity="a", lease_duration=3, renew_deadline=2.0, retry_period=0.7
-    )
-    leader = Elector(api, settings, clock=time.monotonic, now=lambda: NOW)
-    asked = time.monotonic()
+    async def seconds_in_office(retry_period: float) -> float:
+        settings = ElectionSettings(
+            namespace=polls.namespace,
+            identity="a",
+            name=f"every-{retry_period}",
+            lease_duration=4,
+            renew_deadline=3.0,
+            retry_period=retry_period,
+        )
+        api = SilentApi(session, "")
+        leader = Elector(api, settings, clock=time.monotonic, now=lambda: NOW)
+        asked = time.monotonic()
+        await leader.acquire()
+        api.silent = True
+        await asyncio.wait_for(leader.keep(), PATIENCE_SECONDS)
+        return time.monotonic() - asked
+
+    for seconds in await asyncio.gather(seconds_in_office(0.6), seconds_in_office(1.4)):
+        assert 3.0 <= seconds < 4.0
+
+
+async def test_what_counts_is_when_a_renewal_was_asked_for_and_not_when_its_answer_came(
+    polls: Polls, session: aiohttp.ClientSession
+) -> None:
+    clock, api = Clock(), SeveredApi(session, "")
+    leader = polls.candidate("a", clock, api)
     await leader.acquire()
-    api.silent = True
+    asked = clock.time
+    api.before_next_answer = lambda: clock.move(DEADLINE_SECONDS - 1)
+    assert await leader.renew()
+    api.severed = True
+    clock.time = asked + DEADLINE_SECONDS
     await asyncio.wait_for(leader.keep(), PATIENCE_SECONDS)
-    assert 2.0 <= time.monotonic() - asked < 3.0
+    assert not leader.leading
 
 
 async def test_candidate_without_permission_says_which_and_waits_for_it(

@@ -87,11 +87,12 @@ class Elector:
 
     async def keep(self) -> None:
         """Renew until the Lease is lost, then return: the caller must stop acting at once."""
-        while self._held is not None and (left := self._may_lead_for()) > 0:
-            await asyncio.sleep(min(self._settings.retry_period, left))
-            await self._attempt(
-                self.renew, within=min(self._settings.renew_deadline / 2, self._may_lead_for())
-            )
+        while self._held is not None:
+            await asyncio.sleep(max(min(self._settings.retry_period, self._may_lead_for()), 0.0))
+            left = self._may_lead_for()
+            if left <= 0:
+                break
+            await self._attempt(self.renew, within=min(self._settings.renew_deadline / 2, left))
         self._held = None
         log.error("leadership lost", identity=self._settings.identity)
 
