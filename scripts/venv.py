@@ -54,10 +54,12 @@ def make(wanted: str) -> None:
     if not PYTHON.exists():
         step(f"Making .venv with Python {version}", [sys.executable, "-m", "venv", str(VENV)])
     pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    # Without --no-deps an older pip looks for `name[extra]` beside the pinned `name`, finds a newer one and refuses it.
     step(
         "Installing the pinned packages",
-        [*pip, "--progress-bar=off", "--require-hashes", "--requirement", str(PINS)],
+        [*pip, "--progress-bar=off", "--no-deps", "--require-hashes", "--requirement", str(PINS)],
     )
+    step("Checking that they are complete", [str(PYTHON), "-m", "pip", "check"])
     step("Installing Seatwarden", [*pip, "--no-deps", "--no-build-isolation", "--editable", "."])
     STAMP.write_text(wanted)
     say(f"The environment is ready after {time.monotonic() - began:.0f} s.")
