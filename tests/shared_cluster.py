@@ -50,7 +50,7 @@ class ClusterHost:
     def _answer(self) -> dict[str, str]:
         try:
             if self._plane is None:
-                self._plane = asyncio.run(_start())
+                self._plane = asyncio.run(start_cluster())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the test that asked
             return {"error": f"{type(error).__name__}: {error}"}
         return {"state": str(self._plane.access.state)}
@@ -65,7 +65,8 @@ class ClusterHost:
         shutil.rmtree(self._folder)
 
 
-async def _start() -> ControlPlane:
+async def start_cluster() -> ControlPlane:
+    """A control plane with the custom resource definitions installed. The caller stops it."""
     tools = find_tools()
     if tools is None:
         raise FileNotFoundError("The control plane's programs are not built yet. Run `make tools` first.")

@@ -3,13 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
-import yaml
 
 from seatwarden.backends.kubernetes_api import KubernetesApi
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.local.plane_access import PlaneAccess
-from seatwarden.resources.permissions import operator_manifests
-from tests.operator.world import World
+from tests.operator.world import World, permit_operator
 
 _permitted: set[str] = set()
 
@@ -18,8 +16,7 @@ _permitted: set[str] = set()
 async def idle_world(cluster: PlaneAccess, namespace: str, redis_url: str) -> AsyncIterator[World]:
     """A world whose operator has not been started."""
     if cluster.server not in _permitted:
-        manifests = yaml.safe_dump_all(operator_manifests())
-        await cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests)
+        await permit_operator(cluster)
         _permitted.add(cluster.server)
     seats = RedisSeatAuthority.connect(redis_url)
     async with cluster.session() as session:

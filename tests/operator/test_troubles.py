@@ -124,7 +124,8 @@ async def test_deletion_waits_for_redis_and_says_so(mortal_world: tuple[World, V
 
     await valkey.start()
     await world.until_gone(pool)
-    assert await Redis.from_url(world.redis_url).dbsize() == 0
+    async with Redis.from_url(world.redis_url) as redis:
+        assert await redis.dbsize() == 0
 
 
 async def test_deletion_does_not_wait_for_ever(mortal_world: tuple[World, Valkey]) -> None:

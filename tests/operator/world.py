@@ -5,8 +5,11 @@ import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import yaml
+from prometheus_client import REGISTRY
 
 from seatwarden.backends.kubernetes_api import KubernetesApi, NotFound
 from seatwarden.backends.redis_authority import RedisSeatAuthority
@@ -17,10 +20,12 @@ from seatwarden.local.plane_access import PlaneAccess
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.paths import collection_path, object_path, secret_path
 from seatwarden.resources.names import API_VERSION, Kind
+from seatwarden.resources.permissions import operator_manifests
 from seatwarden.runtime.operator_process import run_operator
 from seatwarden.runtime.operator_settings import OperatorSettings
 
 PATIENCE_SECONDS = 20.0
+COLLECTOR_PATIENCE_SECONDS = 60.0
 Body = dict[str, Any]
 
 
@@ -57,10 +62,10 @@ class World:
         }
         return OperatorSettings(**(told | changes))
 
-    async def start_operator(self) -> None:
+    async def start_operator(self, **changes: Any) -> None:
         """Start an operator in this process."""
         self._stop = asyncio.Event()
-        self._operator = asyncio.create_task(run_operator(self.settings(), self._stop))
+        self._operator = asyncio.create_task(run_operator(self.settings(**changes), self._stop))
 
     async def stop_operator(self) -> None:
         """Stop it, and wait until it has gone."""
@@ -87,6 +92,12 @@ class World:
         wanted = {"subscriptionRef": {"name": subscription}, "seats": seats, **spec}
         return await self._create(Kind.SEAT_POOL, name, wanted)
 
+    async def younger_pool(self, name: str, *, than: ObjectKey, seats: int) -> ObjectKey:
+        """Create a SeatPool in a later second than ``than``: the age by which pools are served is in seconds."""
+        made = datetime.fromisoformat((await self.get(than))["metadata"]["creationTimestamp"])
+        await asyncio.sleep((made + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
+        return await self.pool(name, seats=seats)
+
     async def customer(self) -> ObjectKey:
         """All three, Ready; the key of the pool."""
         await self.tenant()
@@ -96,8 +107,8 @@ class World:
         return pool
 
     async def get(self, key: ObjectKey) -> Body:
-        """The resource as it is now."""
-        return await self.api.get(object_path(key))
+        """The resource as it is now; its status is empty where nothing was reported yet."""
+        return {"status": {}} | await self.api.get(object_path(key))
 
     async def patch_spec(self, key: ObjectKey, **spec: Any) -> None:
         """Change fields of the spec, as kubectl patch does."""
@@ -151,19 +162,53 @@ class World:
 
     async def until_gone(self, key: ObjectKey) -> None:
         """Return when there is no such resource any more."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        await self.until_not_found(object_path(key))
+
+    async def until_not_found(self, path: str, within: float = PATIENCE_SECONDS) -> None:
+        """Return when there is nothing at ``path`` any more."""
+        deadline = time.monotonic() + within
         while True:
             try:
-                found = await self.get(key)
+                found = await self.api.get(path)
             except NotFound:
                 return
-            assert time.monotonic() < deadline, f"{key.kind} {key.name} is still there: {found}"
+            assert time.monotonic() < deadline, f"{path} is still there: {found}"
+            await asyncio.sleep(0.05)
+
+    async def until_seats_are_counted(self, used: int) -> None:
+        """Return when the operator, which runs in this process, knows that so many are used and has done what follows."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while REGISTRY.get_sample_value("seatwarden_seats", {"what": "used"}) != used:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        swept = REGISTRY.get_sample_value("seatwarden_pool_sweeps_total", {"result": "ok"})
+        while REGISTRY.get_sample_value("seatwarden_pool_sweeps_total", {"result": "ok"}) == swept:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    async def until_collected(self, name: str, key: LicenceKey) -> None:
+        """Return when no Secret of that name holds the licence key any more."""
+        deadline = time.monotonic() + COLLECTOR_PATIENCE_SECONDS
+        while True:
+            try:
+                secret = await self.secret(name)
+            except NotFound:
+                return
+            if base64.b64decode(secret["data"]["licence-key"]).decode() != key.text:
+                return
+            assert time.monotonic() < deadline, f"Secret {name} was not collected"
             await asyncio.sleep(0.05)
 
     async def _create(self, kind: Kind, name: str, spec: Body) -> ObjectKey:
         body = {"apiVersion": API_VERSION, "kind": kind.value, "metadata": {"name": name}, "spec": spec}
         await self.api.create(collection_path(kind, self.namespace), body)
         return ObjectKey(kind, self.namespace, name)
+
+
+async def permit_operator(cluster: PlaneAccess) -> None:
+    """Give the operator its rights in a cluster. To do it again changes nothing."""
+    manifests = yaml.safe_dump_all(operator_manifests())
+    await cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests)
 
 
 def condition(resource: Body, kind: str = "Ready") -> Body:

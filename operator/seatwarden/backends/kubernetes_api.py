@@ -68,7 +68,7 @@ class KubernetesApi:
         return await self._write("PUT", f"{path}?fieldManager={FIELD_MANAGER}", body, _JSON)
 
     async def patch(self, path: str, operations: list[Body]) -> Body:
-        """Apply JSON Patch ``operations`` (RFC 6902). A failed ``test`` is a `Conflict`."""
+        """Apply JSON Patch ``operations`` (RFC 6902). Where a ``test`` fails, or a place is not there, it is a `Conflict`."""
         return await self._write("PATCH", f"{path}?fieldManager={FIELD_MANAGER}", operations, _JSON_PATCH)
 
     async def apply(self, path: str, body: Body) -> Body:
@@ -122,9 +122,10 @@ class KubernetesApi:
 
 def _error(method: str, path: str, status: int, headers: Mapping[str, str], raw: bytes) -> Exception:
     try:
-        message = str(orjson.loads(raw).get("message", ""))
+        told = orjson.loads(raw)
+        message, causes = str(told.get("message", "")), (told.get("details") or {}).get("causes")
     except (orjson.JSONDecodeError, AttributeError):
-        message = raw[:200].decode(errors="replace")
+        message, causes = raw[:200].decode(errors="replace"), None
     text = f"{method} {path.partition('?')[0]}: {status} {message}"
     match status:
         case 404 | 410:
@@ -136,7 +137,8 @@ def _error(method: str, path: str, status: int, headers: Mapping[str, str], raw:
         case 401 | 429 | 500 | 502 | 503 | 504:
             wait = headers.get("Retry-After", "")
             return KubernetesUnavailable(text, retry_after=float(wait) if wait.isdigit() else None)
-        case 422 if '"test" operation' in message or "testing value" in message:
-            return Conflict(text)
+        case 422 if method == "PATCH" and not causes:
+            # The API server does not say more about a patch that does not fit. An object that breaks a rule has causes.
+            return Conflict(f"{text} (the object is not as the patch expects it)")
         case _:
             return KubernetesError(text)

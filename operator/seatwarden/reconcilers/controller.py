@@ -1,24 +1,23 @@
 """Puts the reconcilers together: one object that reads all, keeps all true, and stops when it is told to or must."""
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-import kopf
 import structlog
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
 from seatwarden.backends.kubernetes_api import KubernetesApi, KubernetesError, KubernetesUnavailable
 from seatwarden.backends.kubernetes_connection import KubernetesConnection
+from seatwarden.backends.local_root_key import generate_private_pem
 from seatwarden.domain.backoff import spread
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
-from seatwarden.reconcilers.intake import Intake, watch_registry, watch_settings
+from seatwarden.reconcilers.intake import Intake, watch
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
@@ -29,11 +28,13 @@ from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.subscription import SubscriptionReconciler
 from seatwarden.reconcilers.tenant import TenantReconciler
 from seatwarden.reconcilers.timer_wheel import TimerWheel
+from seatwarden.reconcilers.until_stopped import done_before
 from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
 from seatwarden.resources.names import Kind
 
 log = structlog.get_logger(__name__)
 
+SECOND_LISTING_SECONDS = 5.0
 _RANDOM = secrets.SystemRandom()
 
 
@@ -52,7 +53,7 @@ class ControllerSettings:
 
 @dataclass(slots=True)
 class Controller:
-    """``term`` and ``confirm_term`` are the election's, see `SeatAllocator`."""
+    """``term`` and ``confirm_term`` are the election's, see `SeatAllocator`. ``new_root_key``: see `TenantReconciler`."""
 
     connection: KubernetesConnection
     api: KubernetesApi
@@ -60,6 +61,7 @@ class Controller:
     settings: ControllerSettings
     term: Callable[[], int]
     confirm_term: Callable[[StaleTerm], Awaitable[None]]
+    new_root_key: Callable[[], Awaitable[bytes]] = generate_private_pem
     store: ObjectStore = field(default_factory=ObjectStore)
     engine: Engine = field(init=False)
     intake: Intake = field(init=False)
@@ -97,19 +99,20 @@ class Controller:
         self._show_gauges()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep everything true until ``stop`` is set, or kopf has caught a signal to stop.
+        """Keep everything true until ``stop`` is set.
 
         Raises:
             NotLeading: this process has lost its term of office.
             Exception: a watch or a loop broke for good; the process should end and be started again.
         """
-        await self._list_patiently()
+        if not await done_before(stop, self._list_patiently()):
+            return
         log.info("listed", **{kind.plural: self._count(kind) for kind in Kind})
         loops = (self.engine.run(), self.engine.wheel.run(), self.reaper.run(), self._relist_for_ever())
         tasks = [asyncio.create_task(loop) for loop in loops]
-        watch = asyncio.create_task(self._watch(stop))
+        watching = asyncio.create_task(watch(self.intake, self.connection, stop))
         try:
-            finished, _ = await asyncio.wait([watch, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            finished, _ = await asyncio.wait([watching, *tasks], return_when=asyncio.FIRST_COMPLETED)
             stop.set()
             for task in finished:
                 _raise_bare(task)
@@ -117,19 +120,7 @@ class Controller:
             stop.set()
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(watch, *tasks, return_exceptions=True)
-
-    async def _watch(self, stop: asyncio.Event) -> None:
-        # kopf tells at INFO of each event that it handed over.
-        logging.getLogger("kopf").setLevel(logging.WARNING)
-        await kopf.operator(
-            registry=watch_registry(self.intake, self.connection),
-            settings=watch_settings(),
-            standalone=True,
-            clusterwide=not self.settings.namespaces,
-            namespaces=self.settings.namespaces,
-            stop_flag=stop,
-        )
+            await asyncio.gather(watching, *tasks, return_exceptions=True)
 
     async def _list_patiently(self) -> None:
         while True:
@@ -143,8 +134,11 @@ class Controller:
                 await asyncio.sleep(2.0)
 
     async def _relist_for_ever(self) -> None:
+        # What is deleted between our first listing and the beginning of the watch, nobody tells of.
+        pause = min(SECOND_LISTING_SECONDS, self.settings.relist)
         while True:
-            await asyncio.sleep(spread(self.settings.relist, _RANDOM.random()))
+            await asyncio.sleep(spread(pause, _RANDOM.random()))
+            pause = self.settings.relist
             try:
                 await self.intake.list_all()
             except (KubernetesUnavailable, KubernetesError) as error:
@@ -159,7 +153,7 @@ class Controller:
             written=self.intake.sums_above,
         )
         secrets_of = OwnedSecrets(api=self.api)
-        finalizers = Finalizers(api=self.api, store=self.store)
+        finalizers = Finalizers(api=self.api, store=self.store, gone=self.intake.gone)
         self.pools = SeatPoolReconciler(
             engine=self.engine,
             store=self.store,
@@ -179,7 +173,12 @@ class Controller:
             deletion_patience=self.settings.deletion_patience,
         )
         tenants = TenantReconciler(
-            store=self.store, secrets=secrets_of, finalizers=finalizers, status=status, now=_now
+            store=self.store,
+            secrets=secrets_of,
+            finalizers=finalizers,
+            status=status,
+            now=_now,
+            new_root_key=self.new_root_key,
         )
         subscriptions = SubscriptionReconciler(store=self.store, status=status, now=_now)
         self.engine.reconcilers = {
@@ -194,8 +193,8 @@ class Controller:
     def _counts_changed(self, pool: PoolUid) -> None:
         self.pools.counts_changed(pool)
 
-    def _pool_gone(self, key: ObjectKey, pool: PoolUid) -> None:
-        self.pools.forget(key, pool)
+    def _pool_gone(self, pool: PoolUid) -> None:
+        self.pools.forget(pool)
 
     def _reconcile_pool(self, pool: PoolUid) -> None:
         key = self.pools.key_of(pool)

@@ -66,6 +66,7 @@ class Engine:
     queue: WorkQueue[ObjectKey, Cause] = field(default_factory=WorkQueue)
     _due_causes: dict[ObjectKey, set[Cause]] = field(default_factory=dict)
     _failures: dict[ObjectKey, int] = field(default_factory=dict)
+    _under_work: set[ObjectKey] = field(default_factory=set)
 
     def add(self, key: ObjectKey, *causes: Cause) -> None:
         """Reconcile ``key`` as soon as a worker is free."""
@@ -81,7 +82,8 @@ class Engine:
         self.queue.add(key, self._due_causes.pop(key, {Cause.RESYNC}))
 
     def forget(self, key: ObjectKey) -> None:
-        """Drop what is remembered of a deleted object."""
+        """Drop what is remembered of a deleted object. A run of it that is under way plans no other."""
+        self._under_work.discard(key)
         self.wheel.cancel(key)
         self._failures.pop(key, None)
         self._due_causes.pop(key, None)
@@ -104,6 +106,7 @@ class Engine:
                 self.queue.done(key)
 
     async def _run_one(self, key: ObjectKey, causes: frozenset[Cause]) -> None:
+        self._under_work.add(key)
         try:
             with metrics.RECONCILE_SECONDS.labels(kind=key.kind).time():
                 again = await self.reconcilers[key.kind](key, causes)
@@ -124,19 +127,27 @@ class Engine:
         else:
             metrics.RECONCILES.labels(kind=key.kind, result="ok").inc()
             self._failures.pop(key, None)
-            self.add_later(
+            self._plan(
                 key, spread(self.resync_seconds if again is None else again, self.jitter()), Cause.RESYNC
             )
+        finally:
+            self._under_work.discard(key)
 
     def _retry(self, key: ObjectKey, result: str, error: Exception, retry_after: float | None) -> None:
         metrics.RECONCILES.labels(kind=key.kind, result=result).inc()
+        if key not in self._under_work:
+            return
         attempt = self._failures.get(key, 0)
         self._failures[key] = attempt + 1
         wait = max(self.backoff.delay(attempt, self.jitter()), retry_after or 0.0)
         log.info(
             "reconcile will be tried again", seconds=round(wait, 1), attempt=attempt + 1, reason=str(error)
         )
-        self.add_later(key, wait, Cause.RETRY)
+        self._plan(key, wait, Cause.RETRY)
+
+    def _plan(self, key: ObjectKey, seconds: float, cause: Cause) -> None:
+        if key in self._under_work:
+            self.add_later(key, seconds, cause)
 
 
 def add_all(engine: Engine, keys: Iterable[ObjectKey], *causes: Cause) -> None:

@@ -4,6 +4,10 @@ Each change becomes work for the object itself and for those that depend on it: 
 Subscription concerns all below it, numbers in status concern only the sums above, and those may wait and be added up.
 """
 
+import asyncio
+import logging
+import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,20 +37,22 @@ class Intake:
     engine: Engine
     api: KubernetesApi
     sums_seconds: float
-    pool_gone: Callable[[ObjectKey, PoolUid], None]
+    pool_gone: Callable[[PoolUid], None]
     namespaces: tuple[str, ...] = ()
 
     async def list_all(self) -> None:
         """Read every object, so that the store is complete; what is not there any more is dropped."""
         for kind in Kind:
-            known = set(self.store.keys(kind))
+            known = {key: self.store.entry(key) for key in self.store.keys(kind)}
             found: set[ObjectKey] = set()
             for namespace in self.namespaces or (None,):
                 async for body in self.api.list(collection_path(kind, namespace)):
                     found.add(_key(kind, body))
                     self.changed(kind, body)
-            for key in known - found:
-                self.gone(key)
+            for key, entry in known.items():
+                # One that changed meanwhile was there after the listing.
+                if key not in found and self.store.entry(key) is entry:
+                    self.gone(key)
 
     def changed(self, kind: Kind, body: dict[str, Any]) -> None:
         """An object was made or changed."""
@@ -71,7 +77,7 @@ class Intake:
         entry = self.store.drop(key)
         self.engine.forget(key)
         if entry is not None and key.kind is Kind.SEAT_POOL:
-            self.pool_gone(key, PoolUid(entry.metadata.uid))
+            self.pool_gone(PoolUid(entry.metadata.uid))
         add_all(self.engine, below, Cause.RELATED)
         if parent is not None:
             add_all(self.engine, self.store.below(parent), Cause.RELATED)
@@ -82,6 +88,34 @@ class Intake:
         parent = self.store.parent(key)
         if parent is not None and self.store.entry(parent) is not None:
             self.engine.add_later(parent, self.sums_seconds, Cause.COUNTS)
+
+
+async def watch(intake: Intake, connection: KubernetesConnection, stop: asyncio.Event) -> None:
+    """Hand every change to the intake until ``stop`` is set, which SIGTERM and SIGINT do, or the watch breaks for good."""
+    # kopf tells at INFO of each event that it handed over.
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    roots = await kopf.spawn_tasks(
+        registry=watch_registry(intake, connection),
+        settings=watch_settings(),
+        standalone=True,
+        clusterwide=not intake.namespaces,
+        namespaces=intake.namespaces,
+        stop_flag=stop,
+    )
+    # kopf has put its own handlers of signals in place of the process's, and they fail at a second signal.
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    # kopf.operator() would go on to wait for every task that began after its own, and then cancel it: the election, a
+    # scraper's connection, whatever else runs in this loop.
+    try:
+        finished, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for root in roots:
+            root.cancel()
+        await asyncio.gather(*roots, return_exceptions=True)
+    for root in finished:
+        root.result()
 
 
 def watch_registry(intake: Intake, connection: KubernetesConnection) -> kopf.OperatorRegistry:

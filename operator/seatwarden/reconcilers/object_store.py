@@ -1,7 +1,9 @@
 """The custom resources as the operator last saw them, with the references between them.
 
-Reconcilers read objects here and never ask the API server for them. Watch events, listings and the answers of our own
-writes all come in through `put`; the newest resourceVersion wins, so an event that is older than our own write is ignored.
+Reconcilers read objects here and never ask the API server for them. Watch events and listings come in through `put`, the
+answers of our own writes through `put_answer`; the newest resourceVersion wins, so an event that is older than our own write
+brings nothing new. But an answer also has in it what others changed just before, and that is work: it is told as
+new when the event about it comes, old or not.
 Kubernetes 1.35 and newer promise that resourceVersions of a kind can be compared as numbers (KEP-5504), and every etcd-backed
 server before it did so in fact.
 """
@@ -60,32 +62,31 @@ class ObjectStore:
     """All known objects, by key, and who refers to whom."""
 
     _entries: dict[ObjectKey, Entry] = field(default_factory=dict)
+    _told: dict[ObjectKey, tuple[object, ...]] = field(default_factory=dict)
     _referrers: dict[ObjectKey, set[ObjectKey]] = field(default_factory=lambda: defaultdict(set))
 
     def put(self, kind: Kind, body: dict[str, Any]) -> Change:
         """Take in an object, and tell what of it is new."""
-        meta = body["metadata"]
-        key = ObjectKey(kind, meta["namespace"], meta["name"])
+        key = _key(kind, body)
         before = self._entries.get(key)
-        if (
-            before is not None
-            and before.metadata.uid == meta["uid"]
-            and _version(before) >= int(meta["resourceVersion"])
-        ):
-            return Change.NOTHING
-        entry = _parse(kind, body)
-        self._unlink(key)
-        self._entries[key] = entry
-        parent = parent_key(entry)
-        if parent is not None:
-            self._referrers[parent].add(key)
-        if before is None or _intent(before) != _intent(entry):
+        entry = self._newest(key, body)
+        intent = _intent(entry)
+        if self._told.get(key) != intent:
+            self._told[key] = intent
             return Change.INTENT
-        return Change.STATUS if before.status != entry.status else Change.NOTHING
+        return Change.STATUS if before is not None and before.status != entry.status else Change.NOTHING
+
+    def put_answer(self, kind: Kind, body: dict[str, Any]) -> None:
+        """Take in the answer of a write of ours to an object. One that went meanwhile does not come back by it."""
+        key = _key(kind, body)
+        before = self._entries.get(key)
+        if before is not None and before.metadata.uid == body["metadata"]["uid"]:
+            self._newest(key, body)
 
     def drop(self, key: ObjectKey) -> Entry | None:
         """Forget an object; return what it was."""
         self._unlink(key)
+        self._told.pop(key, None)
         return self._entries.pop(key, None)
 
     def entry(self, key: ObjectKey) -> Entry | None:
@@ -126,6 +127,23 @@ class ObjectStore:
         """All known objects of a kind."""
         return (key for key in list(self._entries) if key.kind is kind)
 
+    def _newest(self, key: ObjectKey, body: dict[str, Any]) -> Entry:
+        meta = body["metadata"]
+        before = self._entries.get(key)
+        if (
+            before is not None
+            and before.metadata.uid == meta["uid"]
+            and _version(before) >= int(meta["resourceVersion"])
+        ):
+            return before
+        entry = _parse(key.kind, body)
+        self._unlink(key)
+        self._entries[key] = entry
+        parent = parent_key(entry)
+        if parent is not None:
+            self._referrers[parent].add(key)
+        return entry
+
     def _unlink(self, key: ObjectKey) -> None:
         before = self._entries.get(key)
         parent = parent_key(before) if before is not None else None
@@ -144,6 +162,10 @@ def parent_key(entry: Entry) -> ObjectKey | None:
             return ObjectKey(Kind.SUBSCRIPTION, entry.metadata.namespace, entry.spec.subscription_ref.name)
         case _:
             return None
+
+
+def _key(kind: Kind, body: dict[str, Any]) -> ObjectKey:
+    return ObjectKey(kind, body["metadata"]["namespace"], body["metadata"]["name"])
 
 
 def _parse(kind: Kind, body: dict[str, Any]) -> Entry:

@@ -1,5 +1,6 @@
 """Finalizers, and Secrets that the operator makes: who owns what, and what is left alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,32 +32,47 @@ class Problem(Exception):
 
 @dataclass(slots=True)
 class Finalizers:
-    """Our finalizer on custom resources. Patches touch nothing else and fail where the object was changed in between."""
+    """Our finalizer on custom resources. Patches touch nothing else and fail where the object was changed in between.
+
+    ``gone`` is told of each object that went with its finalizer. The watch may not tell: it knows nothing of an object that went
+    before it began.
+    """
 
     api: KubernetesApi
     store: ObjectStore
+    gone: Callable[[ObjectKey], None]
 
     async def ensure(self, key: ObjectKey, entry: Entry) -> None:
         """Put our finalizer on, before anything is made outside the object."""
         meta = entry.metadata
         if FINALIZER in meta.finalizers:
             return
-        operations: list[dict[str, Any]] = [{"op": "test", "path": "/metadata/uid", "value": meta.uid}]
-        if meta.finalizers:
-            operations.append({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER})
-        else:
-            operations.append(
-                {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version}
-            )
-            operations.append({"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]})
-        self.store.put(key.kind, await self._patch(key, operations))
+        operations: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": meta.uid},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version},
+            {"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER}
+            if meta.finalizers
+            else {"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]},
+        ]
+        patched = await self._patch(key, operations)
+        current = self.store.entry(key)
+        if current is not None and current.metadata.uid == meta.uid:
+            # Nothing of it is anybody else's, so it is no news.
+            self.store.put(key.kind, patched)
 
     async def remove(self, key: ObjectKey, entry: Entry) -> None:
-        """Take our finalizer off, which lets the object go."""
+        """Take our finalizer off, which lets the object go where it is the last one."""
         place = f"/metadata/finalizers/{entry.metadata.finalizers.index(FINALIZER)}"
-        await self._patch(
+        left = await self._patch(
             key, [{"op": "test", "path": place, "value": FINALIZER}, {"op": "remove", "path": place}]
         )
+        current = self.store.entry(key)
+        if current is None or current.metadata.uid != entry.metadata.uid:
+            return
+        if left["metadata"].get("finalizers"):
+            self.store.put_answer(key.kind, left)
+        else:
+            self.gone(key)
 
     async def _patch(self, key: ObjectKey, operations: list[dict[str, Any]]) -> dict[str, Any]:
         try:

@@ -110,6 +110,7 @@ class Reaper:
                 continue
             if counts is None:
                 metrics.SWEEPS.labels(result="unknown").inc()
+                self.counts.pop(pool, None)
                 self.lost(pool)
                 self._wheel.schedule(pool, self.settings.busy)
             else:

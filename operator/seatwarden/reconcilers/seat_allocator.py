@@ -57,7 +57,10 @@ class _Round:
 
 @dataclass(slots=True)
 class SeatAllocator:
-    """``term`` tells the operator's term of office; ``confirm_term`` renews it after the authority has called it stale."""
+    """``term`` tells the operator's term of office; ``confirm_term`` renews it after the authority has called it stale.
+
+    ``capacity_changed`` is told of each pool of which a run changed the cap, or found another entitlement than the last.
+    """
 
     authority: PoolAdministration
     store: ObjectStore
@@ -65,6 +68,7 @@ class SeatAllocator:
     confirm_term: Callable[[StaleTerm], Awaitable[None]]
     capacity_changed: Callable[[PoolUid], None]
     _wanted: dict[PoolUid, Wanted] = field(default_factory=dict)
+    _entitled: dict[PoolUid, int] = field(default_factory=dict)
     _running: dict[ObjectKey, asyncio.Task[dict[PoolUid, Settled]]] = field(default_factory=dict)
     _next: dict[ObjectKey, asyncio.Task[dict[PoolUid, Settled]]] = field(default_factory=dict)
 
@@ -75,6 +79,14 @@ class SeatAllocator:
     def forget(self, pool: PoolUid) -> None:
         """The pool is gone."""
         self._wanted.pop(pool, None)
+        self._entitled.pop(pool, None)
+
+    async def leave(self, subscription: ObjectKey | None, pool: PoolUid) -> None:
+        """The pool is going. When this returns, nothing configures it any more."""
+        self.forget(pool)
+        running = self._running.get(subscription) if subscription is not None else None
+        if running is not None:
+            await asyncio.wait([running])
 
     async def settle(self, subscription: ObjectKey) -> dict[PoolUid, Settled]:
         """Write what the pools of ``subscription`` are to have; return them as they are now.
@@ -139,7 +151,16 @@ class SeatAllocator:
         if not self._frozen(found):
             await self._write_smaller(run)
             await self._write_larger(run, seats)
-        return {uid: self._settled(run, uid) for uid in epochs}
+        self._tell_of_entitlements(run)
+        return {uid: self._settled(run, uid) for uid in epochs if uid in self._wanted}
+
+    def _tell_of_entitlements(self, run: _Round) -> None:
+        """A pool that is entitled to more, and cannot have it yet, must know that it waits."""
+        for uid in run.epochs.keys() & self._wanted.keys():
+            before = self._entitled.get(uid)
+            self._entitled[uid] = run.entitled[uid]
+            if before is not None and before != run.entitled[uid]:
+                self.capacity_changed(uid)
 
     def _frozen(self, found: Subscription | None) -> bool:
         """Is the subscription, or its tenant, not to be acted upon? Then its pools stay as the authority has them."""
@@ -163,7 +184,10 @@ class SeatAllocator:
                 await self._configure(run, uid, larger.get(uid, 0))
 
     async def _configure(self, run: _Round, uid: PoolUid, capacity: int) -> None:
-        config = replace(self._wanted[uid].config, capacity=capacity, epoch=run.epochs[uid])
+        wanted = self._wanted.get(uid)
+        if wanted is None:
+            return
+        config = replace(wanted.config, capacity=capacity, epoch=run.epochs[uid])
         before = run.holdings.get(uid)
         seen = run.observed.get(uid)
         if seen is not None and seen.epoch == config.epoch and seen.config_digest == config.digest:

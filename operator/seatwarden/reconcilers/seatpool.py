@@ -61,23 +61,23 @@ class SeatPoolReconciler:
         if pool.metadata.deletion_timestamp is not None:
             return await self._finalize(key, pool)
         assert isinstance(pool, SeatPool)
-        if causes == {Cause.COUNTS}:
-            return await self._publish(key, pool)
         if pool.spec.suspend:
             return await report_suspended(self.status, key, pool)
+        # Fresh numbers go beside what the last run found, so that run must have been of this generation.
+        if causes == {Cause.COUNTS} and pool.status.observed_generation == pool.metadata.generation:
+            return await self._publish(key, pool)
         return await self._make_true(key, pool)
 
     def key_of(self, pool: PoolUid) -> ObjectKey | None:
         """The resource of a pool that this reconciler has provisioned."""
         return self._key_of.get(pool)
 
-    def forget(self, key: ObjectKey, pool: PoolUid) -> None:
-        """The resource is gone."""
+    def forget(self, pool: PoolUid) -> None:
+        """The pool is gone from the authority, or its resource is."""
         self._runs.pop(pool, None)
         self._key_of.pop(pool, None)
         self.allocator.forget(pool)
         self.reaper.forget(pool)
-        self.engine.forget(key)
 
     async def _make_true(self, key: ObjectKey, pool: SeatPool) -> float | None:
         above = self._above(key, pool)
@@ -150,13 +150,15 @@ class SeatPoolReconciler:
         if FINALIZER not in entry.metadata.finalizers:
             return None
         uid = PoolUid(entry.metadata.uid)
+        parent = self.store.parent(key)
+        # A run that still configures it would put it back.
+        await self.allocator.leave(parent, uid)
         try:
             await self.authority.remove(uid)
         except AuthorityUnavailable as error:
             await self._wait_for_redis(key, entry, error)
-        self.forget(key, uid)
+        self.forget(uid)
         await self.finalizers.remove(key, entry)
-        parent = self.store.parent(key)
         if parent is not None:
             add_all(self.engine, self.store.below(parent), Cause.RELATED)
         return None

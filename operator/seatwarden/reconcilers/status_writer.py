@@ -49,7 +49,7 @@ class StatusWriter:
         }
         written = await self.api.apply(f"{object_path(key)}/status", body)
         metrics.STATUS_WRITES.labels(kind=key.kind).inc()
-        self.store.put(key.kind, written)
+        self.store.put_answer(key.kind, written)
         self.written(key)
         after = find_condition(status.conditions, ConditionType.READY)
         if after is not None and _worth_an_event(before, after):
@@ -65,7 +65,7 @@ class StatusWriter:
         body = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{meta.name[:200]}.", "namespace": meta.namespace},
+            "metadata": {"generateName": f"{meta.name[:200].rstrip('-.')}-", "namespace": meta.namespace},
             "eventTime": instant,
             "reportingController": FIELD_MANAGER,
             "reportingInstance": self.instance,

@@ -6,7 +6,7 @@ later Tenant of the same name adopts it. With `Delete` the garbage collector rem
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,13 +35,17 @@ STALLED_RECHECK_SECONDS = 30.0
 
 @dataclass(slots=True)
 class TenantReconciler:
-    """Reads the Secret at every run: what status remembers of a key is never trusted over the key itself."""
+    """Reads the Secret at every run: what status remembers of a key is never trusted over the key itself.
+
+    ``new_root_key`` makes a private key in PEM.
+    """
 
     store: ObjectStore
     secrets: OwnedSecrets
     finalizers: Finalizers
     status: StatusWriter
     now: Callable[[], datetime]
+    new_root_key: Callable[[], Awaitable[bytes]] = generate_private_pem
 
     async def reconcile(self, key: ObjectKey, causes: frozenset[Cause]) -> float | None:
         """Make the tenant so. See `Reconcile`."""
@@ -82,7 +86,7 @@ class TenantReconciler:
         collected = tenant.spec.deletion_policy is DeletionPolicy.DELETE
         secret = await self.secrets.read(key, tenant, name)
         if secret is None:
-            pem = await generate_private_pem()
+            pem = await self.new_root_key()
             if not await self.secrets.create(
                 key, tenant, name, {ROOT_KEY_FIELD: pem.decode()}, collected=collected
             ):

@@ -2,15 +2,16 @@
 
 A candidate takes the Lease when it is free, was released, or was not renewed for as long as it says. How long that is gets
 measured on the candidate's own monotonic clock from when it last *saw the record change*, so that clocks of different nodes
-do not matter (the same rule as client-go's leaderelection package). A leader that could not renew for ``renew_deadline``
-steps down before anyone else may take over. On a clean stop the holder is emptied, so that hand-over is immediate.
+do not matter (the same rule as client-go's leaderelection package). A leader that could not renew for ``renew_deadline``,
+counted from when it *asked* for its last renewal, steps down before anyone else may take over. On a clean stop the holder is
+emptied, so that hand-over is immediate.
 
 The term of office is the Lease's resourceVersion at the moment of taking it: it grows with every change of leader, even if
 the Lease object itself was deleted in between, which its own ``leaseTransitions`` does not survive.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,9 @@ from seatwarden.backends.kubernetes_api import (
 )
 
 log = structlog.get_logger(__name__)
+
+UPDATE_ATTEMPTS = 3
+"""Others may write to the Lease as well without taking it (`kubectl annotate`), or it was a write of ours that got no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,8 @@ class Elector:
         self._now = now
         self._seen: tuple[str, float] | None = None
         self._held: dict[str, Any] | None = None
+        self._renewed = 0.0
+        self._writing = asyncio.Lock()
         self.term = 0
 
     @property
@@ -71,7 +77,7 @@ class Elector:
     async def acquire(self) -> None:
         """Return as the leader, however long it takes."""
         waiting = ""
-        while not await self._attempt(self._try_take):
+        while not await self._attempt(self._try_take, within=self._settings.renew_deadline / 2):
             holder = self._holder_seen
             if holder != waiting:
                 log.info("waiting to lead", holder=holder or "nobody yet")
@@ -81,48 +87,32 @@ class Elector:
 
     async def keep(self) -> None:
         """Renew until the Lease is lost, then return: the caller must stop acting at once."""
-        renewed = self._clock()
-        while self._clock() - renewed < self._settings.renew_deadline:
-            await asyncio.sleep(self._settings.retry_period)
-            if await self._attempt(self.renew):
-                renewed = self._clock()
-            elif self._held is None:
+        while self._held is not None:
+            await asyncio.sleep(max(min(self._settings.retry_period, self._may_lead_for()), 0.0))
+            left = self._may_lead_for()
+            if left <= 0:
                 break
+            await self._attempt(self.renew, within=min(self._settings.renew_deadline / 2, left))
         self._held = None
         log.error("leadership lost", identity=self._settings.identity)
 
     async def renew(self) -> bool:
-        """Renew once. False where somebody else has the Lease; then this process no longer leads."""
-        if self._held is None:
+        """Renew. False where somebody else has the Lease, or nobody has; then this process no longer leads."""
+        asked = self._clock()
+        if not await self._update({"renewTime": _micro_time(self._now())}):
             return False
-        record = self._held
-        record["spec"]["renewTime"] = _micro_time(self._now())
-        try:
-            self._held = await self._api.replace(self._path, record)
-        except Conflict:
-            current = await self._api.get(self._path)
-            ours = current["spec"].get("holderIdentity") == self._settings.identity
-            self._held = current if ours else None
-            return False
-        except NotFound:
-            self._held = None
-            return False
+        self._renewed = asked
         return True
 
     async def release(self) -> None:
         """Empty the holder so that the next candidate need not wait. Safe to call when not leading."""
-        if self._held is None:
-            return
-        record, self._held = self._held, None
-        record["spec"] |= {
-            "holderIdentity": "",
-            "leaseDurationSeconds": 1,
-            "renewTime": _micro_time(self._now()),
-        }
+        nobody = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _micro_time(self._now())}
         try:
-            await self._api.replace(self._path, record)
+            await self._update(nobody)
         except (KubernetesError, KubernetesUnavailable) as error:
             log.warning("could not release the election lease", error=str(error))
+        finally:
+            self._held = None
 
     @property
     def _collection(self) -> str:
@@ -136,27 +126,55 @@ class Elector:
     def _holder_seen(self) -> str:
         return self._seen[0].partition("\n")[0] if self._seen else ""
 
-    async def _attempt(self, step: Callable[[], Any]) -> bool:
+    def _may_lead_for(self) -> float:
+        return self._renewed + self._settings.renew_deadline - self._clock()
+
+    async def _attempt(self, step: Callable[[], Awaitable[bool]], *, within: float) -> bool:
         try:
-            async with asyncio.timeout(self._settings.renew_deadline / 2):
-                return bool(await step())
-        except (Conflict, NotFound, KubernetesUnavailable, TimeoutError) as error:
-            log.warning("election attempt failed", error=str(error))
+            async with asyncio.timeout(within):
+                return await step()
+        except (KubernetesError, KubernetesUnavailable, TimeoutError) as error:
+            log.warning("election attempt failed", error=str(error) or f"no answer within {within:.1f} s")
             return False
 
-    async def _try_take(self) -> bool:
+    async def _update(self, changes: dict[str, Any]) -> bool:
+        async with self._writing:
+            for _ in range(UPDATE_ATTEMPTS):
+                if self._held is None:
+                    return False
+                try:
+                    self._held = await self._api.replace(
+                        self._path, self._held | {"spec": self._held["spec"] | changes}
+                    )
+                except Conflict:
+                    self._held = await self._read_if_ours()
+                except NotFound:
+                    self._held = None
+                else:
+                    return True
+            return False
+
+    async def _read_if_ours(self) -> dict[str, Any] | None:
         try:
             current = await self._api.get(self._path)
         except NotFound:
-            taken = await self._api.create(self._collection, self._record({}, transitions=0))
-            return self._took(taken)
+            return None
+        return current if current["spec"].get("holderIdentity") == self._settings.identity else None
+
+    async def _try_take(self) -> bool:
+        asked = self._clock()
+        try:
+            current = await self._api.get(self._path)
+        except NotFound:
+            return self._took(
+                await self._api.create(self._collection, self._record({}, transitions=0)), asked
+            )
         spec = current.get("spec", {})
         if not self._free(spec):
             return False
         transitions = int(spec.get("leaseTransitions") or 0) + 1
-        return self._took(
-            await self._api.replace(self._path, self._record(current["metadata"], transitions=transitions))
-        )
+        record = self._record(current["metadata"], transitions=transitions)
+        return self._took(await self._api.replace(self._path, record), asked)
 
     def _free(self, spec: dict[str, Any]) -> bool:
         holder = spec.get("holderIdentity") or ""
@@ -169,8 +187,9 @@ class Elector:
             spec.get("leaseDurationSeconds") or self._settings.lease_duration
         )
 
-    def _took(self, record: dict[str, Any]) -> bool:
+    def _took(self, record: dict[str, Any], asked: float) -> bool:
         self._held = record
+        self._renewed = asked
         self.term = int(record["metadata"]["resourceVersion"])
         return True
 

@@ -18,7 +18,7 @@ Examples:
   seatwarden operator --namespace acme --namespace beta
   seatwarden operator --kubeconfig ~/.kube/config --context kind-dev --no-election --log-format console
 
-Each option can be given as an environment variable instead: SEATWARDEN_REDIS_URL, SEATWARDEN_NAMESPACE and
+Each option can be given as an environment variable instead: SEATWARDEN_REDIS_URL, SEATWARDEN_NAMESPACES and
 so on. Give a Redis URL that has a password in SEATWARDEN_REDIS_URL: the arguments of a process can be read by
 everybody on its machine.
 """

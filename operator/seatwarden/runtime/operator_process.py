@@ -15,6 +15,7 @@ from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.controller import Controller, ControllerSettings
 from seatwarden.reconcilers.engine import NotLeading
+from seatwarden.reconcilers.until_stopped import done_before
 from seatwarden.runtime.election import ElectionSettings, Elector
 from seatwarden.runtime.health import HealthServer
 from seatwarden.runtime.operator_settings import OperatorSettings
@@ -73,7 +74,7 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
             "operator started", server=connection.server, context=connection.context, health_port=health.port
         )
         elector = _elector(settings, api)
-        if elector is not None and not await _lead(elector, stop):
+        if elector is not None and not await done_before(stop, elector.acquire()):
             return 0
         metrics.LEADING.set(1)
         try:
@@ -131,21 +132,6 @@ async def _work(
         for task in (keeping, stopping):
             task.cancel()
         await asyncio.gather(keeping, stopping, return_exceptions=True)
-
-
-async def _lead(elector: Elector, stop: asyncio.Event) -> bool:
-    """Wait to lead. False where the process is to stop before that."""
-    leading = asyncio.create_task(elector.acquire())
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([leading, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if leading.done():
-            leading.result()
-        return leading.done()
-    finally:
-        for task in (leading, stopping):
-            task.cancel()
-        await asyncio.gather(leading, stopping, return_exceptions=True)
 
 
 def _elector(settings: OperatorSettings, api: KubernetesApi) -> Elector | None:
