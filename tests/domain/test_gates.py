@@ -1,0 +1,157 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from seatwarden.domain.gates import (
+    POOL_GATES,
+    SUBSCRIPTION_GATES,
+    Upstream,
+    first_closed,
+    subscription_exists,
+    subscription_is_valid,
+    tenant_exists,
+    tenant_has_access,
+)
+from seatwarden.domain.seats import PoolState
+from seatwarden.resources.reasons import Outlook, Reason
+from seatwarden.resources.subscription import Phase
+from tests.domain import objects
+from tests.domain.objects import NOON
+
+DELETED = {"deletionTimestamp": "2027-03-01T11:00:00Z"}
+SUSPENDED_TENANT = objects.tenant(spec={"access": "Suspended"})
+EXPIRED_SUBSCRIPTION = objects.subscription(spec={"validUntil": "2027-03-01T12:00:00Z"})
+
+
+def above(**changes: Any) -> Upstream:
+    """An Active tenant and a Subscription without an end, but for ``changes``."""
+    told: dict[str, Any] = {
+        "subscription_name": "team",
+        "tenant_name": "acme",
+        "subscription": objects.subscription(),
+        "tenant": objects.tenant(),
+        "now": NOON,
+    }
+    return Upstream(**(told | changes))
+
+
+def test_seats_pass_where_all_is_well() -> None:
+    assert first_closed(POOL_GATES, above()) is None
+
+
+@pytest.mark.parametrize("found", [None, objects.subscription(**DELETED)], ids=["missing", "being deleted"])
+def test_a_pool_without_a_subscription_has_nothing_to_hand_out(found: Any) -> None:
+    closed = subscription_exists(above(subscription=found))
+
+    assert closed is not None
+    assert closed.reason is Reason.SUBSCRIPTION_NOT_FOUND
+    assert (closed.phase, closed.state) == (Phase.PENDING, PoolState.SUSPENDED)
+    assert closed.message == "There is no Subscription 'team' in this namespace."
+
+
+@pytest.mark.parametrize("found", [None, objects.tenant(**DELETED)], ids=["missing", "being deleted"])
+def test_a_subscription_without_its_customer_is_nobodys(found: Any) -> None:
+    closed = tenant_exists(above(tenant=found))
+
+    assert closed is not None
+    assert closed.reason is Reason.TENANT_NOT_FOUND
+    assert (closed.phase, closed.state) == (Phase.PENDING, PoolState.SUSPENDED)
+    assert closed.message == "There is no Tenant 'acme' in this namespace."
+
+
+def test_a_suspended_customer_gets_no_more_seats() -> None:
+    closed = tenant_has_access(above(tenant=SUSPENDED_TENANT))
+
+    assert closed is not None
+    assert closed.reason is Reason.TENANT_SUSPENDED
+    assert (closed.phase, closed.state) == (Phase.SUSPENDED, PoolState.SUSPENDED)
+    assert "'acme'" in closed.message
+
+
+def test_whether_a_customer_that_is_not_there_has_access_is_no_question_of_that_gate() -> None:
+    assert tenant_has_access(above(tenant=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("ago", "open_still"),
+    [
+        (timedelta(days=-1), True),
+        (timedelta(microseconds=-1), True),
+        (timedelta(0), False),
+        (timedelta(1), False),
+    ],
+)
+def test_what_was_bought_until_an_instant_ends_at_that_instant(ago: timedelta, open_still: bool) -> None:
+    closed = subscription_is_valid(above(subscription=EXPIRED_SUBSCRIPTION, now=NOON + ago))
+
+    assert (closed is None) is open_still
+    if closed is not None:
+        assert closed.reason is Reason.SUBSCRIPTION_EXPIRED
+        assert (closed.phase, closed.state) == (Phase.EXPIRED, PoolState.EXPIRED)
+        assert "2027-03-01T12:00:00+00:00" in closed.message
+
+
+def test_what_is_not_there_and_what_has_no_end_does_not_expire() -> None:
+    assert subscription_is_valid(above(subscription=None)) is None
+    assert subscription_is_valid(above(now=NOON + timedelta(days=36_500))) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"subscription": None, "tenant": None}, Reason.SUBSCRIPTION_NOT_FOUND),
+        ({"subscription": None, "tenant": SUSPENDED_TENANT}, Reason.SUBSCRIPTION_NOT_FOUND),
+        ({"subscription": EXPIRED_SUBSCRIPTION, "tenant": None}, Reason.TENANT_NOT_FOUND),
+        (
+            {"subscription": EXPIRED_SUBSCRIPTION, "tenant": objects.tenant(spec={"access": "Suspended"}, **DELETED)},
+            Reason.TENANT_NOT_FOUND,
+        ),
+        ({"subscription": EXPIRED_SUBSCRIPTION, "tenant": SUSPENDED_TENANT}, Reason.TENANT_SUSPENDED),
+        ({"subscription": EXPIRED_SUBSCRIPTION}, Reason.SUBSCRIPTION_EXPIRED),
+    ],
+)  # fmt: skip
+def test_the_first_closed_gate_is_the_one_that_is_shown(changes: dict[str, Any], reason: Reason) -> None:
+    closed = first_closed(POOL_GATES, above(**changes))
+
+    assert closed is not None
+    assert closed.reason is reason
+
+
+def test_gates_are_asked_from_what_is_nearest_to_the_pool_upwards() -> None:
+    assert (subscription_exists, tenant_exists, tenant_has_access, subscription_is_valid) == POOL_GATES
+    assert POOL_GATES[1:] == SUBSCRIPTION_GATES
+
+
+def test_a_subscription_is_not_asked_whether_it_exists() -> None:
+    assert first_closed(SUBSCRIPTION_GATES, above(subscription=None)) is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"subscription": None}, {"tenant": None}, {"tenant": SUSPENDED_TENANT}, {"subscription": EXPIRED_SUBSCRIPTION}],
+    ids=["no subscription", "no tenant", "suspended", "expired"],
+)  # fmt: skip
+def test_whatever_closes_a_gate_opens_it_again_without_a_person_at_the_pool(changes: dict[str, Any]) -> None:
+    closed = first_closed(POOL_GATES, above(**changes))
+
+    assert closed is not None
+    assert closed.reason.outlook is Outlook.WAITING
+    assert closed.state is not PoolState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("subscription", "tenant", "frozen"),
+    [
+        (objects.subscription(), objects.tenant(), False),
+        (objects.subscription(spec={"suspend": True}), objects.tenant(), True),
+        (objects.subscription(), objects.tenant(spec={"suspend": True}), True),
+        (None, objects.tenant(spec={"suspend": True}), True),
+        (objects.subscription(spec={"suspend": True}), None, True),
+        (objects.subscription(), SUSPENDED_TENANT, False),
+        (None, None, False),
+    ],
+)
+def test_one_suspend_anywhere_above_freezes_what_is_below(
+    subscription: Any, tenant: Any, frozen: bool
+) -> None:
+    assert above(subscription=subscription, tenant=tenant).frozen is frozen

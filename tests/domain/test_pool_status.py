@@ -1,0 +1,218 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
+from seatwarden.resources.conditions import ConditionType, find_condition
+from seatwarden.resources.reasons import Reason
+from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
+from tests.domain import objects
+from tests.domain.objects import NOON, Body
+
+LATER = NOON + timedelta(hours=1)
+KNOWN: Body = {
+    "observedGeneration": 1,
+    "capacity": 4,
+    "used": 3,
+    "free": 1,
+    "peak": 4,
+    "tenant": "acme",
+    "epoch": 2,
+    "licenceKeySecret": "dev-licence",
+    "licenceKeyID": "0123456789",
+}
+
+
+def provisioned(**changes: Any) -> Provisioned:
+    """All five seats, none held, but for ``changes``."""
+    told: dict[str, Any] = {
+        "capacity": 5,
+        "live": 0,
+        "epoch": 1,
+        "entitled": 5,
+        "key_id": "abcdef0123",
+    }
+    return Provisioned(**(told | changes))
+
+
+def run_of(
+    has: Provisioned | None, problem: tuple[Reason, str] | None = None, *, tenant: str = "acme"
+) -> PoolRun:
+    return PoolRun(problem=problem, provisioned=has, tenant=tenant)
+
+
+def status_of(
+    run: PoolRun, counts: LiveCounts | None = None, *, pool: SeatPool | None = None
+) -> SeatPoolStatus:
+    return pool_status(pool or objects.pool(), run, counts, now=NOON)
+
+
+def conditions_of(status: SeatPoolStatus) -> dict[str, tuple[str, str]]:
+    return {item.type: (item.status.value, item.reason) for item in status.conditions}
+
+
+def message_of(status: SeatPoolStatus) -> str:
+    ready = find_condition(status.conditions, ConditionType.READY)
+    assert ready is not None
+    return ready.message
+
+
+def test_a_pool_that_has_its_seats_is_ready_and_tells_where_its_key_is() -> None:
+    status = status_of(run_of(provisioned(live=2)))
+
+    assert conditions_of(status) == {"Ready": ("True", "Succeeded"), "RedisReady": ("True", "Succeeded")}
+    assert message_of(status) == "5 seats can be taken with the key in Secret 'dev-licence'."
+    assert (status.capacity, status.used, status.free, status.peak) == (5, 2, 3, 2)
+    assert (status.epoch, status.licence_key_secret, status.licence_key_id) == (
+        1,
+        "dev-licence",
+        "abcdef0123",
+    )
+    assert (status.tenant, status.selector) == ("acme", "seatwarden.dev/pool=dev")
+
+
+def test_status_is_about_the_generation_that_was_reconciled_and_echoes_who_asked() -> None:
+    asked = {"seatwarden.dev/reconcile-requested-at": "today"}
+    status = status_of(run_of(provisioned()), pool=objects.pool(generation=7, annotations=asked))
+
+    assert status.observed_generation == 7
+    assert {item.observed_generation for item in status.conditions} == {7}
+    assert status.last_handled_reconcile_at == "today"
+
+
+def test_what_a_run_could_not_learn_stays_as_it_was_last_told() -> None:
+    away = run_of(None, (Reason.REDIS_UNAVAILABLE, "no answer"), tenant="")
+    status = status_of(away, pool=objects.pool(status=KNOWN))
+
+    assert KNOWN.items() <= status.wire().items()
+
+
+def test_of_a_pool_that_was_never_provisioned_nothing_is_made_up() -> None:
+    waits = run_of(None, (Reason.SUBSCRIPTION_NOT_FOUND, "none"), tenant="")
+    status = status_of(waits)
+
+    assert (status.epoch, status.licence_key_secret, status.licence_key_id) == (None, None, None)
+    assert (status.capacity, status.used, status.free, status.peak) == (0, 0, 0, 0)
+    assert not status.tenant
+    assert conditions_of(status) == {"Ready": ("False", "SubscriptionNotFound")}
+
+
+def test_fresh_counts_are_believed_over_those_of_the_run_and_those_over_status() -> None:
+    pool = objects.pool(status=KNOWN)
+    run = run_of(provisioned(live=2))
+
+    assert status_of(run, LiveCounts(live=1, peak=1), pool=pool).used == 1
+    assert status_of(run, pool=pool).used == 2
+    assert status_of(run_of(None, (Reason.INVALID_SECRET, "no key")), pool=pool).used == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "live", "counts", "peak"),
+    [
+        (None, 2, None, 2),
+        (4, 2, None, 4),
+        (4, 5, None, 5),
+        (1, 0, LiveCounts(live=1, peak=3), 3),
+        (6, 0, LiveCounts(live=1, peak=3), 6),
+    ],
+)
+def test_the_peak_is_the_most_that_was_ever_seen(
+    before: int | None, live: int, counts: LiveCounts | None, peak: int
+) -> None:
+    pool = objects.pool(status={"peak": before} if before is not None else None)
+
+    assert status_of(run_of(provisioned(live=live)), counts, pool=pool).peak == peak
+
+
+def test_redis_away_is_told_in_both_conditions_and_nothing_is_claimed_of_over_capacity() -> None:
+    status = status_of(
+        run_of(None, (Reason.REDIS_UNAVAILABLE, "no answer")),
+        LiveCounts(live=9, peak=9),
+        pool=objects.pool(status=KNOWN),
+    )
+
+    assert conditions_of(status) == {
+        "Ready": ("False", "RedisUnavailable"),
+        "Reconciling": ("True", "RedisUnavailable"),
+        "RedisReady": ("False", "RedisUnavailable"),
+    }
+
+
+def test_a_deletion_that_waits_for_redis_says_that_redis_is_not_ready() -> None:
+    status = status_of(run_of(None, (Reason.DELETION_BLOCKED_BY_REDIS, "waits")))
+
+    assert conditions_of(status)["RedisReady"] == ("False", "RedisUnavailable")
+    assert conditions_of(status)["Ready"] == ("False", "DeletionBlockedByRedis")
+
+
+def test_a_closed_gate_is_told_and_redis_is_ready_all_the_same() -> None:
+    status = status_of(run_of(provisioned(), (Reason.TENANT_SUSPENDED, "suspended")))
+
+    assert conditions_of(status) == {
+        "Ready": ("False", "TenantSuspended"),
+        "RedisReady": ("True", "Succeeded"),
+    }
+
+
+def test_a_problem_for_a_person_stalls() -> None:
+    status = status_of(run_of(None, (Reason.INVALID_SECRET, "no key")))
+
+    assert conditions_of(status)["Stalled"] == ("True", "InvalidSecret")
+
+
+def test_seats_that_the_subscription_has_not_are_awaited_with_what_helps() -> None:
+    status = status_of(run_of(provisioned(capacity=2, entitled=2)))
+
+    assert conditions_of(status)["Ready"] == ("False", "AwaitingCapacity")
+    assert message_of(status).startswith("2 of 5 seats: Subscription 'team' has no more left.")
+
+
+def test_seats_that_others_still_hold_are_awaited_and_said_to_follow() -> None:
+    status = status_of(run_of(provisioned(capacity=2, entitled=5)))
+
+    assert conditions_of(status)["Ready"] == ("False", "AwaitingCapacity")
+    assert message_of(status).startswith("2 of 5 seats: the others are still held in other pools")
+
+
+def test_more_held_than_there_is_is_told_beside_ready_and_nothing_is_free() -> None:
+    status = status_of(run_of(provisioned(live=7)))
+
+    assert conditions_of(status)["OverCapacity"] == ("True", "OverCapacity")
+    assert conditions_of(status)["Ready"] == ("True", "Succeeded")
+    assert status.free == 0
+
+
+def test_the_same_run_told_again_later_is_the_same_status() -> None:
+    run = run_of(provisioned(live=7), (Reason.TENANT_SUSPENDED, "suspended"))
+    first = pool_status(objects.pool(), run, None, now=NOON)
+    read_back = objects.pool(status=first.wire())
+
+    assert pool_status(read_back, run, None, now=LATER) == first == read_back.status
+
+
+COUNTS = st.integers(0, 20)
+
+
+@given(
+    before=COUNTS,
+    has=st.none() | st.builds(provisioned, capacity=COUNTS, live=COUNTS, entitled=COUNTS),
+    counts=st.none() | st.builds(LiveCounts, live=COUNTS, peak=COUNTS),
+    reason=st.none() | st.sampled_from(Reason),
+)
+def test_numbers_agree_with_each_other_whatever_is_known(
+    before: int, has: Provisioned | None, counts: LiveCounts | None, reason: Reason | None
+) -> None:
+    pool = objects.pool(status={"capacity": before, "used": before, "peak": before})
+    run = run_of(has, (reason, "why") if reason is not None else None)
+    status = status_of(run, counts, pool=pool)
+
+    assert status.capacity is not None
+    assert status.used is not None
+    assert status.free == max(status.capacity - status.used, 0)
+    assert status.peak is not None
+    assert status.peak >= max(before, status.used)
+    over = "OverCapacity" in conditions_of(status)
+    assert over == (has is not None and status.used > has.capacity)
