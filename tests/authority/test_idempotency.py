@@ -14,8 +14,8 @@ async def replays(desk: Desk) -> list[Any]:
     return [name async for name in desk.redis.scan_iter(f"sw:{{{desk.pool}}}:replay:*")]
 
 
+@pytest.mark.behaviour(4)
 async def test_the_same_wish_again_gets_the_very_same_answer(desk: Desk) -> None:
-    """behaviour 4"""
     first = await desk.seat(1, idempotency_key="wish", spread=4711)
     await desk.seat(2)
     again = await desk.seat(1, idempotency_key="wish", spread=1)
@@ -24,8 +24,9 @@ async def test_the_same_wish_again_gets_the_very_same_answer(desk: Desk) -> None
     assert (await desk.sweep()).granted == 2
 
 
+@pytest.mark.behaviour(4)
 async def test_a_wish_repeated_many_times_at_once_is_one_seat(desk: Desk) -> None:
-    """behaviour 4: double clicks"""
+    """Double clicks."""
     answers = await asyncio.gather(
         *(
             desk.seat(1, nonce=f"run {number % 2}", idempotency_key=f"wish {number % 2}")
@@ -36,13 +37,13 @@ async def test_a_wish_repeated_many_times_at_once_is_one_seat(desk: Desk) -> Non
     assert await desk.live() == 1
 
 
+@pytest.mark.behaviour(4)
 @pytest.mark.parametrize(
     "other", [{"nonce": "another"}, {"client_version": "2"}, {"metadata": '{"a":1}'}, {"number": 2}]
 )
 async def test_the_same_key_with_another_wish_is_refused_and_changes_nothing(
     desk: Desk, other: dict[str, Any]
 ) -> None:
-    """behaviour 4"""
     await desk.seat(1, idempotency_key="wish")
     before = await desk.redis.hgetall(desk.keys.state)
     wish: dict[str, Any] = {"number": 1, "idempotency_key": "wish"}
@@ -51,15 +52,16 @@ async def test_the_same_key_with_another_wish_is_refused_and_changes_nothing(
     assert await desk.redis.hgetall(desk.keys.state) == before
 
 
+@pytest.mark.behaviour(2)
 async def test_another_key_is_another_wish_but_the_same_run_has_the_same_lease(desk: Desk) -> None:
-    """behaviour 2"""
     first = await desk.seat(1, idempotency_key="wish")
     second = await desk.seat(1, idempotency_key="another wish")
     assert (second.code, second.fence) == (Code.EXISTING, first.fence)
 
 
+@pytest.mark.behaviour(4)
 async def test_a_refusal_is_not_kept(desk: Desk) -> None:
-    """behaviour 4: the next try may succeed."""
+    """The next try may succeed."""
     held = [await desk.seat(1), await desk.seat(2)]
     assert (await desk.ask(3, idempotency_key="wish")).code is Code.POOL_EXHAUSTED
     assert await replays(desk) == []

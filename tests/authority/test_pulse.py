@@ -43,10 +43,10 @@ async def test_signs_in_time_are_no_outage(pulse: RedisSeatAuthority) -> None:
     assert found.silent_for < SILENCE
 
 
+@pytest.mark.behaviour(22)
 async def test_a_long_silence_is_one_outage_whoever_comes_back_first(
     pulse: RedisSeatAuthority, own_desk: Desk
 ) -> None:
-    """behaviour 22"""
     await pulse.beat_pulse()
     await silent_since(own_desk.redis, 60_000)
     found = await asyncio.gather(*(pulse.beat_pulse() for _ in range(5)))
@@ -72,10 +72,10 @@ async def test_the_authoritys_key_dies_with_it(pulse: RedisSeatAuthority, own_de
     assert 0 < await own_desk.redis.pttl(KEY) <= PULSE_KEPT
 
 
+@pytest.mark.behaviour(9)
 async def test_a_clock_that_went_back_is_no_outage_and_no_sign_is_taken_back(
     pulse: RedisSeatAuthority, own_desk: Desk
 ) -> None:
-    """behaviour 9"""
     await pulse.beat_pulse()
     await silent_since(own_desk.redis, -60_000)
     later = await own_desk.redis.hget(KEY, "at")
@@ -87,8 +87,9 @@ def outage(number: int, began: int, ended: int) -> Outage:
     return Outage(number=number, began=Millis(began), ended=Millis(ended))
 
 
+@pytest.mark.behaviour(21, 22)
 async def test_leases_run_on_by_the_time_of_an_outage_and_once_only(desk: Desk) -> None:
-    """behaviours 21 and 22: an outage is not a mass death."""
+    """An outage is not a mass death."""
     grants = [await desk.seat(number) for number in (1, 2)]
     now = await desk.now()
     expiries = [await desk.expiry(grant) for grant in grants]
@@ -101,8 +102,8 @@ async def test_leases_run_on_by_the_time_of_an_outage_and_once_only(desk: Desk) 
     assert await desk.expiry(grants[1]) == expiries[1] + 60_000
 
 
+@pytest.mark.behaviour(5, 22)
 async def test_a_lease_that_had_run_out_before_the_outage_stays_so(desk: Desk) -> None:
-    """behaviours 5 and 22"""
     grant = await desk.seat(1)
     await desk.run_out(grant, ago=90_000)
     now = await desk.now()
@@ -110,8 +111,8 @@ async def test_a_lease_that_had_run_out_before_the_outage_stays_so(desk: Desk) -
     assert (await desk.beat(grant)).code is Code.LEASE_EXPIRED
 
 
+@pytest.mark.behaviour(8)
 async def test_a_lease_that_was_renewed_since_is_not_prolonged(desk: Desk) -> None:
-    """behaviour 8"""
     now = await desk.now()
     await desk.until(now + 2)
     grant = await desk.seat(1)
@@ -120,8 +121,8 @@ async def test_a_lease_that_was_renewed_since_is_not_prolonged(desk: Desk) -> No
     assert await desk.expiry(grant) == expiry
 
 
+@pytest.mark.behaviour(22)
 async def test_several_outages_add_up_and_those_already_known_do_not_count_again(desk: Desk) -> None:
-    """behaviour 22"""
     grant = await desk.seat(1)
     now = await desk.now()
     expiry = now - 10_000 + HOUR

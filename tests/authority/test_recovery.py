@@ -81,11 +81,11 @@ async def test_another_server_that_cannot_have_lost_anything_opens_no_window(des
     assert (await desk.seat(2)).fence == grant.fence + 1
 
 
+@pytest.mark.behaviour(10, 21)
 @pytest.mark.parametrize("first_seen", ["by its callers", "by nobody"])
 async def test_another_server_that_may_have_lost_grants_begins_a_recovery(
     desk: Desk, first_seen: str
 ) -> None:
-    """behaviours 10 and 21"""
     grant = await desk.seat(1)
     if first_seen == "by nobody":
         await desk.redis.hdel(desk.keys.state, "run")
@@ -111,10 +111,10 @@ async def test_a_new_pool_that_nobody_used_needs_no_recovery(desk: Desk) -> None
     assert await desk.redis.hget(desk.keys.config, "recover_until") is None
 
 
+@pytest.mark.behaviour(11, 12)
 async def test_a_survivor_keeps_its_fence_and_a_restarted_one_gets_a_fence_of_the_new_epoch(
     desk: Desk,
 ) -> None:
-    """behaviours 11 and 12"""
     first, second = await desk.seat(1), await desk.seat(2)
     await lost(desk)
     same = await desk.seat(1)
@@ -125,8 +125,8 @@ async def test_a_survivor_keeps_its_fence_and_a_restarted_one_gets_a_fence_of_th
     assert (await desk.beat(second)).code is Code.STALE_FENCE
 
 
+@pytest.mark.behaviour(22)
 async def test_a_lease_that_ran_out_while_nobody_could_renew_it_comes_back_in_the_window(desk: Desk) -> None:
-    """behaviour 22"""
     grant = await desk.seat(1)
     await desk.run_out(grant, ago=60_000)
     await lost(desk)
@@ -136,8 +136,8 @@ async def test_a_lease_that_ran_out_while_nobody_could_renew_it_comes_back_in_th
     assert HOUR <= verdict.expires_in <= HOUR + 1
 
 
+@pytest.mark.behaviour(8, 10)
 async def test_what_was_not_heard_of_ends_with_the_window_and_its_seat_is_free_at_once(desk: Desk) -> None:
-    """behaviours 8 and 10"""
     await desk.seat(1)
     there = await desk.seat(2)
     await desk.configure(lease=Millis(300), heartbeat=Millis(100))
@@ -153,8 +153,8 @@ async def test_what_was_not_heard_of_ends_with_the_window_and_its_seat_is_free_a
     assert counts.recovering_for == 0
 
 
+@pytest.mark.behaviour(10)
 async def test_a_signed_lease_that_was_forgotten_is_let_back_in_with_its_own_fence(desk: Desk) -> None:
-    """behaviour 10"""
     grant = await desk.seat(1)
     await forget(desk, grant)
     assert (await readmit(desk, proof(desk, grant, 1))).code is Code.UNKNOWN_SESSION
@@ -168,8 +168,8 @@ async def test_a_signed_lease_that_was_forgotten_is_let_back_in_with_its_own_fen
     assert "readmitted" in await desk.events()
 
 
+@pytest.mark.behaviour(1, 10)
 async def test_never_more_come_back_than_the_cap_whoever_they_are(desk: Desk) -> None:
-    """behaviours 1 and 10"""
     await desk.configure(capacity=6)
     grants = [await desk.seat(number) for number in range(6)]
     for grant in grants[3:]:
@@ -187,8 +187,8 @@ async def test_never_more_come_back_than_the_cap_whoever_they_are(desk: Desk) ->
     assert await desk.live() == 2
 
 
+@pytest.mark.behaviour(1)
 async def test_one_bulk_call_cannot_let_more_back_in_than_the_cap(desk: Desk) -> None:
-    """behaviour 1"""
     await desk.configure(capacity=5)
     grants = [await desk.seat(number) for number in range(5)]
     await desk.configure(capacity=3)
@@ -215,8 +215,9 @@ async def test_a_zombie_that_survived_takes_no_seat_from_a_holder_that_was_forgo
     assert await desk.live() == 2
 
 
+@pytest.mark.behaviour(10, 11)
 async def test_a_lease_from_the_future_shows_that_the_authority_went_back(desk: Desk) -> None:
-    """behaviours 10 and 11: nothing else has noticed it."""
+    """Nothing else has noticed it."""
     grant = await desk.seat(1)
     future = proof(desk, grant, 1, fence=Fence(grant.fence + 5))
     verdict = await readmit(desk, future)
@@ -229,16 +230,16 @@ async def test_a_lease_from_the_future_shows_that_the_authority_went_back(desk: 
     assert (await desk.beat(grant, fence=future.fence)).code is Code.OK
 
 
+@pytest.mark.behaviour(11)
 async def test_the_epoch_goes_beyond_that_of_a_lease_from_the_future(desk: Desk) -> None:
-    """behaviour 11"""
     grant = await desk.seat(1)
     await readmit(desk, proof(desk, grant, 1, fence=Fence((7 << 32) + 3)))
     await desk.end_recovery()
     assert fence_epoch((await desk.seat(2)).fence) == 8
 
 
+@pytest.mark.behaviour(5, 12)
 async def test_a_signed_lease_counts_for_nothing_after_its_time_or_end(desk: Desk) -> None:
-    """behaviours 5 and 12"""
     old, ended, superseded = [await desk.seat(1)], await desk.seat(2), None
     await desk.release(ended)
     superseded = await desk.seat(3)
@@ -253,8 +254,8 @@ async def test_a_signed_lease_counts_for_nothing_after_its_time_or_end(desk: Des
     assert (await readmit(desk, stolen)).code is Code.UNKNOWN_SESSION
 
 
+@pytest.mark.behaviour(15)
 async def test_a_suspended_pool_lets_nobody_back_in(desk: Desk) -> None:
-    """behaviour 15"""
     grant = await desk.seat(1)
     await forget(desk, grant)
     await lost(desk)
@@ -262,8 +263,8 @@ async def test_a_suspended_pool_lets_nobody_back_in(desk: Desk) -> None:
     assert (await readmit(desk, proof(desk, grant, 1))).code is Code.SUSPENDED
 
 
+@pytest.mark.behaviour(18)
 async def test_release_in_the_window_frees_the_seat_for_another_that_comes_back(desk: Desk) -> None:
-    """behaviour 18"""
     await desk.configure(capacity=1)
     grant = await desk.seat(1)
     await desk.run_out(grant, ago=1)
@@ -273,10 +274,10 @@ async def test_release_in_the_window_frees_the_seat_for_another_that_comes_back(
     assert await desk.live() == 0
 
 
+@pytest.mark.behaviour(2, 11)
 async def test_a_flushed_pool_is_set_up_in_recovery_and_its_holders_come_back_to_their_own_leases(
     desk_of_an_installation: Desk,
 ) -> None:
-    """behaviours 2 and 11"""
     desk = desk_of_an_installation
     grant = await desk.seat(1)
     await desk.redis.flushdb()
@@ -292,10 +293,10 @@ async def test_a_flushed_pool_is_set_up_in_recovery_and_its_holders_come_back_to
     assert (same.lease_id, same.fence, same.live) == (grant.lease_id, grant.fence, 1)
 
 
+@pytest.mark.behaviour(23)
 async def test_a_reconcile_in_the_window_does_not_end_it_and_a_shorter_lease_does_not_either(
     desk: Desk,
 ) -> None:
-    """behaviour 23"""
     grant = await desk.seat(1)
     await lost(desk)
     await desk.configure(epoch=2, capacity=3, lease=Millis(5000), heartbeat=Millis(1000))
@@ -305,8 +306,8 @@ async def test_a_reconcile_in_the_window_does_not_end_it_and_a_shorter_lease_doe
     assert await desk.live() == 1
 
 
+@pytest.mark.behaviour(16)
 async def test_seat_time_and_the_ledger_stay_exact_through_a_recovery(desk: Desk) -> None:
-    """behaviour 16"""
     kept, gone = await desk.seat(1), await desk.seat(2)
     await desk.configure(capacity=3)
     back = await desk.seat(3)

@@ -74,7 +74,7 @@ class Twin:
     def now(self) -> int:
         return self.clock.now
 
-    def acquire(self, holder: str, nonce: str = "", *, key: str = KEY, **details: str) -> Grant | Refusal:
+    def acquire(self, holder: str, nonce: str = "", *, key: str = KEY, **details: Any) -> Grant | Refusal:
         request = AcquireRequest(key_hash=key, holder=holder, nonce=nonce, **details)
         real = self.authority.acquire(self.pool, request)
         if key not in self.config.key_ids:
@@ -99,7 +99,7 @@ class Twin:
         self.watch.answered(answer)
         return answer
 
-    def seat(self, holder: str, nonce: str = "", **details: str) -> Grant:
+    def seat(self, holder: str, nonce: str = "", **details: Any) -> Grant:
         answer = self.acquire(holder, nonce, **details)
         assert isinstance(answer, Grant), answer
         return answer

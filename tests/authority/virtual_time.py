@@ -18,9 +18,11 @@ from typing import Any, Literal, Self, TypeVar, cast
 import hiredis
 
 from seatwarden.backends.authority import AuthorityUnavailable
-from seatwarden.backends.redis_authority import LEDGER_KEPT, RedisSeatAuthority
-from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.backends.redis_keys import Keys
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
+from seatwarden.domain.seats import Pulse
 from seatwarden.local.valkey import Valkey
 
 T = TypeVar("T")
@@ -109,13 +111,11 @@ class GivenTimeRunner:
     def __exit__(self, *_: object) -> None:
         self.disconnect()
 
-    async def run(self, script: Script, keys: PoolKeys, *arguments: Argument) -> Any:
+    async def run(self, script: Script, keys: Keys, *arguments: Argument, urgent: bool = False) -> Any:  # noqa: ARG002  nothing is ever full here
         [reply] = await self.run_for_each(script, [keys], *arguments)
         return reply
 
-    async def run_for_each(
-        self, script: Script, pools: Sequence[PoolKeys], *arguments: Argument
-    ) -> list[Any]:
+    async def run_for_each(self, script: Script, pools: Sequence[Keys], *arguments: Argument) -> list[Any]:
         text = self._texts[script.name]
         looks = self.looks()
         calls = [(len(keys), *keys, *arguments, self.clock.shown()) for keys in pools]
@@ -135,6 +135,12 @@ class GivenTimeRunner:
                 raise AuthorityUnavailable(str(reply)) from reply
         self.seen = replies[len(calls) :]
         return replies[: len(calls)]
+
+    def arrive_first(self, *, volatile: bool, look: object) -> None:
+        """Nothing is arrived at by itself here."""
+
+    def heard(self, pulse: Pulse) -> None:
+        """How the authority is, is for the test to know."""
 
     async def load(self) -> None:
         self.ask(*(("SCRIPT", "LOAD", text) for text in self._texts.values()))
@@ -191,7 +197,6 @@ class GivenTimeRunner:
 class GivenTimeAuthority(RedisSeatAuthority):
     """The real authority over a `GivenTimeRunner`."""
 
-    def __init__(self, runner: GivenTimeRunner) -> None:
-        # Not the base's: that opens connections of its own.
-        self._runner = runner  # type: ignore[assignment]  # it has what the authority asks of a runner
-        self._ledger_kept = LEDGER_KEPT
+    def __init__(self, runner: GivenTimeRunner, *, keys: InstallationKeys | None = None) -> None:
+        # Arrivals are the test's own calls: it decides when a connection is another one, and what that means.
+        super().__init__(cast("Any", runner), keys=keys, serves=True)

@@ -49,8 +49,8 @@ def test_a_token_that_was_changed_is_not_believed(at: int) -> None:
     assert keys.verify(changed, POOL) is None
 
 
+@pytest.mark.behaviour(26)
 def test_a_key_that_was_replaced_is_believed_while_it_is_kept_and_signs_nothing() -> None:
-    """behaviour 26"""
     before = InstallationKeys([OLD]).sign(LEASE)
     both = InstallationKeys([NEW, OLD])
     assert both.verify(before, POOL) == LEASE

@@ -34,8 +34,8 @@ async def wish(client: EndpointClient, key: str | None, **fields: str) -> Answer
     return await client.ask("POST", ACQUIRE, {"hardware_id": HOLDER} | fields, headers=headers)
 
 
+@pytest.mark.behaviour(4)
 async def test_a_repeated_request_gets_the_identical_body(holder: EndpointClient) -> None:
-    """behaviour 4"""
     first = await wish(holder, "a-wish", nonce="1")
     again = await wish(holder, "a-wish", nonce="1")
     assert (again.status, again.body) == (201, first.body)
@@ -43,8 +43,8 @@ async def test_a_repeated_request_gets_the_identical_body(holder: EndpointClient
     assert (await wish(holder, None, nonce="1")).body != first.body
 
 
+@pytest.mark.behaviour(4)
 async def test_another_body_under_the_same_key_is_422(holder: EndpointClient) -> None:
-    """behaviour 4"""
     await wish(holder, "a-wish")
     refused = await wish(holder, "a-wish", nonce="2")
     assert (refused.status, refused.code) == (422, "idempotency_mismatch")

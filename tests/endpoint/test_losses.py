@@ -82,11 +82,11 @@ async def seats_change_hands(scene: Scene) -> None:
         await all_seated(others)
 
 
+@pytest.mark.behaviour(10, 22)
 @pytest.mark.parametrize("durability", [FSYNC, VOLATILE], ids=str)
 async def test_a_crash_of_a_redis_that_keeps_all_it_acknowledged(
     stage: Stage, durability: Durability
 ) -> None:
-    """behaviours 10 and 22"""
     async with stage(ValkeyOptions(append_only=True), durability) as scene:
         async with crowd(scene.http, scene.judge, SEATS) as clients:
             await all_seated(clients)
@@ -104,8 +104,9 @@ async def test_a_crash_of_a_redis_that_keeps_all_it_acknowledged(
         await seats_change_hands(scene)
 
 
+@pytest.mark.behaviour(21, 22)
 async def test_an_outage_longer_than_a_lease_kills_no_client(stage: Stage) -> None:
-    """behaviours 21 and 22: Redis was away, or all endpoints could not reach it."""
+    """Redis was away, or all endpoints could not reach it."""
     async with stage(ValkeyOptions(append_only=True), FSYNC) as scene:
         async with crowd(scene.http, scene.judge, SEATS) as clients:
             await all_seated(clients)
@@ -119,8 +120,8 @@ async def test_an_outage_longer_than_a_lease_kills_no_client(stage: Stage) -> No
         await seats_change_hands(scene)
 
 
+@pytest.mark.behaviour(10, 11)
 async def test_a_crash_of_a_redis_that_keeps_nothing(stage: Stage) -> None:
-    """behaviours 10 and 11"""
     async with stage(ValkeyOptions(), VOLATILE) as scene:
         async with crowd(scene.http, scene.judge, SEATS) as clients:
             await all_seated(clients)
@@ -135,9 +136,10 @@ async def test_a_crash_of_a_redis_that_keeps_nothing(stage: Stage) -> None:
         await seats_change_hands(scene)
 
 
+@pytest.mark.behaviour(11)
 @pytest.mark.parametrize("durability", [FSYNC, VOLATILE], ids=str)
 async def test_a_flush(stage: Stage, durability: Durability) -> None:
-    """behaviour 11: no connection broke, and nothing was declared to be lost."""
+    """No connection broke, and nothing was declared to be lost."""
     async with stage(ValkeyOptions(append_only=True), durability) as scene:
         async with crowd(scene.http, scene.judge, SEATS) as clients:
             await all_seated(clients)
@@ -150,9 +152,10 @@ async def test_a_flush(stage: Stage, durability: Durability) -> None:
         await seats_change_hands(scene)
 
 
+@pytest.mark.behaviour(10, 11)
 @pytest.mark.parametrize("noticed", ["by the restart", "by nobody but the holders"])
 async def test_an_old_copy_is_put_back(stage: Stage, tmp_path: Path, noticed: str) -> None:
-    """behaviours 10 and 11: seats of the copy were given back since, and their successors are not in it."""
+    """Seats of the copy were given back since, and their successors are not in it."""
     durability = VOLATILE if noticed == "by the restart" else FSYNC
     options = ValkeyOptions(folder=tmp_path / "data")
     async with stage(options, durability) as scene:
@@ -175,8 +178,9 @@ async def test_an_old_copy_is_put_back(stage: Stage, tmp_path: Path, noticed: st
         await seats_change_hands(scene)
 
 
+@pytest.mark.behaviour(10, 11)
 async def test_a_copy_from_before_anybody_came_is_put_back(stage: Stage, tmp_path: Path) -> None:
-    """behaviours 10 and 11: to whom it belongs, the six seats look free to everybody."""
+    """To whom it belongs, the six seats look free to everybody."""
     async with stage(ValkeyOptions(folder=tmp_path / "data"), VOLATILE) as scene:
         await scene.seats.observe([scene.pool.uid])
         async with Redis.from_url(scene.server.url) as redis:

@@ -95,11 +95,11 @@ async def test_a_forged_lease_is_neither_renewed_nor_believed(
     assert authority.readmitted == []
 
 
+@pytest.mark.behaviour(10)
 @pytest.mark.parametrize("forgotten", [Code.UNKNOWN_SESSION, Code.STALE_FENCE])
 async def test_a_heartbeat_on_a_forgotten_lease_brings_it_back_by_its_signature(
     scripted: EndpointClient, authority: ScriptedAuthority, forgotten: Code
 ) -> None:
-    """behaviour 10"""
     lease = await acquired(scripted)
     authority.beat = BeatVerdict(code=forgotten)
     assert (await beat(scripted, lease))[:2] == (200, "ok")
@@ -164,10 +164,11 @@ async def holder(start_endpoint: StartEndpoint, seats: RedisSeatAuthority, pool:
     return (await start_endpoint(seats, settings, keys=KEYS)).client.with_key(pool.key.text)
 
 
+@pytest.mark.behaviour(10, 11)
 async def test_after_a_flush_holders_come_back_and_a_newcomer_waits(
     holder: EndpointClient, seats: RedisSeatAuthority, pool: Pool, server: Valkey
 ) -> None:
-    """behaviours 10 and 11, and P6"""
+    """P6"""
     first, second = await holder.acquire(HOLDER), await holder.acquire(OTHER, nonce="run 1")
     async with Redis.from_url(server.url) as redis:
         await redis.flushall()
@@ -189,10 +190,11 @@ async def test_after_a_flush_holders_come_back_and_a_newcomer_waits(
     assert restarted.body["seats"] == {"capacity": 2, "used": 2, "free": 0}
 
 
+@pytest.mark.behaviour(11)
 async def test_an_acquire_that_shows_a_newer_fence_than_it_would_get_starts_a_recovery(
     holder: EndpointClient, seats: RedisSeatAuthority, pool: Pool
 ) -> None:
-    """behaviour 11: an old copy was restored unnoticed, and fences would go back."""
+    """An old copy was restored unnoticed, and fences would go back."""
     old = await holder.acquire(HOLDER)
     lease = KEYS.verify(old.body["lease"], pool.uid)
     assert lease is not None

@@ -135,15 +135,15 @@ class MortalAuthority:
 
     async def unfit(self) -> str | None:
         """See `PoolAdministration`."""
-        return await self._life.read(self._authority.unfit)
+        return await self._life.read("unfit", self._authority.unfit)
 
     async def feel_pulse(self) -> Pulse:
         """See `PoolAdministration`."""
-        return await self._life.read(self._authority.feel_pulse)
+        return await self._life.read("feel pulse", self._authority.feel_pulse)
 
     async def note_provisioned(self) -> None:
         """See `PoolAdministration`. The mark is the installation's and no part of the story."""
-        return await self._life.read(self._authority.note_provisioned)
+        return await self._life.read("note provisioned", self._authority.note_provisioned)
 
 
 async def live(world: World, life: Life, witness: Witness, keys: Iterator[bytes]) -> None:
