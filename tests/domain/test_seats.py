@@ -26,6 +26,7 @@ CONFIG = PoolConfig(
     capacity=5,
     lease=Millis(360_000),
     heartbeat=Millis(120_000),
+    signed_for=Millis(86_400_000),
     valid_until=None,
     key_ids={"a" * 64: "a" * 10},
     document="{}",
@@ -38,6 +39,7 @@ CHANGES: list[dict[str, Any]] = [
     {"capacity": 4},
     {"lease": Millis(360_001)},
     {"heartbeat": Millis(60_000)},
+    {"signed_for": Millis(0)},
     {"valid_until": Millis(0)},
     {"key_ids": {}},
     {"key_ids": {"a" * 64: "b" * 10}},
@@ -81,7 +83,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "31a151cb3ea670c15f1e7d14943b646d129445f84aa0e30c0fe383cdd22acf02"
+    assert CONFIG.digest == "c63910823db1cbd49107545e1f39138aee2113a76aef17bcb2d1db22ea9098ca"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

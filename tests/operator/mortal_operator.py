@@ -18,7 +18,7 @@ import orjson
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
 from seatwarden.backends.kubernetes_api import Body, KubernetesApi
 from seatwarden.backends.kubernetes_connection import connect
-from seatwarden.domain.seats import Configured, PoolConfig, PoolCounts, PoolObservation, PoolUid
+from seatwarden.domain.seats import Configured, PoolConfig, PoolCounts, PoolObservation, PoolUid, Pulse
 from seatwarden.local.identities import OPERATOR
 from seatwarden.reconcilers.controller import Controller, ControllerSettings
 from tests.operator.world import World
@@ -133,6 +133,14 @@ class MortalAuthority:
     async def sweep(self, pools: Sequence[PoolUid]) -> list[PoolCounts | None]:
         """See `PoolAdministration`."""
         return await self._life.read(lambda: self._authority.sweep(pools))
+
+    async def feel_pulse(self) -> Pulse:
+        """See `PoolAdministration`."""
+        return await self._life.read(self._authority.feel_pulse)
+
+    async def note_provisioned(self) -> None:
+        """See `PoolAdministration`."""
+        await self._life.write("note provisioned", self._authority.note_provisioned)
 
 
 async def live(world: World, life: Life, witness: Witness, keys: Iterator[bytes]) -> None:

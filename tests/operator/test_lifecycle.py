@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from seatwarden.domain.seats import Beat, Code, Grant
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.resources.names import Kind

@@ -27,6 +27,7 @@ def new_config() -> PoolConfig:
         capacity=0,
         lease=Millis(360_000),
         heartbeat=Millis(120_000),
+        signed_for=Millis(86_400_000),
         valid_until=None,
         key_ids={"a" * 64: "a" * 10},
     )
@@ -137,5 +138,9 @@ def _observation(has: HeldPool | None) -> PoolObservation | None:
         return None
     config = has.config
     return PoolObservation(
-        epoch=has.epoch, capacity=config.capacity, live=has.live, config_digest=config.digest
+        epoch=has.epoch,
+        capacity=config.capacity,
+        live=has.live,
+        recovering_for=Millis(0),
+        config_digest=config.digest,
     )

@@ -27,6 +27,7 @@ QUIET = PoolCounts(
     purged=0,
     unpurged=0,
     next_expiry_in=HOUR,
+    recovering_for=Millis(0),
 )
 
 
