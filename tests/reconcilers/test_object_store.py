@@ -179,6 +179,28 @@ def test_what_cannot_be_read_is_not_found_as_what_it_should_be(
     assert (store.subscription(NAMESPACE, "team") is None) == (kind is Kind.SUBSCRIPTION)
 
 
+def test_an_unreadable_pool_still_belongs_to_its_subscription(store: ObjectStore) -> None:
+    store.put(Kind.SEAT_POOL, pool_body(spec={"seats": -1}, resourceVersion="2"))
+
+    assert store.parent(DEV) == TEAM
+    assert store.below(ACME) == [TEAM, DEV]
+    assert store.pools_of(NAMESPACE, "team") == []
+    assert [pool.metadata.name for pool in store.unreadable_pools_of(NAMESPACE, "team")] == ["dev"]
+    store.drop(DEV)
+    assert store.unreadable_pools_of(NAMESPACE, "team") == []
+
+
+@pytest.mark.parametrize("reference", [None, "team", {}, {"name": 1}], ids=str)
+def test_a_pool_whose_reference_became_unreadable_stays_where_it_was(
+    store: ObjectStore, reference: object
+) -> None:
+    store.put(Kind.SEAT_POOL, pool_body(spec={"subscriptionRef": reference}, resourceVersion="2"))
+    assert store.parent(DEV) == TEAM
+
+    store.put(Kind.SEAT_POOL, pool_body(spec={"subscriptionRef": reference}, resourceVersion="3", uid="new"))
+    assert store.parent(DEV) is None
+
+
 def test_an_object_that_was_mended_is_an_intent_and_is_read_again() -> None:
     store = ObjectStore()
     store.put(Kind.SEAT_POOL, pool_body(spec=UNREADABLE))

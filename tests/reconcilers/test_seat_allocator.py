@@ -28,6 +28,7 @@ async def settled(desk: SubscriptionDesk) -> SubscriptionDesk:
     """The same, after a run, and with what it did forgotten."""
     await desk.settle()
     desk.authority.caps.clear()
+    desk.changed.clear()
     return desk
 
 

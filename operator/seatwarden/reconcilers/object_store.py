@@ -10,7 +10,7 @@ server before it did so in fact.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -35,11 +35,15 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An object whose stored spec breaks a rule of this version. It is shown as such and otherwise left alone."""
+    """An object whose stored spec breaks a rule of this version. It is shown as such and otherwise left alone.
+
+    ``parent`` is the object to which it refers, as far as that can be told.
+    """
 
     metadata: ObjectMeta
     status: "Status"
     error: str
+    parent: ObjectKey | None = None
 
 
 Status = TenantStatus | SubscriptionStatus | SeatPoolStatus
@@ -108,6 +112,11 @@ class ObjectStore:
         keys = self._referrers.get(ObjectKey(Kind.SUBSCRIPTION, namespace, subscription), ())
         return [pool for key in keys if isinstance(pool := self._entries.get(key), SeatPool)]
 
+    def unreadable_pools_of(self, namespace: str, subscription: str) -> list[Unreadable]:
+        """The pools that refer to that Subscription and cannot be read."""
+        keys = self._referrers.get(ObjectKey(Kind.SUBSCRIPTION, namespace, subscription), ())
+        return [pool for key in keys if isinstance(pool := self._entries.get(key), Unreadable)]
+
     def subscriptions_of(self, namespace: str, tenant: str) -> list[Subscription]:
         """The readable Subscriptions that refer to that Tenant."""
         keys = self._referrers.get(ObjectKey(Kind.TENANT, namespace, tenant), ())
@@ -137,6 +146,10 @@ class ObjectStore:
         ):
             return before
         entry = _parse(key.kind, body)
+        if isinstance(entry, Unreadable) and entry.parent is None and before is not None:
+            # What an object refers to never changes.
+            known = parent_key(before) if before.metadata.uid == meta["uid"] else None
+            entry = replace(entry, parent=known)
         self._unlink(key)
         self._entries[key] = entry
         parent = parent_key(entry)
@@ -160,6 +173,8 @@ def parent_key(entry: Entry) -> ObjectKey | None:
             return ObjectKey(Kind.TENANT, entry.metadata.namespace, entry.spec.tenant_ref.name)
         case SeatPool():
             return ObjectKey(Kind.SUBSCRIPTION, entry.metadata.namespace, entry.spec.subscription_ref.name)
+        case Unreadable():
+            return entry.parent
         case _:
             return None
 
@@ -173,7 +188,10 @@ def _parse(kind: Kind, body: dict[str, Any]) -> Entry:
         return _MODELS[kind].parse(body)
     except InvalidResource as error:
         return Unreadable(
-            ObjectMeta.model_validate(body["metadata"]), _readable_status(kind, body), str(error)
+            ObjectMeta.model_validate(body["metadata"]),
+            _readable_status(kind, body),
+            str(error),
+            _readable_parent(kind, body),
         )
 
 
@@ -182,6 +200,17 @@ def _readable_status(kind: Kind, body: dict[str, Any]) -> Status:
         return _STATUSES[kind].model_validate(body.get("status", {}))
     except ValidationError:
         return _STATUSES[kind]()
+
+
+def _readable_parent(kind: Kind, body: dict[str, Any]) -> ObjectKey | None:
+    namespace = body["metadata"]["namespace"]
+    match kind, body.get("spec"):
+        case Kind.SUBSCRIPTION, {"tenantRef": {"name": str(name)}}:
+            return ObjectKey(Kind.TENANT, namespace, name)
+        case Kind.SEAT_POOL, {"subscriptionRef": {"name": str(name)}}:
+            return ObjectKey(Kind.SUBSCRIPTION, namespace, name)
+        case _:
+            return None
 
 
 def _version(entry: Entry) -> int:

@@ -18,7 +18,8 @@ from seatwarden.domain.epoch import next_epoch
 from seatwarden.domain.seats import Configured, PoolConfig, PoolObservation, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
-from seatwarden.reconcilers.object_store import ObjectStore
+from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
+from seatwarden.resources.seatpool import SeatPool
 from seatwarden.resources.subscription import Subscription
 
 log = structlog.get_logger(__name__)
@@ -120,27 +121,20 @@ class SeatAllocator:
         found = self.store.subscription(subscription.namespace, subscription.name)
         alive = found is not None and found.metadata.deletion_timestamp is None
         seats = found.spec.seats if found is not None and alive else 0
-        pools = self.store.pools_of(subscription.namespace, subscription.name)
-        demands = [
-            Demand(
-                pool=PoolUid(pool.metadata.uid),
-                created=pool.metadata.creation_timestamp or _NEVER,
-                seats=pool.spec.seats if pool.metadata.deletion_timestamp is None else 0,
-            )
-            for pool in pools
-        ]
-        uids = [demand.pool for demand in demands]
+        pools = self._pools(subscription)
         observed = {
             uid: seen
-            for uid, seen in zip(uids, await self.authority.observe(uids), strict=True)
+            for uid, seen in zip(pools, await self.authority.observe(list(pools)), strict=True)
             if seen is not None
         }
+        demands = [_demand(uid, pool, observed.get(uid)) for uid, pool in pools.items()]
         epochs = {
-            uid: next_epoch(
-                remembered=wanted.remembered_epoch, observed=observed[uid].epoch if uid in observed else None
+            demand.pool: next_epoch(
+                remembered=wanted.remembered_epoch,
+                observed=observed[demand.pool].epoch if demand.pool in observed else None,
             )
-            for uid in uids
-            if (wanted := self._wanted.get(uid)) is not None
+            for demand in demands
+            if (wanted := self._wanted.get(demand.pool)) is not None and not demand.kept
         }
         run = _Round(
             observed=observed,
@@ -153,6 +147,12 @@ class SeatAllocator:
             await self._write_larger(run, seats)
         self._tell_of_entitlements(run)
         return {uid: self._settled(run, uid) for uid in epochs if uid in self._wanted}
+
+    def _pools(self, subscription: ObjectKey) -> dict[PoolUid, SeatPool | Unreadable]:
+        where = (subscription.namespace, subscription.name)
+        pools: list[SeatPool | Unreadable] = [*self.store.pools_of(*where)]
+        pools += self.store.unreadable_pools_of(*where)
+        return {PoolUid(pool.metadata.uid): pool for pool in pools}
 
     def _tell_of_entitlements(self, run: _Round) -> None:
         """A pool that is entitled to more, and cannot have it yet, must know that it waits."""
@@ -218,6 +218,15 @@ class SeatAllocator:
             entitled=run.entitled.get(uid, 0),
             state_lost=remembered is not None and run.epochs[uid] > remembered and uid not in run.observed,
         )
+
+
+def _demand(uid: PoolUid, pool: SeatPool | Unreadable, seen: PoolObservation | None) -> Demand:
+    """What a pool asks for; one that nobody may configure asks for the cap that it has."""
+    created = pool.metadata.creation_timestamp or _NEVER
+    if isinstance(pool, Unreadable):
+        return Demand(pool=uid, created=created, seats=seen.capacity if seen is not None else 0, kept=True)
+    going = pool.metadata.deletion_timestamp is not None
+    return Demand(pool=uid, created=created, seats=0 if going else pool.spec.seats)
 
 
 def _retrieve(task: asyncio.Task[dict[PoolUid, Settled]]) -> None:
