@@ -223,9 +223,9 @@ class SeatAllocator:
 def _demand(uid: PoolUid, pool: SeatPool | Unreadable, seen: PoolObservation | None) -> Demand:
     """What a pool asks for; one that nobody may configure asks for the cap that it has."""
     created = pool.metadata.creation_timestamp or _NEVER
-    if isinstance(pool, Unreadable):
-        return Demand(pool=uid, created=created, seats=seen.capacity if seen is not None else 0, kept=True)
     going = pool.metadata.deletion_timestamp is not None
+    if isinstance(pool, Unreadable) or (pool.spec.suspend and not going):
+        return Demand(pool=uid, created=created, seats=seen.capacity if seen is not None else 0, kept=True)
     return Demand(pool=uid, created=created, seats=0 if going else pool.spec.seats)
 
 

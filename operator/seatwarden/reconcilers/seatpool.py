@@ -115,7 +115,7 @@ class SeatPoolReconciler:
         subscription = ObjectKey(Kind.SUBSCRIPTION, key.namespace, pool.spec.subscription_ref.name)
         settled = (await self.allocator.settle(subscription)).get(uid)
         if settled is None:
-            raise RetryLater("the pool was deleted meanwhile")
+            raise RetryLater("the pool was deleted or suspended meanwhile")
         if settled.state_lost:
             log.warning(
                 "the authority had lost this pool; it starts again in a new epoch", epoch=settled.epoch
