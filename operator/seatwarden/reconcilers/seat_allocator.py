@@ -2,15 +2,11 @@
 
 All caps of a subscription are written by `settle`, one run at a time: it reads what every pool has, writes smaller caps
 first, and then larger ones out of what is free by the answers to those writes (the rules are in `seatwarden.domain.capacity`).
-Callers that come while a run is under way share the next one.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-
-import structlog
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
 from seatwarden.domain.capacity import Demand, Holding, grown, shares, shrunken
@@ -19,10 +15,9 @@ from seatwarden.domain.seats import Configured, PoolConfig, PoolObservation, Poo
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
+from seatwarden.reconcilers.shared_runs import SharedRuns
 from seatwarden.resources.seatpool import SeatPool
 from seatwarden.resources.subscription import Subscription
-
-log = structlog.get_logger(__name__)
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -70,8 +65,10 @@ class SeatAllocator:
     capacity_changed: Callable[[PoolUid], None]
     _wanted: dict[PoolUid, Wanted] = field(default_factory=dict)
     _entitled: dict[PoolUid, int] = field(default_factory=dict)
-    _running: dict[ObjectKey, asyncio.Task[dict[PoolUid, Settled]]] = field(default_factory=dict)
-    _next: dict[ObjectKey, asyncio.Task[dict[PoolUid, Settled]]] = field(default_factory=dict)
+    _runs: SharedRuns[ObjectKey, dict[PoolUid, Settled]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._runs = SharedRuns(self._settle)
 
     def want(self, pool: PoolUid, wanted: Wanted) -> None:
         """Say how ``pool`` is to be configured. Nothing is written before the next `settle`."""
@@ -85,9 +82,8 @@ class SeatAllocator:
     async def leave(self, subscription: ObjectKey | None, pool: PoolUid) -> None:
         """The pool is going. When this returns, nothing configures it any more."""
         self.forget(pool)
-        running = self._running.get(subscription) if subscription is not None else None
-        if running is not None:
-            await asyncio.wait([running])
+        if subscription is not None:
+            await self._runs.until_over(subscription)
 
     async def settle(self, subscription: ObjectKey) -> dict[PoolUid, Settled]:
         """Write what the pools of ``subscription`` are to have; return them as they are now.
@@ -95,27 +91,7 @@ class SeatAllocator:
         Raises:
             AuthorityUnavailable: some of it may have been written; the next run goes on from what it reads.
         """
-        waiting = self._next.get(subscription)
-        if waiting is None:
-            waiting = asyncio.create_task(self._after(self._running.get(subscription), subscription))
-            self._next[subscription] = waiting
-            waiting.add_done_callback(_retrieve)
-        return await asyncio.shield(waiting)
-
-    async def _after(
-        self, before: asyncio.Task[dict[PoolUid, Settled]] | None, subscription: ObjectKey
-    ) -> dict[PoolUid, Settled]:
-        if before is not None:
-            await asyncio.wait([before])
-        else:
-            await asyncio.sleep(0)
-        task = self._next.pop(subscription)
-        self._running[subscription] = task
-        try:
-            return await self._settle(subscription)
-        finally:
-            if self._running.get(subscription) is task:
-                del self._running[subscription]
+        return await self._runs.join(subscription)
 
     async def _settle(self, subscription: ObjectKey) -> dict[PoolUid, Settled]:
         found = self.store.subscription(subscription.namespace, subscription.name)
@@ -227,9 +203,3 @@ def _demand(uid: PoolUid, pool: SeatPool | Unreadable, seen: PoolObservation | N
     if isinstance(pool, Unreadable) or (pool.spec.suspend and not going):
         return Demand(pool=uid, created=created, seats=seen.capacity if seen is not None else 0, kept=True)
     return Demand(pool=uid, created=created, seats=0 if going else pool.spec.seats)
-
-
-def _retrieve(task: asyncio.Task[dict[PoolUid, Settled]]) -> None:
-    """Mark the task's error as seen: every caller that waits has it, and one that was cancelled does not want it."""
-    if not task.cancelled():
-        task.exception()
