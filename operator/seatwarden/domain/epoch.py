@@ -2,6 +2,10 @@
 
 An epoch is raised when the authority has lost what it knew: it has no state of a pool that was provisioned before, or its
 state is older than the epoch that the pool's status remembers (an old snapshot was restored).
+
+What remains: an operator that dies after it has raised an epoch in the authority and before it has written it into status
+leaves nobody who knows of it. Should the authority be lost once more before the next operator has read it, which takes that one
+some seconds, the same epoch is begun a second time.
 """
 
 FIRST_EPOCH = 1

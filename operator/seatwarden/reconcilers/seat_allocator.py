@@ -14,6 +14,7 @@ from seatwarden.domain.epoch import next_epoch
 from seatwarden.domain.seats import Configured, PoolConfig, PoolObservation, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.known_epochs import KnownEpochs
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.shared_runs import SharedRuns
 from seatwarden.resources.seatpool import SeatPool
@@ -55,7 +56,8 @@ class _Round:
 class SeatAllocator:
     """``term`` tells the operator's term of office; ``confirm_term`` renews it after the authority has called it stale.
 
-    ``capacity_changed`` is told of each pool of which a run changed the cap, or found another entitlement than the last.
+    ``capacity_changed`` is told of each pool of which a run changed the cap, or found another entitlement than the last, and of
+    each that it put in or raised to another epoch: the pool's own reconciler has to write that into status.
     """
 
     authority: PoolAdministration
@@ -65,6 +67,7 @@ class SeatAllocator:
     capacity_changed: Callable[[PoolUid], None]
     _wanted: dict[PoolUid, Wanted] = field(default_factory=dict)
     _entitled: dict[PoolUid, int] = field(default_factory=dict)
+    _known: KnownEpochs = field(default_factory=KnownEpochs)
     _runs: SharedRuns[ObjectKey, dict[PoolUid, Settled]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +81,7 @@ class SeatAllocator:
         """The pool is gone."""
         self._wanted.pop(pool, None)
         self._entitled.pop(pool, None)
+        self._known.forget(pool)
 
     async def leave(self, subscription: ObjectKey | None, pool: PoolUid) -> None:
         """The pool is going. When this returns, nothing configures it any more."""
@@ -106,7 +110,7 @@ class SeatAllocator:
         demands = [_demand(uid, pool, observed.get(uid)) for uid, pool in pools.items()]
         epochs = {
             demand.pool: next_epoch(
-                remembered=wanted.remembered_epoch,
+                remembered=self._known.remembered(demand.pool, wanted.remembered_epoch),
                 observed=observed[demand.pool].epoch if demand.pool in observed else None,
             )
             for demand in demands
@@ -170,11 +174,14 @@ class SeatAllocator:
             return
         done = await self._configure_in_term(uid, config)
         run.holdings[uid] = Holding(capacity=capacity, live=done.live)
+        run.epochs[uid] = max(done.epoch, config.epoch)
+        self._known.note(uid, run.epochs[uid])
         if done.changed:
             had = before.capacity if before is not None else 0
             direction = "larger" if capacity > had else "smaller" if capacity < had else "same"
             metrics.CAPACITY_CHANGES.labels(direction=direction).inc()
-            if before is not None and capacity != before.capacity:
+            raised = seen is None or seen.epoch < run.epochs[uid]
+            if raised or capacity != had:
                 self.capacity_changed(uid)
 
     async def _configure_in_term(self, uid: PoolUid, config: PoolConfig) -> Configured:
