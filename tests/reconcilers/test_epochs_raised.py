@@ -44,7 +44,9 @@ async def test_a_pool_that_begins_a_new_epoch_in_a_siblings_run_is_told(
     assert desk.changed == [DEV]
 
     desk.changed.clear()
-    await desk.settle()
+    assert (await desk.settle())[DEV].state_lost, (
+        "the pool's own run comes after the one that raised the epoch"
+    )
     assert desk.changed == []
 
 
@@ -66,6 +68,50 @@ async def test_an_epoch_further_than_the_one_configured_is_told(desk: Subscripti
     desk.authority.pools.pop(DEV)
     await desk.settle()
     assert desk.pool(DEV).epoch == 8
+
+
+@pytest.mark.parametrize("who", ["subscription", "tenant"])
+async def test_a_lost_pool_under_a_suspension_keeps_its_epoch_and_waits(
+    desk: SubscriptionDesk, who: str
+) -> None:
+    desk.authority.pools.clear()
+    if who == "tenant":
+        desk.tenant(suspend=True)
+    else:
+        desk.buy(5, suspend=True)
+    run = await desk.settle()
+    for _ in range(3):
+        desk.want("dev", remembered_epoch=run[DEV].epoch)
+        run = await desk.settle()
+
+    assert (run[DEV].epoch, run[DEV].awaits_resume, run[DEV].state_lost) == (1, True, False)
+    assert (run[DEV].capacity, run[DEV].live) == (0, 0)
+    assert desk.authority.caps == []
+    assert desk.changed == []
+
+    desk.tenant()
+    desk.buy(5)
+    run = await desk.settle()
+    assert (run[DEV].epoch, run[DEV].awaits_resume, run[DEV].state_lost) == (2, False, True)
+    assert desk.caps() == {DEV: 3, TEST: 2}
+
+
+async def test_an_older_state_under_a_suspended_subscription_keeps_the_epoch_that_status_knows(
+    desk: SubscriptionDesk,
+) -> None:
+    desk.buy(5, suspend=True)
+    desk.want("dev", remembered_epoch=3)
+    run = await desk.settle()
+
+    assert (run[DEV].epoch, run[DEV].awaits_resume, run[DEV].capacity) == (3, True, 3)
+    assert (run[TEST].epoch, run[TEST].awaits_resume) == (1, False)
+
+
+async def test_nothing_is_told_of_a_new_pool_under_a_suspended_subscription(desk: SubscriptionDesk) -> None:
+    desk.buy(5, suspend=True)
+    desk.ask("new", 1, minutes=2)
+
+    assert set(await desk.settle()) == {DEV, TEST}
 
 
 async def test_a_pool_that_is_gone_is_not_remembered(desk: SubscriptionDesk) -> None:

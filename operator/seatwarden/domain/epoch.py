@@ -20,6 +20,11 @@ def next_epoch(*, remembered: int | None, observed: int | None) -> int:
     return observed
 
 
+def standing_epoch(*, remembered: int | None, observed: int | None) -> int | None:
+    """The epoch of a pool of which nothing may be written now: the highest one known, which a loss does not change."""
+    return max((epoch for epoch in (remembered, observed) if epoch is not None), default=None)
+
+
 def state_was_lost(*, remembered: int | None, observed: int | None) -> bool:
     """True where the authority forgot a pool that it once had, or remembers less of it than status does."""
     return remembered is not None and (observed is None or observed < remembered)

@@ -37,11 +37,11 @@ def suspended() -> tuple[Finding, ...]:
     )
 
 
-def redis_ready(*, answers: bool, message: str) -> Finding:
-    """Does the authority hold the pool as it should be?"""
+def redis_ready(*, answers: bool, message: str, reason: Reason = Reason.REDIS_UNAVAILABLE) -> Finding:
+    """Does the authority hold the pool as it should be? ``reason`` is why it does not."""
     if answers:
         return _finding(ConditionType.REDIS_READY, ConditionStatus.TRUE, Reason.SUCCEEDED, message)
-    return _finding(ConditionType.REDIS_READY, ConditionStatus.FALSE, Reason.REDIS_UNAVAILABLE, message)
+    return _finding(ConditionType.REDIS_READY, ConditionStatus.FALSE, reason, message)
 
 
 def over_capacity(*, live: int, capacity: int) -> tuple[Finding, ...]:

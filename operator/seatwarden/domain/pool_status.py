@@ -76,6 +76,8 @@ def _findings(pool: SeatPool, run: PoolRun, live: int) -> Sequence[Finding]:
         reason, message = run.problem
         if reason in (Reason.REDIS_UNAVAILABLE, Reason.DELETION_BLOCKED_BY_REDIS):
             redis = findings.redis_ready(answers=False, message=message)
+        if reason is Reason.AWAITING_RESUME:
+            redis = findings.redis_ready(answers=False, message=message, reason=reason)
         told = findings.not_ready(reason, message)
     elif has is not None and has.capacity < pool.spec.seats:
         told = findings.not_ready(Reason.AWAITING_CAPACITY, _awaiting(pool, has))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
 from seatwarden.domain.capacity import Demand, Holding, grown, shares, shrunken
-from seatwarden.domain.epoch import next_epoch
+from seatwarden.domain.epoch import next_epoch, standing_epoch, state_was_lost
 from seatwarden.domain.seats import Configured, PoolConfig, PoolObservation, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
@@ -33,23 +33,30 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """One pool after a run: its cap, its live leases, its epoch, and what it is entitled to."""
+    """One pool after a run: its cap, its live leases, its epoch, and what it is entitled to.
+
+    ``state_lost``: the authority lost what it knew of the pool, which is in a new epoch that status does not tell yet.
+    ``awaits_resume``: it lost it, and no epoch begins before the suspension of what is above the pool ends.
+    """
 
     capacity: int
     live: int
     epoch: int
     entitled: int
     state_lost: bool
+    awaits_resume: bool
 
 
 @dataclass(slots=True)
 class _Round:
-    """What one run knows while it goes."""
+    """What one run knows while it goes. ``frozen``: it writes nothing. ``epochs`` has the pools that it may write."""
 
+    frozen: bool
     observed: dict[PoolUid, PoolObservation]
     holdings: dict[PoolUid, Holding]
     entitled: dict[PoolUid, int]
-    epochs: dict[PoolUid, int]
+    epochs: dict[PoolUid, int] = field(default_factory=dict)
+    lost: set[PoolUid] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -108,31 +115,39 @@ class SeatAllocator:
             if seen is not None
         }
         demands = [_demand(uid, pool, observed.get(uid)) for uid, pool in pools.items()]
-        epochs = {
-            demand.pool: next_epoch(
-                remembered=self._known.remembered(demand.pool, wanted.remembered_epoch),
-                observed=observed[demand.pool].epoch if demand.pool in observed else None,
-            )
-            for demand in demands
-            if (wanted := self._wanted.get(demand.pool)) is not None and not demand.kept
-        }
         run = _Round(
+            frozen=self._frozen(found),
             observed=observed,
             holdings={uid: Holding(capacity=seen.capacity, live=seen.live) for uid, seen in observed.items()},
             entitled=shares(demands, seats),
-            epochs=epochs,
         )
-        if not self._frozen(found):
+        for demand in demands:
+            if not demand.kept:
+                self._decide_epoch(run, demand.pool)
+        if not run.frozen:
             await self._write_smaller(run)
             await self._write_larger(run, seats)
         self._tell_of_entitlements(run)
-        return {uid: self._settled(run, uid) for uid in epochs if uid in self._wanted}
+        return {uid: self._settled(run, uid) for uid in run.epochs if uid in self._wanted}
 
     def _pools(self, subscription: ObjectKey) -> dict[PoolUid, SeatPool | Unreadable]:
         where = (subscription.namespace, subscription.name)
         pools: list[SeatPool | Unreadable] = [*self.store.pools_of(*where)]
         pools += self.store.unreadable_pools_of(*where)
         return {PoolUid(pool.metadata.uid): pool for pool in pools}
+
+    def _decide_epoch(self, run: _Round, uid: PoolUid) -> None:
+        wanted = self._wanted.get(uid)
+        if wanted is None:
+            return
+        remembered = self._known.remembered(uid, wanted.remembered_epoch)
+        observed = run.observed[uid].epoch if uid in run.observed else None
+        if state_was_lost(remembered=remembered, observed=observed):
+            run.lost.add(uid)
+        decide = standing_epoch if run.frozen else next_epoch
+        epoch = decide(remembered=remembered, observed=observed)
+        if epoch is not None:
+            run.epochs[uid] = epoch
 
     def _tell_of_entitlements(self, run: _Round) -> None:
         """A pool that is entitled to more, and cannot have it yet, must know that it waits."""
@@ -194,12 +209,14 @@ class SeatAllocator:
     def _settled(self, run: _Round, uid: PoolUid) -> Settled:
         has = run.holdings.get(uid, Holding(capacity=0, live=0))
         remembered = self._wanted[uid].remembered_epoch
+        begun_unnoticed = remembered is not None and run.epochs[uid] > remembered
         return Settled(
             capacity=has.capacity,
             live=has.live,
             epoch=run.epochs[uid],
             entitled=run.entitled.get(uid, 0),
-            state_lost=remembered is not None and run.epochs[uid] > remembered and uid not in run.observed,
+            state_lost=begun_unnoticed or (uid in run.lost and not run.frozen),
+            awaits_resume=uid in run.lost and run.frozen,
         )
 
 

@@ -89,7 +89,7 @@ class SeatPoolReconciler:
         try:
             await self.finalizers.ensure(key, pool)
             licence_key = await self.keys.ensure(key, pool)
-            provisioned = await self._provision(key, pool, licence_key, above, closed)
+            settled = await self._provision(key, pool, licence_key, above, closed)
         except Problem as problem:
             failed = PoolRun(problem=(problem.reason, problem.message), provisioned=None, tenant=tenant)
             return await self._report(key, pool, failed)
@@ -103,12 +103,15 @@ class SeatPoolReconciler:
             failed = PoolRun(problem=(Reason.REDIS_UNAVAILABLE, REDIS_AWAY), provisioned=None, tenant=tenant)
             await self._report(key, pool, failed)
             raise RetryLater(str(error)) from error
+        if settled.awaits_resume:
+            told = (Reason.AWAITING_RESUME, _awaiting_resume(above))
+        provisioned = _provisioned(settled, licence_key)
         again = await self._report(key, pool, PoolRun(problem=told, provisioned=provisioned, tenant=tenant))
         return again if again is not None else _until_expiry(above)
 
     async def _provision(
         self, key: ObjectKey, pool: SeatPool, licence_key: LicenceKey, above: Upstream, closed: Closed | None
-    ) -> Provisioned:
+    ) -> Settled:
         uid = PoolUid(pool.metadata.uid)
         config = _config(pool, licence_key, above, closed.state if closed is not None else PoolState.ACTIVE)
         self.allocator.want(uid, Wanted(config=config, remembered_epoch=pool.status.epoch))
@@ -122,7 +125,7 @@ class SeatPoolReconciler:
             )
         self._key_of[uid] = key
         self.reaper.track(uid)
-        return _provisioned(settled, licence_key)
+        return settled
 
     async def _report(self, key: ObjectKey, pool: SeatPool, run: PoolRun) -> float | None:
         uid = PoolUid(pool.metadata.uid)
@@ -218,6 +221,13 @@ def _not_to_be_provisioned(pool: SeatPool, above: Upstream) -> Closed | None:
         message=f"spec.suspend of Subscription {above.subscription_name!r} or of its Tenant is true: the pool waits for it.",
         phase=Phase.PENDING,
         state=PoolState.SUSPENDED,
+    )
+
+
+def _awaiting_resume(above: Upstream) -> str:
+    return (
+        "Redis has lost this pool, and nothing is written while spec.suspend is true: the pool is put back when that of "
+        f"Subscription {above.subscription_name!r} and of its Tenant are false."
     )
 
 
