@@ -114,6 +114,35 @@ async def test_nothing_is_told_of_a_new_pool_under_a_suspended_subscription(desk
     assert set(await desk.settle()) == {DEV, TEST}
 
 
+async def test_a_pool_set_back_within_its_epoch_begins_a_new_one_with_what_it_has(
+    desk: SubscriptionDesk,
+) -> None:
+    desk.pool(DEV).take(2)
+    desk.want("dev", remembered_epoch=1)
+    desk.allocator.went_back(DEV, 1)
+    run = await desk.settle()
+
+    assert (run[DEV].epoch, run[DEV].state_lost, run[DEV].live) == (2, True, 2)
+    assert desk.authority.caps == [(DEV, 3)]
+    assert desk.changed == [DEV]
+
+    desk.want("dev", remembered_epoch=2)
+    run = await desk.settle()
+    assert (run[DEV].epoch, run[DEV].state_lost) == (2, False)
+
+
+async def test_a_pool_set_back_under_a_suspended_subscription_begins_a_new_epoch_after_it(
+    desk: SubscriptionDesk,
+) -> None:
+    desk.buy(5, suspend=True)
+    desk.allocator.went_back(DEV, 1)
+    run = await desk.settle()
+    assert (run[DEV].epoch, run[DEV].awaits_resume, desk.authority.caps) == (1, True, [])
+
+    desk.buy(5)
+    assert (await desk.settle())[DEV].epoch == 2
+
+
 async def test_a_pool_that_is_gone_is_not_remembered(desk: SubscriptionDesk) -> None:
     await desk.clear_away("dev")
     desk.ask("dev", 3)

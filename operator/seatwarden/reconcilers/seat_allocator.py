@@ -90,6 +90,10 @@ class SeatAllocator:
         self._entitled.pop(pool, None)
         self._known.forget(pool)
 
+    def went_back(self, pool: PoolUid, epoch: int) -> None:
+        """The authority was set back to an earlier state of ``pool`` in this epoch: the next `settle` begins another."""
+        self._known.went_back(pool, epoch)
+
     async def leave(self, subscription: ObjectKey | None, pool: PoolUid) -> None:
         """The pool is going. When this returns, nothing configures it any more."""
         self.forget(pool)
@@ -141,7 +145,8 @@ class SeatAllocator:
         if wanted is None:
             return
         remembered = self._known.remembered(uid, wanted.remembered_epoch)
-        observed = run.observed[uid].epoch if uid in run.observed else None
+        seen = run.observed.get(uid)
+        observed = seen.epoch if seen is not None and not self._known.is_over(uid, seen.epoch) else None
         if state_was_lost(remembered=remembered, observed=observed):
             run.lost.add(uid)
         decide = standing_epoch if run.frozen else next_epoch

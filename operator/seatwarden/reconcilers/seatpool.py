@@ -226,7 +226,7 @@ def _not_to_be_provisioned(pool: SeatPool, above: Upstream) -> Closed | None:
 
 def _awaiting_resume(above: Upstream) -> str:
     return (
-        "Redis has lost this pool, and nothing is written while spec.suspend is true: the pool is put back when that of "
+        "Redis lost what it knew of this pool. Nothing is written while spec.suspend is true: the pool is set up when that of "
         f"Subscription {above.subscription_name!r} and of its Tenant are false."
     )
 
