@@ -15,7 +15,7 @@ from seatwarden.backends.kubernetes_api import (
     NotFound,
 )
 from seatwarden.domain.backoff import Backoff
-from seatwarden.reconcilers.engine import Cause, NotLeading, RetryLater
+from seatwarden.reconcilers.engine import Cause, NoSuchObject, NotLeading, RetryLater
 from tests.reconcilers.engine_room import DEV, TEAM, EngineRoom
 from tests.reconcilers.virtual_time import until
 
@@ -118,9 +118,14 @@ async def test_every_failure_is_counted_as_what_it_is_and_tried_again(
     assert (counted(result) - before, counted("ok") - well) == (1.0, 1.0)
 
 
-async def test_an_object_that_is_gone_is_forgotten_with_its_failures(room: EngineRoom) -> None:
+@pytest.mark.parametrize(
+    "gone", [NotFound("gone"), NoSuchObject("gone")], ids=lambda gone: type(gone).__name__
+)
+async def test_an_object_that_is_gone_is_forgotten_with_its_failures(
+    room: EngineRoom, gone: Exception
+) -> None:
     before = counted("gone")
-    room.outcomes = [RetryLater("not yet")] * 3 + [NotFound("gone")]
+    room.outcomes = [RetryLater("not yet")] * 3 + [gone]
     room.engine.add(DEV, Cause.CHANGED)
     await work_until(room, 2000.0)
 

@@ -108,6 +108,16 @@ async def test_what_goes_takes_its_own_plans_with_it(gate: Gate) -> None:
     assert DEV not in await gate.work_later(600.0)
 
 
+async def test_nothing_is_planned_for_a_parent_that_does_not_exist(gate: Gate) -> None:
+    gate.intake.gone(TEAM)
+    gate.intake.gone(DEV)
+    gate.intake.gone(ACME)
+    gate.intake.gone(TEST)
+    await gate.work()
+
+    assert len(gate.engine.wheel) == 0
+
+
 async def test_what_was_never_known_can_go(gate: Gate) -> None:
     gate.intake.gone(ObjectKey(Kind.SEAT_POOL, NAMESPACE, "never-seen"))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.engine import NoSuchObject, ObjectKey
 from seatwarden.reconcilers.object_store import Change, ObjectStore, Unreadable
 from seatwarden.resources.names import Kind
 from seatwarden.resources.seatpool import SeatPoolStatus
@@ -31,6 +31,14 @@ def test_what_was_put_is_found_by_key_and_by_name(store: ObjectStore) -> None:
     assert store.entry(TEAM) == store.subscription(NAMESPACE, "team")
     assert store.entry(DEV) == store.pools_of(NAMESPACE, "team")[0]
     assert [list(store.keys(kind)) for kind in Kind] == [[ACME], [TEAM], [DEV]]
+
+
+def test_what_is_gone_is_told_as_such(store: ObjectStore) -> None:
+    before = store.existing(DEV)
+
+    assert store.drop(DEV) is before
+    with pytest.raises(NoSuchObject, match="no SeatPool 'dev'"):
+        store.existing(DEV)
 
 
 def test_namespaces_are_different_worlds(store: ObjectStore) -> None:

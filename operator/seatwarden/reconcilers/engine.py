@@ -49,8 +49,15 @@ class RetryLater(Exception):
     """The run could not finish, its status says why, and it is worth trying again with back-off."""
 
 
+class NoSuchObject(Exception):
+    """There is no object of this key any more, so there is nothing to come back to."""
+
+
 Reconcile = Callable[[ObjectKey, frozenset[Cause]], Awaitable[float | None]]
-"""Makes one object true. Returns the seconds after which it must run again, or None: the slow resync is soon enough."""
+"""Makes one object true. Returns the seconds after which it must run again, or None: the slow resync is soon enough.
+
+Raises `NoSuchObject` where there is none.
+"""
 
 
 @dataclass(slots=True)
@@ -112,7 +119,7 @@ class Engine:
                 again = await self.reconcilers[key.kind](key, causes)
         except (NotLeading, asyncio.CancelledError):
             raise
-        except NotFound as gone:
+        except (NoSuchObject, NotFound) as gone:
             metrics.RECONCILES.labels(kind=key.kind, result="gone").inc()
             log.debug("the object is gone", detail=str(gone))
             self.forget(key)

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.engine import NoSuchObject, ObjectKey
 from seatwarden.resources.base import ObjectMeta
 from seatwarden.resources.invalid import InvalidResource
 from seatwarden.resources.names import Kind
@@ -96,6 +96,17 @@ class ObjectStore:
     def entry(self, key: ObjectKey) -> Entry | None:
         """The object of any shape, or None."""
         return self._entries.get(key)
+
+    def existing(self, key: ObjectKey) -> Entry:
+        """The object of any shape.
+
+        Raises:
+            NoSuchObject: it is gone.
+        """
+        found = self._entries.get(key)
+        if found is None:
+            raise NoSuchObject(f"there is no {key.kind} {key.name!r}")
+        return found
 
     def tenant(self, namespace: str, name: str) -> Tenant | None:
         """The readable Tenant of that name, or None."""

@@ -53,11 +53,9 @@ class SeatPoolReconciler:
 
     async def reconcile(self, key: ObjectKey, causes: frozenset[Cause]) -> float | None:
         """Make the pool so. See `Reconcile`."""
-        pool = self.store.entry(key)
+        pool = self.store.existing(key)
         if isinstance(pool, Unreadable) and pool.metadata.deletion_timestamp is None:
             return await report_unreadable(self.status, key, pool)
-        if pool is None:
-            return None
         if pool.metadata.deletion_timestamp is not None:
             return await self._finalize(key, pool)
         assert isinstance(pool, SeatPool)

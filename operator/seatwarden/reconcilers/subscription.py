@@ -27,8 +27,8 @@ class SubscriptionReconciler:
 
     async def reconcile(self, key: ObjectKey, _causes: frozenset[Cause]) -> float | None:
         """Report the phase, and come back when it changes by itself. See `Reconcile`."""
-        entry = self.store.entry(key)
-        if entry is None or entry.metadata.deletion_timestamp is not None:
+        entry = self.store.existing(key)
+        if entry.metadata.deletion_timestamp is not None:
             return None
         if isinstance(entry, Unreadable):
             return await report_unreadable(self.status, key, entry)
