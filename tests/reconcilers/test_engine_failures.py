@@ -62,6 +62,17 @@ async def test_pauses_begin_anew_after_a_success(room: EngineRoom) -> None:
     assert instants[3:] == pytest.approx([recovered, recovered + 100.0, recovered + 100.0 + delay(0)])
 
 
+async def test_counts_that_could_be_told_do_not_end_the_growth_of_pauses(room: EngineRoom) -> None:
+    room.outcomes = [RetryLater("not yet")] * 3 + [None, RetryLater("not yet")]
+    room.engine.add(DEV, Cause.CHANGED)
+    asyncio.get_running_loop().call_later(delay(0) + delay(1) + 0.1, room.engine.add, DEV, Cause.COUNTS)
+    await work_until(room, 30.0)
+
+    assert [causes for _, causes in room.runs_of(DEV)][3] == {"counts"}
+    instants = [when for when, causes in room.runs_of(DEV) if causes != {"counts"}]
+    assert instants == pytest.approx([sum(delay(attempt) for attempt in range(n)) for n in range(5)])
+
+
 async def test_each_key_has_its_own_pauses(room: EngineRoom) -> None:
     room.outcomes = [RetryLater("not yet")] * 2
     room.engine.add(DEV, Cause.CHANGED)
