@@ -103,6 +103,42 @@ async def test_a_server_that_says_when_to_come_back_is_obeyed(
     assert [when for when, _ in room.runs_of(DEV)] == [0.0, seconds]
 
 
+async def test_a_server_that_asks_to_stay_away_is_obeyed_whatever_else_is_planned(room: EngineRoom) -> None:
+    room.engine.add_later(DEV, 40.0, Cause.RELATED)
+    room.outcomes = [None, KubernetesUnavailable("busy", retry_after=90.0)]
+    room.engine.add(DEV, Cause.CHANGED)
+    asyncio.get_running_loop().call_later(10.0, room.engine.add, DEV, Cause.CHANGED)
+    asyncio.get_running_loop().call_later(20.0, room.engine.add_later, DEV, 10.0, Cause.COUNTS)
+    await work_until(room, 200.0)
+
+    assert [(when, causes - {"resync"}) for when, causes in room.runs_of(DEV)] == [
+        (0.0, {"changed"}),
+        (10.0, {"changed"}),
+        (100.0, {"related", "counts", "retry"}),
+    ]
+
+
+async def test_what_people_changed_is_tried_at_once_although_the_server_was_busy(room: EngineRoom) -> None:
+    room.engine.add_later(DEV, 40.0, Cause.CHANGED)
+    room.outcomes = [KubernetesUnavailable("busy", retry_after=90.0)]
+    room.engine.add(DEV, Cause.RELATED)
+    asyncio.get_running_loop().call_later(20.0, room.engine.add, DEV, Cause.CHANGED)
+    await work_until(room, 200.0)
+
+    assert [when for when, _ in room.runs_of(DEV)] == [0.0, 20.0, 40.0]
+
+
+async def test_a_new_object_of_the_name_does_not_stay_away(room: EngineRoom) -> None:
+    room.outcomes = [KubernetesUnavailable("busy", retry_after=90.0)]
+    room.engine.add(DEV, Cause.CHANGED)
+    await work_until(room, 1.0)
+    room.engine.forget(DEV)
+    room.engine.add_later(DEV, 10.0, Cause.COUNTS)
+    await work_until(room, 20.0)
+
+    assert [when for when, _ in room.runs_of(DEV)] == [0.0, 11.0]
+
+
 @pytest.mark.parametrize(
     ("error", "result"),
     [

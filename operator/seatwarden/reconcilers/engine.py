@@ -153,6 +153,8 @@ class Engine:
         log.info(
             "reconcile will be tried again", seconds=round(wait, 1), attempt=attempt + 1, reason=str(error)
         )
+        if retry_after:
+            self.agenda.stay_away(key, wait)
         self._plan(key, wait, Cause.RETRY)
 
     def _plan(self, key: ObjectKey, seconds: float, cause: Cause) -> None:
