@@ -132,6 +132,19 @@ async def test_a_pool_made_again_under_its_name_is_first_gone_and_then_new(gate:
     assert await gate.work() == {TEST: {"related"}, DEV: {"changed"}}
 
 
+async def test_late_news_of_a_pool_that_was_made_again_concern_nobody(gate: Gate) -> None:
+    gate.intake.changed(Kind.SEAT_POOL, pool_body(resourceVersion="9", uid=uid_of("dev again")))
+    await gate.work()
+    await gate.work_later()
+    gate.gone.clear()
+    gate.intake.changed(Kind.SEAT_POOL, pool_body(resourceVersion="8"))
+
+    assert gate.gone == []
+    assert gate.store.existing(DEV).metadata.uid == uid_of("dev again")
+    assert await gate.work() == {}
+    assert await gate.work_later() == {}
+
+
 async def test_an_unreadable_object_is_worked_on_so_that_its_status_can_say_so(gate: Gate) -> None:
     gate.intake.changed(Kind.SEAT_POOL, pool_body(resourceVersion="2", generation=2, seats=-1))
 

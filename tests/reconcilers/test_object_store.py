@@ -110,6 +110,14 @@ def test_an_object_made_again_under_its_name_takes_the_place_of_the_old_one(stor
     assert [pool.metadata.uid for pool in store.pools_of(NAMESPACE, "other")] == ["another"]
 
 
+def test_news_of_an_older_object_does_not_displace_its_successor() -> None:
+    store = ObjectStore()
+    store.put(Kind.SEAT_POOL, pool_body(resourceVersion="50", uid="newer"))
+
+    assert store.put(Kind.SEAT_POOL, pool_body(resourceVersion="20", uid="older")) is Change.NOTHING
+    assert store.existing(DEV).metadata.uid == "newer"
+
+
 def test_references_lead_up_and_down(store: ObjectStore) -> None:
     assert store.parent(DEV) == TEAM
     assert store.parent(TEAM) == ACME

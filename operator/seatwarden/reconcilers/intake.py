@@ -58,7 +58,8 @@ class Intake:
         """An object was made or changed."""
         key = _key(kind, body)
         before = self.store.entry(key)
-        if before is not None and before.metadata.uid != body["metadata"]["uid"]:
+        succeeds = before is not None and before.metadata.uid != body["metadata"]["uid"]
+        if succeeds and self.store.is_news(key, body):
             self.gone(key)
         match self.store.put(kind, body):
             case Change.INTENT:

@@ -80,6 +80,11 @@ class ObjectStore:
             return Change.INTENT
         return Change.STATUS if before is not None and before.status != entry.status else Change.NOTHING
 
+    def is_news(self, key: ObjectKey, body: dict[str, Any]) -> bool:
+        """Is ``body`` newer than what is known? A listing may still have an object whose successor the watch has told of."""
+        before = self._entries.get(key)
+        return before is None or _version(before) < int(body["metadata"]["resourceVersion"])
+
     def put_answer(self, kind: Kind, body: dict[str, Any]) -> None:
         """Take in the answer of a write of ours to an object. One that went meanwhile does not come back by it."""
         key = _key(kind, body)
@@ -150,11 +155,7 @@ class ObjectStore:
     def _newest(self, key: ObjectKey, body: dict[str, Any]) -> Entry:
         meta = body["metadata"]
         before = self._entries.get(key)
-        if (
-            before is not None
-            and before.metadata.uid == meta["uid"]
-            and _version(before) >= int(meta["resourceVersion"])
-        ):
+        if before is not None and not self.is_news(key, body):
             return before
         entry = _parse(key.kind, body)
         if isinstance(entry, Unreadable) and entry.parent is None and before is not None:
