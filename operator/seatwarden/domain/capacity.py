@@ -66,15 +66,13 @@ def grown(
 
     ``entitled`` is in serving order, as `shares` gives it. A pool missing in ``holdings`` has nothing yet.
     """
-    held = {pool: has.held for pool, has in holdings.items()}
-    total = sum(held.values())
+    total = sum(has.held for has in holdings.values())
     result: dict[PoolUid, int] = {}
     for pool, share in entitled.items():
         has = holdings.get(pool, Holding(capacity=0, live=0))
-        others = total - held.get(pool, 0)
+        others = total - has.held
         cap = min(share, seats - others)
         if cap > has.capacity:
             result[pool] = cap
             total = others + max(cap, has.live)
-            held[pool] = max(cap, has.live)
     return result

@@ -190,7 +190,7 @@ class SeatAllocator:
         config = replace(wanted.config, capacity=capacity, epoch=run.epochs[uid])
         before = run.holdings.get(uid)
         seen = run.observed.get(uid)
-        if seen is not None and seen.epoch == config.epoch and seen.config_digest == config.digest:
+        if seen is not None and seen.config_digest == config.digest:
             return
         done = await self._configure_in_term(uid, config)
         run.holdings[uid] = Holding(capacity=capacity, live=done.live)
