@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatwarden.domain.epoch import FIRST_EPOCH, next_epoch, state_was_lost
+from seatwarden.domain.epoch import FIRST_EPOCH, next_epoch, standing_epoch, state_was_lost
 from seatwarden.domain.seats import FENCE_COUNTER_BITS
 
 EPOCH = st.none() | st.integers(FIRST_EPOCH, 2**21 - 2)
@@ -24,6 +24,16 @@ def test_an_epoch_is_raised_exactly_when_something_was_lost(
 ) -> None:
     assert next_epoch(remembered=remembered, observed=observed) == epoch
     assert state_was_lost(remembered=remembered, observed=observed) is lost
+
+
+@pytest.mark.parametrize(
+    ("remembered", "observed", "epoch"),
+    [(None, None, None), (3, None, 3), (None, 4, 4), (3, 2, 3), (3, 5, 5)],
+)
+def test_while_nothing_may_be_written_a_loss_changes_no_epoch(
+    remembered: int | None, observed: int | None, epoch: int | None
+) -> None:
+    assert standing_epoch(remembered=remembered, observed=observed) == epoch
 
 
 @given(remembered=EPOCH, observed=EPOCH)

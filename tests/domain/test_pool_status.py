@@ -157,6 +157,19 @@ def test_a_closed_gate_is_told_and_redis_is_ready_all_the_same() -> None:
     }
 
 
+def test_a_lost_pool_that_waits_for_the_end_of_a_suspension_says_so_of_redis_too() -> None:
+    status = status_of(
+        run_of(provisioned(capacity=0, epoch=2), (Reason.AWAITING_RESUME, "waits")),
+        pool=objects.pool(status=KNOWN),
+    )
+
+    assert conditions_of(status) == {
+        "Ready": ("False", "AwaitingResume"),
+        "RedisReady": ("False", "AwaitingResume"),
+    }
+    assert (status.epoch, status.capacity, status.free) == (2, 0, 0)
+
+
 def test_a_problem_for_a_person_stalls() -> None:
     status = status_of(run_of(None, (Reason.INVALID_SECRET, "no key")))
 

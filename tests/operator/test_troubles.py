@@ -110,6 +110,22 @@ async def test_redis_that_would_throw_seats_away_gets_none_and_status_says_what_
         await idle_world.stop_operator()
 
 
+async def test_restored_backup_of_the_same_epoch_starts_a_new_one_by_itself(
+    world: World, redis: Redis
+) -> None:
+    pool = await world.customer()
+    await world.acquire(1)
+    await world.until(pool, lambda it: it["status"]["used"] == 1)
+    backup = {key: await redis.dump(key) or b"" for key in await redis.keys("sw:*")}
+    await world.acquire(2)
+    await world.until(pool, lambda it: it["status"]["used"] == 2)
+    for key, value in backup.items():
+        await redis.restore(key, 0, value, replace=True)
+
+    found = await world.until(pool, lambda it: it["status"]["epoch"] == 2)
+    assert found["status"]["capacity"] == 5
+
+
 @pytest.fixture
 async def mortal_world(idle_world: World) -> AsyncIterator[tuple[World, Valkey]]:
     """A world whose Valkey is its own and may die."""

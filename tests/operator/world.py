@@ -228,6 +228,6 @@ def is_ready(resource: Body) -> bool:
     return ready.get("status") == "True" and ready["observedGeneration"] == resource["metadata"]["generation"]
 
 
-async def keys_of_pools(redis: "Redis") -> list[bytes | str]:
+async def keys_of_pools(redis: Redis) -> list[bytes | str]:
     """All keys in Redis but the one that belongs to the authority as a whole."""
     return [key for key in await redis.keys() if key != AUTHORITY_KEYS.authority.encode()]

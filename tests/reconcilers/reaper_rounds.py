@@ -49,6 +49,7 @@ class Rounds:
             jitter=lambda: 0.5,
             changed=lambda pool: self.told.append(f"changed {pool}"),
             lost=lambda pool: self.told.append(f"lost {pool}"),
+            went_back=lambda pool, epoch: self.told.append(f"{pool} went back in epoch {epoch}"),
             unavailable=lambda: self.told.append("unavailable"),
             restored=lambda: self.told.append("restored"),
         )

@@ -107,6 +107,37 @@ async def test_wishes_for_later_become_one_run_at_the_earliest_with_all_their_ca
     assert room.runs_of(DEV) == [(4.0, {"counts", "related", "retry"})]
 
 
+async def test_counts_alone_stay_alone_and_the_resync_comes_at_its_own_time(room: EngineRoom) -> None:
+    with at_work(room):
+        room.engine.add(DEV, Cause.CHANGED)
+        await until(1.0)
+        room.engine.add_later(DEV, 10.0, Cause.COUNTS)
+        await until(20.0)
+        assert room.runs_of(DEV) == [(0.0, {"changed"}), (11.0, {"counts"})]
+        await until(700.0)
+
+    assert room.runs_of(DEV)[2:] == [(600.0, {"resync"})]
+
+
+async def test_a_retry_that_is_due_later_is_not_answered_by_counts(room: EngineRoom) -> None:
+    with at_work(room):
+        room.engine.add_later(DEV, 10.0, Cause.RETRY)
+        room.engine.add_later(DEV, 5.0, Cause.COUNTS)
+        await until(20.0)
+
+    assert room.runs_of(DEV) == [(5.0, {"counts"}), (10.0, {"retry", "resync"})]
+
+
+async def test_counts_that_are_due_together_with_more_are_part_of_it(room: EngineRoom) -> None:
+    with at_work(room):
+        room.engine.add_later(DEV, 5.0, Cause.COUNTS)
+        room.engine.add_later(DEV, 5.0, Cause.RELATED)
+        room.engine.add_later(DEV, 50.0, Cause.COUNTS)
+        await until(100.0)
+
+    assert room.runs_of(DEV) == [(5.0, {"counts", "related"})]
+
+
 async def test_a_key_that_falls_due_without_a_cause_is_a_resync(room: EngineRoom) -> None:
     with at_work(room):
         room.engine.wheel.schedule(DEV, 3.0)

@@ -15,7 +15,7 @@ from seatwarden.backends.kubernetes_api import (
     NotFound,
 )
 from seatwarden.domain.backoff import Backoff
-from seatwarden.reconcilers.engine import Cause, NotLeading, RetryLater
+from seatwarden.reconcilers.engine import Cause, NoSuchObject, NotLeading, RetryLater
 from tests.reconcilers.engine_room import DEV, TEAM, EngineRoom
 from tests.reconcilers.virtual_time import until
 
@@ -62,6 +62,17 @@ async def test_pauses_begin_anew_after_a_success(room: EngineRoom) -> None:
     assert instants[3:] == pytest.approx([recovered, recovered + 100.0, recovered + 100.0 + delay(0)])
 
 
+async def test_counts_that_could_be_told_do_not_end_the_growth_of_pauses(room: EngineRoom) -> None:
+    room.outcomes = [RetryLater("not yet")] * 3 + [None, RetryLater("not yet")]
+    room.engine.add(DEV, Cause.CHANGED)
+    asyncio.get_running_loop().call_later(delay(0) + delay(1) + 0.1, room.engine.add, DEV, Cause.COUNTS)
+    await work_until(room, 30.0)
+
+    assert [causes for _, causes in room.runs_of(DEV)][3] == {"counts"}
+    instants = [when for when, causes in room.runs_of(DEV) if causes != {"counts"}]
+    assert instants == pytest.approx([sum(delay(attempt) for attempt in range(n)) for n in range(5)])
+
+
 async def test_each_key_has_its_own_pauses(room: EngineRoom) -> None:
     room.outcomes = [RetryLater("not yet")] * 2
     room.engine.add(DEV, Cause.CHANGED)
@@ -92,6 +103,42 @@ async def test_a_server_that_says_when_to_come_back_is_obeyed(
     assert [when for when, _ in room.runs_of(DEV)] == [0.0, seconds]
 
 
+async def test_a_server_that_asks_to_stay_away_is_obeyed_whatever_else_is_planned(room: EngineRoom) -> None:
+    room.engine.add_later(DEV, 40.0, Cause.RELATED)
+    room.outcomes = [None, KubernetesUnavailable("busy", retry_after=90.0)]
+    room.engine.add(DEV, Cause.CHANGED)
+    asyncio.get_running_loop().call_later(10.0, room.engine.add, DEV, Cause.CHANGED)
+    asyncio.get_running_loop().call_later(20.0, room.engine.add_later, DEV, 10.0, Cause.COUNTS)
+    await work_until(room, 200.0)
+
+    assert [(when, causes - {"resync"}) for when, causes in room.runs_of(DEV)] == [
+        (0.0, {"changed"}),
+        (10.0, {"changed"}),
+        (100.0, {"related", "counts", "retry"}),
+    ]
+
+
+async def test_what_people_changed_is_tried_at_once_although_the_server_was_busy(room: EngineRoom) -> None:
+    room.engine.add_later(DEV, 40.0, Cause.CHANGED)
+    room.outcomes = [KubernetesUnavailable("busy", retry_after=90.0)]
+    room.engine.add(DEV, Cause.RELATED)
+    asyncio.get_running_loop().call_later(20.0, room.engine.add, DEV, Cause.CHANGED)
+    await work_until(room, 200.0)
+
+    assert [when for when, _ in room.runs_of(DEV)] == [0.0, 20.0, 40.0]
+
+
+async def test_a_new_object_of_the_name_does_not_stay_away(room: EngineRoom) -> None:
+    room.outcomes = [KubernetesUnavailable("busy", retry_after=90.0)]
+    room.engine.add(DEV, Cause.CHANGED)
+    await work_until(room, 1.0)
+    room.engine.forget(DEV)
+    room.engine.add_later(DEV, 10.0, Cause.COUNTS)
+    await work_until(room, 20.0)
+
+    assert [when for when, _ in room.runs_of(DEV)] == [0.0, 11.0]
+
+
 @pytest.mark.parametrize(
     ("error", "result"),
     [
@@ -118,9 +165,14 @@ async def test_every_failure_is_counted_as_what_it_is_and_tried_again(
     assert (counted(result) - before, counted("ok") - well) == (1.0, 1.0)
 
 
-async def test_an_object_that_is_gone_is_forgotten_with_its_failures(room: EngineRoom) -> None:
+@pytest.mark.parametrize(
+    "gone", [NotFound("gone"), NoSuchObject("gone")], ids=lambda gone: type(gone).__name__
+)
+async def test_an_object_that_is_gone_is_forgotten_with_its_failures(
+    room: EngineRoom, gone: Exception
+) -> None:
     before = counted("gone")
-    room.outcomes = [RetryLater("not yet")] * 3 + [NotFound("gone")]
+    room.outcomes = [RetryLater("not yet")] * 3 + [gone]
     room.engine.add(DEV, Cause.CHANGED)
     await work_until(room, 2000.0)
 

@@ -108,6 +108,16 @@ async def test_what_goes_takes_its_own_plans_with_it(gate: Gate) -> None:
     assert DEV not in await gate.work_later(600.0)
 
 
+async def test_nothing_is_planned_for_a_parent_that_does_not_exist(gate: Gate) -> None:
+    gate.intake.gone(TEAM)
+    gate.intake.gone(DEV)
+    gate.intake.gone(ACME)
+    gate.intake.gone(TEST)
+    await gate.work()
+
+    assert len(gate.engine.wheel) == 0
+
+
 async def test_what_was_never_known_can_go(gate: Gate) -> None:
     gate.intake.gone(ObjectKey(Kind.SEAT_POOL, NAMESPACE, "never-seen"))
 
@@ -120,6 +130,19 @@ async def test_a_pool_made_again_under_its_name_is_first_gone_and_then_new(gate:
 
     assert gate.gone == [uid_of("dev")]
     assert await gate.work() == {TEST: {"related"}, DEV: {"changed"}}
+
+
+async def test_late_news_of_a_pool_that_was_made_again_concern_nobody(gate: Gate) -> None:
+    gate.intake.changed(Kind.SEAT_POOL, pool_body(resourceVersion="9", uid=uid_of("dev again")))
+    await gate.work()
+    await gate.work_later()
+    gate.gone.clear()
+    gate.intake.changed(Kind.SEAT_POOL, pool_body(resourceVersion="8"))
+
+    assert gate.gone == []
+    assert gate.store.existing(DEV).metadata.uid == uid_of("dev again")
+    assert await gate.work() == {}
+    assert await gate.work_later() == {}
 
 
 async def test_an_unreadable_object_is_worked_on_so_that_its_status_can_say_so(gate: Gate) -> None:

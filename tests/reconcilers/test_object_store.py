@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.engine import NoSuchObject, ObjectKey
 from seatwarden.reconcilers.object_store import Change, ObjectStore, Unreadable
 from seatwarden.resources.names import Kind
 from seatwarden.resources.seatpool import SeatPoolStatus
@@ -31,6 +31,14 @@ def test_what_was_put_is_found_by_key_and_by_name(store: ObjectStore) -> None:
     assert store.entry(TEAM) == store.subscription(NAMESPACE, "team")
     assert store.entry(DEV) == store.pools_of(NAMESPACE, "team")[0]
     assert [list(store.keys(kind)) for kind in Kind] == [[ACME], [TEAM], [DEV]]
+
+
+def test_what_is_gone_is_told_as_such(store: ObjectStore) -> None:
+    before = store.existing(DEV)
+
+    assert store.drop(DEV) is before
+    with pytest.raises(NoSuchObject, match="no SeatPool 'dev'"):
+        store.existing(DEV)
 
 
 def test_namespaces_are_different_worlds(store: ObjectStore) -> None:
@@ -100,6 +108,14 @@ def test_an_object_made_again_under_its_name_takes_the_place_of_the_old_one(stor
     assert store.put(Kind.SEAT_POOL, again) is Change.INTENT
     assert store.pools_of(NAMESPACE, "team") == []
     assert [pool.metadata.uid for pool in store.pools_of(NAMESPACE, "other")] == ["another"]
+
+
+def test_news_of_an_older_object_does_not_displace_its_successor() -> None:
+    store = ObjectStore()
+    store.put(Kind.SEAT_POOL, pool_body(resourceVersion="50", uid="newer"))
+
+    assert store.put(Kind.SEAT_POOL, pool_body(resourceVersion="20", uid="older")) is Change.NOTHING
+    assert store.existing(DEV).metadata.uid == "newer"
 
 
 def test_references_lead_up_and_down(store: ObjectStore) -> None:
@@ -177,6 +193,28 @@ def test_what_cannot_be_read_is_not_found_as_what_it_should_be(
     assert isinstance(store.entry(ObjectKey(kind, NAMESPACE, body["metadata"]["name"])), Unreadable)
     assert (store.tenant(NAMESPACE, "acme") is None) == (kind is Kind.TENANT)
     assert (store.subscription(NAMESPACE, "team") is None) == (kind is Kind.SUBSCRIPTION)
+
+
+def test_an_unreadable_pool_still_belongs_to_its_subscription(store: ObjectStore) -> None:
+    store.put(Kind.SEAT_POOL, pool_body(spec={"seats": -1}, resourceVersion="2"))
+
+    assert store.parent(DEV) == TEAM
+    assert store.below(ACME) == [TEAM, DEV]
+    assert store.pools_of(NAMESPACE, "team") == []
+    assert [pool.metadata.name for pool in store.unreadable_pools_of(NAMESPACE, "team")] == ["dev"]
+    store.drop(DEV)
+    assert store.unreadable_pools_of(NAMESPACE, "team") == []
+
+
+@pytest.mark.parametrize("reference", [None, "team", {}, {"name": 1}], ids=str)
+def test_a_pool_whose_reference_became_unreadable_stays_where_it_was(
+    store: ObjectStore, reference: object
+) -> None:
+    store.put(Kind.SEAT_POOL, pool_body(spec={"subscriptionRef": reference}, resourceVersion="2"))
+    assert store.parent(DEV) == TEAM
+
+    store.put(Kind.SEAT_POOL, pool_body(spec={"subscriptionRef": reference}, resourceVersion="3", uid="new"))
+    assert store.parent(DEV) is None
 
 
 def test_an_object_that_was_mended_is_an_intent_and_is_read_again() -> None:

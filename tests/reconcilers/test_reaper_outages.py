@@ -1,5 +1,8 @@
 """What the reaper makes of an authority that does not answer, and of pools that it forgot."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from seatwarden.domain.seats import PoolUid
@@ -90,3 +93,28 @@ async def test_one_lost_pool_does_not_keep_the_others_from_being_counted(rounds:
 
     assert rounds.told == ["changed pool", "lost other-0", "changed other-1"]
     assert rounds.authority.swept == [[POOL, *others]]
+
+
+@pytest.mark.parametrize("total", ["granted", "released"])
+async def test_a_state_of_before_is_told_once_with_its_epoch(rounds: Rounds, total: str) -> None:
+    earlier: dict[str, Any] = {total: 4}
+    with rounds.under_way():
+        await until(6.0)
+        rounds.authority.counts[POOL] = replace(QUIET, **earlier)
+        await until(36.0)
+
+    assert rounds.told == ["changed pool", "pool went back in epoch 1"]
+
+
+async def test_a_state_of_an_earlier_epoch_is_told_and_one_of_a_later_epoch_begins_anew(
+    rounds: Rounds,
+) -> None:
+    with rounds.under_way():
+        await until(6.0)
+        rounds.authority.counts[POOL] = replace(QUIET, epoch=2, granted=0, released=0)
+        await until(16.0)
+        assert rounds.told == ["changed pool"] * 2
+        rounds.authority.counts[POOL] = QUIET
+        await until(26.0)
+
+    assert rounds.told[2:] == ["changed pool", "pool went back in epoch 1"]

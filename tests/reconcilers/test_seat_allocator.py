@@ -28,6 +28,7 @@ async def settled(desk: SubscriptionDesk) -> SubscriptionDesk:
     """The same, after a run, and with what it did forgotten."""
     await desk.settle()
     desk.authority.caps.clear()
+    desk.changed.clear()
     return desk
 
 
@@ -216,7 +217,7 @@ async def test_a_pool_set_back_to_an_older_epoch_begins_a_new_one(settled: Subsc
     settled.want("dev", remembered_epoch=3)
     run = await settled.settle()
 
-    assert (run[DEV].epoch, settled.pool(DEV).epoch) == (4, 4)
+    assert (run[DEV].epoch, run[DEV].state_lost, settled.pool(DEV).epoch) == (4, True, 4)
     assert run[DEV].live == 2
 
 

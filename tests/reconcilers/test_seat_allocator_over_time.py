@@ -101,6 +101,13 @@ class Allocator(RuleBasedStateMachine):
                 self.desk.allocator.forget(uid_of(name))
         self.do(self.settle(callers=1))
 
+    @rule(name=st.sampled_from(NAMES), spec=st.sampled_from([{"suspend": True}, {"seats": -1}]))
+    def suspend_or_spoil_a_pool(self, name: str, spec: dict[str, Any]) -> None:
+        self.desk.ask(name, self.asked[name], minutes=NAMES.index(name), spec=spec)
+        before = self.desk.caps().get(uid_of(name))
+        self.do(self.settle(callers=1))
+        assert self.desk.caps().get(uid_of(name)) == before
+
     @rule(name=st.sampled_from(NAMES))
     def forget_a_pool(self, name: str) -> None:
         self.desk.authority.pools.pop(uid_of(name), None)
@@ -153,7 +160,7 @@ class Allocator(RuleBasedStateMachine):
     def end_well(self) -> None:
         """When nobody holds more than its pool's share, one run gives every pool its share, and the next writes nothing."""
         for name in NAMES:
-            self.desk.want(name)
+            self.ask(name, self.asked[name])
         for uid, pool in self.desk.authority.pools.items():
             pool.give_back(max(pool.live - self.entitled[uid], 0))
         self.do(self.settle(callers=1))

@@ -59,7 +59,7 @@ async def test_runs_of_one_subscription_never_overlap(desk: SubscriptionDesk) ->
     assert len(desk.authority.observed) > 2
     assert desk.authority.most_at_once == 1
     assert desk.pool(DEV).config.generation == 29
-    assert desk.allocator._running == desk.allocator._next == {}
+    assert desk.allocator._runs.idle
 
 
 async def test_different_subscriptions_do_not_wait_for_each_other(desk: SubscriptionDesk) -> None:
@@ -183,4 +183,4 @@ async def test_an_allocator_at_rest_remembers_no_subscription(desk: Subscription
     await desk.settle()
     await desk.settle(TEAM._replace(name="never-seen"))
 
-    assert desk.allocator._running == desk.allocator._next == {}
+    assert desk.allocator._runs.idle

@@ -16,11 +16,15 @@ from seatwarden.domain.seats import PoolUid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What one pool asks for. A pool that is being deleted asks for 0."""
+    """What one pool asks for. A pool that is being deleted asks for 0.
+
+    One that is ``kept`` has its seats already and nobody may take them from it, so it comes before all others.
+    """
 
     pool: PoolUid
     created: datetime
     seats: int
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +41,10 @@ class Holding:
 
 
 def shares(demands: Sequence[Demand], seats: int) -> dict[PoolUid, int]:
-    """The seats that each pool is entitled to, oldest pool first (creation time, then uid)."""
+    """The seats that each pool is entitled to, oldest pool first (creation time, then uid) after those that are kept."""
     left = max(seats, 0)
     result: dict[PoolUid, int] = {}
-    for demand in sorted(demands, key=lambda d: (d.created, d.pool)):
+    for demand in sorted(demands, key=lambda d: (not d.kept, d.created, d.pool)):
         result[demand.pool] = min(demand.seats, left)
         left -= result[demand.pool]
     return result
@@ -62,15 +66,13 @@ def grown(
 
     ``entitled`` is in serving order, as `shares` gives it. A pool missing in ``holdings`` has nothing yet.
     """
-    held = {pool: has.held for pool, has in holdings.items()}
-    total = sum(held.values())
+    total = sum(has.held for has in holdings.values())
     result: dict[PoolUid, int] = {}
     for pool, share in entitled.items():
         has = holdings.get(pool, Holding(capacity=0, live=0))
-        others = total - held.get(pool, 0)
+        others = total - has.held
         cap = min(share, seats - others)
         if cap > has.capacity:
             result[pool] = cap
             total = others + max(cap, has.live)
-            held[pool] = max(cap, has.live)
     return result

@@ -94,7 +94,7 @@ def _findings(pool: SeatPool, run: PoolRun, live: int, recovery: str | None) -> 
         reason, message = run.problem
         if reason in (Reason.REDIS_UNAVAILABLE, Reason.DELETION_BLOCKED_BY_REDIS):
             redis = findings.redis_ready(message, problem=Reason.REDIS_UNAVAILABLE)
-        elif reason is Reason.REDIS_UNFIT:
+        elif reason in (Reason.REDIS_UNFIT, Reason.AWAITING_RESUME):
             redis = findings.redis_ready(message, problem=reason)
         told = findings.not_ready(reason, message)
     elif recovery is not None:

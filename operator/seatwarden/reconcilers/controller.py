@@ -86,6 +86,7 @@ class Controller:
             jitter=_RANDOM.random,
             changed=self._counts_changed,
             lost=self._reconcile_pool,
+            went_back=self._pool_went_back,
             unavailable=self._reconcile_all_pools,
             restored=self._reconcile_all_pools,
         )
@@ -208,6 +209,10 @@ class Controller:
 
     def _pool_gone(self, pool: PoolUid) -> None:
         self.pools.forget(pool)
+
+    def _pool_went_back(self, pool: PoolUid, epoch: int) -> None:
+        self.pools.allocator.went_back(pool, epoch)
+        self._reconcile_pool(pool)
 
     def _reconcile_pool(self, pool: PoolUid) -> None:
         key = self.pools.key_of(pool)

@@ -16,6 +16,7 @@ from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.kubernetes_api import KubernetesError, KubernetesUnavailable, NotFound
 from seatwarden.domain.backoff import Backoff, spread
 from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.agenda import Agenda
 from seatwarden.reconcilers.timer_wheel import TimerWheel
 from seatwarden.reconcilers.work_queue import WorkQueue
 from seatwarden.resources.names import Kind
@@ -49,8 +50,15 @@ class RetryLater(Exception):
     """The run could not finish, its status says why, and it is worth trying again with back-off."""
 
 
+class NoSuchObject(Exception):
+    """There is no object of this key any more, so there is nothing to come back to."""
+
+
 Reconcile = Callable[[ObjectKey, frozenset[Cause]], Awaitable[float | None]]
-"""Makes one object true. Returns the seconds after which it must run again, or None: the slow resync is soon enough."""
+"""Makes one object true. Returns the seconds after which it must run again, or None: the slow resync is soon enough.
+
+Raises `NoSuchObject` where there is none.
+"""
 
 
 @dataclass(slots=True)
@@ -64,9 +72,12 @@ class Engine:
     resync_seconds: float = 600.0
     backoff: Backoff = field(default_factory=Backoff)
     queue: WorkQueue[ObjectKey, Cause] = field(default_factory=WorkQueue)
-    _due_causes: dict[ObjectKey, set[Cause]] = field(default_factory=dict)
+    agenda: Agenda[ObjectKey, Cause] = field(init=False)
     _failures: dict[ObjectKey, int] = field(default_factory=dict)
     _under_work: set[ObjectKey] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.agenda = Agenda(self.wheel, light=Cause.COUNTS, urgent=Cause.CHANGED)
 
     @property
     def idle(self) -> bool:
@@ -78,20 +89,18 @@ class Engine:
         self.queue.add(key, causes)
 
     def add_later(self, key: ObjectKey, seconds: float, *causes: Cause) -> None:
-        """Reconcile ``key`` within ``seconds``; several such wishes become one run at the earliest instant."""
-        self._due_causes.setdefault(key, set()).update(causes)
-        self.wheel.schedule(key, seconds)
+        """Reconcile ``key`` in ``seconds``; several such wishes become one run at the earliest instant. See `Agenda`."""
+        self.agenda.plan(key, seconds, causes)
 
     def due(self, key: ObjectKey) -> None:
         """The wheel's call when a key's time has come."""
-        self.queue.add(key, self._due_causes.pop(key, {Cause.RESYNC}))
+        self.queue.add(key, self.agenda.take(key) or {Cause.RESYNC})
 
     def forget(self, key: ObjectKey) -> None:
         """Drop what is remembered of a deleted object. A run of it that is under way plans no other."""
         self._under_work.discard(key)
-        self.wheel.cancel(key)
+        self.agenda.forget(key)
         self._failures.pop(key, None)
-        self._due_causes.pop(key, None)
 
     async def run(self) -> None:
         """Work until cancelled, or until `NotLeading`."""
@@ -117,7 +126,7 @@ class Engine:
                 again = await self.reconcilers[key.kind](key, causes)
         except (NotLeading, asyncio.CancelledError):
             raise
-        except NotFound as gone:
+        except (NoSuchObject, NotFound) as gone:
             metrics.RECONCILES.labels(kind=key.kind, result="gone").inc()
             log.debug("the object is gone", detail=str(gone))
             self.forget(key)
@@ -131,7 +140,8 @@ class Engine:
             self._retry(key, "error", error, None)
         else:
             metrics.RECONCILES.labels(kind=key.kind, result="ok").inc()
-            self._failures.pop(key, None)
+            if causes != {Cause.COUNTS}:
+                self._failures.pop(key, None)
             self._plan(
                 key, spread(self.resync_seconds if again is None else again, self.jitter()), Cause.RESYNC
             )
@@ -148,6 +158,8 @@ class Engine:
         log.info(
             "reconcile will be tried again", seconds=round(wait, 1), attempt=attempt + 1, reason=str(error)
         )
+        if retry_after:
+            self.agenda.stay_away(key, wait)
         self._plan(key, wait, Cause.RETRY)
 
     def _plan(self, key: ObjectKey, seconds: float, cause: Cause) -> None:

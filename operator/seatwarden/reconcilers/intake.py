@@ -58,7 +58,8 @@ class Intake:
         """An object was made or changed."""
         key = _key(kind, body)
         before = self.store.entry(key)
-        if before is not None and before.metadata.uid != body["metadata"]["uid"]:
+        succeeds = before is not None and before.metadata.uid != body["metadata"]["uid"]
+        if succeeds and self.store.is_news(key, body):
             self.gone(key)
         match self.store.put(kind, body):
             case Change.INTENT:
@@ -81,11 +82,13 @@ class Intake:
         add_all(self.engine, below, Cause.RELATED)
         if parent is not None:
             add_all(self.engine, self.store.below(parent), Cause.RELATED)
-            self.engine.add_later(parent, self.sums_seconds, Cause.COUNTS)
+        self._sums_of(parent)
 
     def sums_above(self, key: ObjectKey) -> None:
         """The sums of the object to which ``key`` refers are to be made again, soon."""
-        parent = self.store.parent(key)
+        self._sums_of(self.store.parent(key))
+
+    def _sums_of(self, parent: ObjectKey | None) -> None:
         if parent is not None and self.store.entry(parent) is not None:
             self.engine.add_later(parent, self.sums_seconds, Cause.COUNTS)
 

@@ -10,13 +10,13 @@ server before it did so in fact.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from pydantic import ValidationError
 
-from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.engine import NoSuchObject, ObjectKey
 from seatwarden.resources.base import ObjectMeta
 from seatwarden.resources.invalid import InvalidResource
 from seatwarden.resources.names import Kind
@@ -35,11 +35,15 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An object whose stored spec breaks a rule of this version. It is shown as such and otherwise left alone."""
+    """An object whose stored spec breaks a rule of this version. It is shown as such and otherwise left alone.
+
+    ``parent`` is the object to which it refers, as far as that can be told.
+    """
 
     metadata: ObjectMeta
     status: "Status"
     error: str
+    parent: ObjectKey | None = None
 
 
 Status = TenantStatus | SubscriptionStatus | SeatPoolStatus
@@ -76,6 +80,11 @@ class ObjectStore:
             return Change.INTENT
         return Change.STATUS if before is not None and before.status != entry.status else Change.NOTHING
 
+    def is_news(self, key: ObjectKey, body: dict[str, Any]) -> bool:
+        """Is ``body`` newer than what is known? A listing may still have an object whose successor the watch has told of."""
+        before = self._entries.get(key)
+        return before is None or _version(before) < int(body["metadata"]["resourceVersion"])
+
     def put_answer(self, kind: Kind, body: dict[str, Any]) -> None:
         """Take in the answer of a write of ours to an object. One that went meanwhile does not come back by it."""
         key = _key(kind, body)
@@ -93,6 +102,17 @@ class ObjectStore:
         """The object of any shape, or None."""
         return self._entries.get(key)
 
+    def existing(self, key: ObjectKey) -> Entry:
+        """The object of any shape.
+
+        Raises:
+            NoSuchObject: it is gone.
+        """
+        found = self._entries.get(key)
+        if found is None:
+            raise NoSuchObject(f"there is no {key.kind} {key.name!r}")
+        return found
+
     def tenant(self, namespace: str, name: str) -> Tenant | None:
         """The readable Tenant of that name, or None."""
         found = self._entries.get(ObjectKey(Kind.TENANT, namespace, name))
@@ -107,6 +127,11 @@ class ObjectStore:
         """The readable pools that refer to that Subscription."""
         keys = self._referrers.get(ObjectKey(Kind.SUBSCRIPTION, namespace, subscription), ())
         return [pool for key in keys if isinstance(pool := self._entries.get(key), SeatPool)]
+
+    def unreadable_pools_of(self, namespace: str, subscription: str) -> list[Unreadable]:
+        """The pools that refer to that Subscription and cannot be read."""
+        keys = self._referrers.get(ObjectKey(Kind.SUBSCRIPTION, namespace, subscription), ())
+        return [pool for key in keys if isinstance(pool := self._entries.get(key), Unreadable)]
 
     def subscriptions_of(self, namespace: str, tenant: str) -> list[Subscription]:
         """The readable Subscriptions that refer to that Tenant."""
@@ -130,13 +155,13 @@ class ObjectStore:
     def _newest(self, key: ObjectKey, body: dict[str, Any]) -> Entry:
         meta = body["metadata"]
         before = self._entries.get(key)
-        if (
-            before is not None
-            and before.metadata.uid == meta["uid"]
-            and _version(before) >= int(meta["resourceVersion"])
-        ):
+        if before is not None and not self.is_news(key, body):
             return before
         entry = _parse(key.kind, body)
+        if isinstance(entry, Unreadable) and entry.parent is None and before is not None:
+            # What an object refers to never changes.
+            known = parent_key(before) if before.metadata.uid == meta["uid"] else None
+            entry = replace(entry, parent=known)
         self._unlink(key)
         self._entries[key] = entry
         parent = parent_key(entry)
@@ -160,6 +185,8 @@ def parent_key(entry: Entry) -> ObjectKey | None:
             return ObjectKey(Kind.TENANT, entry.metadata.namespace, entry.spec.tenant_ref.name)
         case SeatPool():
             return ObjectKey(Kind.SUBSCRIPTION, entry.metadata.namespace, entry.spec.subscription_ref.name)
+        case Unreadable():
+            return entry.parent
         case _:
             return None
 
@@ -173,7 +200,10 @@ def _parse(kind: Kind, body: dict[str, Any]) -> Entry:
         return _MODELS[kind].parse(body)
     except InvalidResource as error:
         return Unreadable(
-            ObjectMeta.model_validate(body["metadata"]), _readable_status(kind, body), str(error)
+            ObjectMeta.model_validate(body["metadata"]),
+            _readable_status(kind, body),
+            str(error),
+            _readable_parent(kind, body),
         )
 
 
@@ -182,6 +212,17 @@ def _readable_status(kind: Kind, body: dict[str, Any]) -> Status:
         return _STATUSES[kind].model_validate(body.get("status", {}))
     except ValidationError:
         return _STATUSES[kind]()
+
+
+def _readable_parent(kind: Kind, body: dict[str, Any]) -> ObjectKey | None:
+    namespace = body["metadata"]["namespace"]
+    match kind, body.get("spec"):
+        case Kind.SUBSCRIPTION, {"tenantRef": {"name": str(name)}}:
+            return ObjectKey(Kind.TENANT, namespace, name)
+        case Kind.SEAT_POOL, {"subscriptionRef": {"name": str(name)}}:
+            return ObjectKey(Kind.SUBSCRIPTION, namespace, name)
+        case _:
+            return None
 
 
 def _version(entry: Entry) -> int:

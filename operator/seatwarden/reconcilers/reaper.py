@@ -13,6 +13,7 @@ import structlog
 
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration
 from seatwarden.domain.backoff import spread
+from seatwarden.domain.epoch import counts_went_back
 from seatwarden.domain.seats import PoolCounts, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.timer_wheel import TimerWheel
@@ -43,8 +44,9 @@ class ReaperSettings:
 
 @dataclass(slots=True)
 class Reaper:
-    """Calls ``changed`` with each pool whose numbers are new, ``lost`` with each that the authority does not know, ``restored``
-    once when the authority answers again, and ``unavailable`` once when it stops to."""
+    """Calls ``changed`` with each pool whose numbers are new, ``lost`` with each that the authority does not know, ``went_back``
+    with each of which it has an earlier state than before, and in which epoch, ``restored`` once when the authority answers
+    again, and ``unavailable`` once when it stops to."""
 
     authority: PoolAdministration
     settings: ReaperSettings
@@ -52,6 +54,7 @@ class Reaper:
     jitter: Callable[[], float]
     changed: Callable[[PoolUid], None]
     lost: Callable[[PoolUid], None]
+    went_back: Callable[[PoolUid, int], None]
     unavailable: Callable[[], None]
     restored: Callable[[], None]
     counts: dict[PoolUid, PoolCounts] = field(default_factory=dict)
@@ -139,6 +142,8 @@ class Reaper:
         self._wheel.schedule(pool, 0.0 if counts.unpurged else min(spread(pause, self.jitter()), soonest))
         if before is None or _published(before) != _published(counts):
             self.changed(pool)
+        if before is not None and counts_went_back(before, counts):
+            self.went_back(pool, counts.epoch)
 
     def _note_away(self, error: AuthorityUnavailable) -> None:
         if not self._away:

@@ -57,11 +57,9 @@ class SeatPoolReconciler:
 
     async def reconcile(self, key: ObjectKey, causes: frozenset[Cause]) -> float | None:
         """Make the pool so. See `Reconcile`."""
-        pool = self.store.entry(key)
+        pool = self.store.existing(key)
         if isinstance(pool, Unreadable) and pool.metadata.deletion_timestamp is None:
             return await report_unreadable(self.status, key, pool)
-        if pool is None:
-            return None
         if pool.metadata.deletion_timestamp is not None:
             return await self._finalize(key, pool)
         assert isinstance(pool, SeatPool)
@@ -93,7 +91,7 @@ class SeatPoolReconciler:
         try:
             await self.finalizers.ensure(key, pool)
             licence_key = await self.keys.ensure(key, pool)
-            provisioned = await self._provision(key, pool, licence_key, above, closed)
+            settled = await self._provision(key, pool, licence_key, above, closed)
         except Problem as problem:
             failed = PoolRun(problem=(problem.reason, problem.message), provisioned=None, tenant=tenant)
             return await self._report(key, pool, failed)
@@ -107,12 +105,15 @@ class SeatPoolReconciler:
             failed = PoolRun(problem=(Reason.REDIS_UNAVAILABLE, REDIS_AWAY), provisioned=None, tenant=tenant)
             await self._report(key, pool, failed)
             raise RetryLater(str(error)) from error
+        if settled.awaits_resume:
+            told = (Reason.AWAITING_RESUME, _awaiting_resume(above))
+        provisioned = _provisioned(settled, licence_key)
         again = await self._report(key, pool, PoolRun(problem=told, provisioned=provisioned, tenant=tenant))
         return again if again is not None else _until_expiry(above)
 
     async def _provision(
         self, key: ObjectKey, pool: SeatPool, licence_key: LicenceKey, above: Upstream, closed: Closed | None
-    ) -> Provisioned:
+    ) -> Settled:
         unfit = self.redis_problem()
         if unfit is not None:
             raise Problem(Reason.REDIS_UNFIT, unfit)
@@ -122,14 +123,14 @@ class SeatPoolReconciler:
         subscription = ObjectKey(Kind.SUBSCRIPTION, key.namespace, pool.spec.subscription_ref.name)
         settled = (await self.allocator.settle(subscription)).get(uid)
         if settled is None:
-            raise RetryLater("the pool was deleted meanwhile")
+            raise RetryLater("the pool was deleted or suspended meanwhile")
         if settled.state_lost:
             log.warning(
                 "the authority had lost this pool; it starts again in a new epoch", epoch=settled.epoch
             )
         self._key_of[uid] = key
         self.reaper.track(uid)
-        return _provisioned(settled, licence_key)
+        return settled
 
     async def _report(self, key: ObjectKey, pool: SeatPool, run: PoolRun) -> float | None:
         uid = PoolUid(pool.metadata.uid)
@@ -229,6 +230,13 @@ def _not_to_be_provisioned(pool: SeatPool, above: Upstream) -> Closed | None:
         message=f"spec.suspend of Subscription {above.subscription_name!r} or of its Tenant is true: the pool waits for it.",
         phase=Phase.PENDING,
         state=PoolState.SUSPENDED,
+    )
+
+
+def _awaiting_resume(above: Upstream) -> str:
+    return (
+        "Redis lost what it knew of this pool. Nothing is written while spec.suspend is true: the pool is set up when that of "
+        f"Subscription {above.subscription_name!r} and of its Tenant are false."
     )
 
 

@@ -11,6 +11,7 @@ from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.conditions import merge_conditions
+from seatwarden.resources.seatpool import SeatPoolStatus
 from seatwarden.resources.subscription import Phase, Subscription, SubscriptionStatus
 
 LONGEST_WAIT_SECONDS = 600.0
@@ -26,8 +27,8 @@ class SubscriptionReconciler:
 
     async def reconcile(self, key: ObjectKey, _causes: frozenset[Cause]) -> float | None:
         """Report the phase, and come back when it changes by itself. See `Reconcile`."""
-        entry = self.store.entry(key)
-        if entry is None or entry.metadata.deletion_timestamp is not None:
+        entry = self.store.existing(key)
+        if entry.metadata.deletion_timestamp is not None:
             return None
         if isinstance(entry, Unreadable):
             return await report_unreadable(self.status, key, entry)
@@ -53,7 +54,13 @@ class SubscriptionReconciler:
                 now=now,
             ),
         )
-        pools = self.store.pools_of(key.namespace, key.name)
+        pools = [pool.status for pool in self.store.pools_of(key.namespace, key.name)]
+        # One that cannot be read has its seats all the same.
+        pools += [
+            pool.status
+            for pool in self.store.unreadable_pools_of(key.namespace, key.name)
+            if isinstance(pool.status, SeatPoolStatus)
+        ]
         told = (
             findings.ready(
                 f"{found.spec.seats} seats of plan {found.spec.plan.name!r} can be given to SeatPools."
@@ -66,8 +73,8 @@ class SubscriptionReconciler:
             observed_generation=meta.generation,
             conditions=merge_conditions(found.status.conditions, told, generation=meta.generation, now=now),
             phase=Phase.ACTIVE if closed is None else closed.phase,
-            allocated_seats=sum(pool.status.capacity or 0 for pool in pools),
+            allocated_seats=sum(pool.capacity or 0 for pool in pools),
             pools=len(pools),
-            seats_in_use=sum(pool.status.used or 0 for pool in pools),
+            seats_in_use=sum(pool.used or 0 for pool in pools),
             last_handled_reconcile_at=meta.reconcile_requested_at,
         )

@@ -49,9 +49,7 @@ class TenantReconciler:
 
     async def reconcile(self, key: ObjectKey, causes: frozenset[Cause]) -> float | None:
         """Make the tenant so. See `Reconcile`."""
-        entry = self.store.entry(key)
-        if entry is None:
-            return None
+        entry = self.store.existing(key)
         if entry.metadata.deletion_timestamp is not None:
             return await self._finalize(key, entry)
         if isinstance(entry, Unreadable):

@@ -27,9 +27,16 @@ class TimerWheel(Generic[Key]):
     def __len__(self) -> int:
         return len(self._when)
 
+    def now(self) -> float:
+        """The present instant, by the wheel's clock."""
+        return self._clock()
+
     def schedule(self, key: Key, seconds: float) -> None:
         """Make ``key`` due ``seconds`` from now, unless it is due earlier already."""
-        when = self._clock() + max(seconds, 0.0)
+        self.schedule_at(key, self._clock() + max(seconds, 0.0))
+
+    def schedule_at(self, key: Key, when: float) -> None:
+        """Make ``key`` due at an instant, unless it is due earlier already."""
         if key in self._when and self._when[key] <= when:
             return
         self._when[key] = when

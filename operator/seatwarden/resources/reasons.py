@@ -107,6 +107,12 @@ class Reason(StrEnum):
         "The Subscription has fewer seats left than this pool asks for; the pool works with those it got.",
         "Raise the seats of the Subscription, or lower those of this pool or of an older one.",
     )
+    AWAITING_RESUME = (
+        "AwaitingResume",
+        Outlook.WAITING,
+        "Redis has lost this pool, and it is not put back while spec.suspend of its Subscription or Tenant is true.",
+        "Set spec.suspend of the Subscription and of the Tenant to false.",
+    )
     OVER_CAPACITY = (
         "OverCapacity",
         Outlook.RETRYING,
