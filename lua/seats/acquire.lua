@@ -45,7 +45,7 @@ local lease = lease_from_now(pool.lease)
 
 local function hold(fence, since)
     local record = struct.pack('>I8', fence) .. LIVE .. struct.pack('>I6', since) .. holder .. nonce .. tail
-    redis.call('ZADD', EXPIRY, now + lease, id)
+    redis.call('ZADD', EXPIRY, 'GT', now + lease, id)
     if record ~= held then
         redis.call('HSET', LEASES, id, record)
     end
@@ -78,8 +78,9 @@ invariant(account.counter + 1 < 4294967296 and fence < 9007199254740992, 'a fenc
 if lives then
     -- The holder started again: the seat stays one seat, and the earlier run's fence is dead from here.
     account.counter = account.counter + 1
+    local record = hold(fence, since_of(held))
     account.unpurged = account.used - live_leases()
-    note(account, 'taken_over', account.clock, id, hold(fence, since_of(held)))
+    note(account, 'taken_over', account.clock, id, record)
     commit(account)
     return granted('granted', fence, account.used - account.unpurged, 1)
 end

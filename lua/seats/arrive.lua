@@ -25,6 +25,9 @@ local lease = tonumber(config[1])
 
 local function prolong(from, till)
     local length, renewed_after = till - from, string.format('%.0f', till + lease)
+    if recovering then
+        extend_recovery(recovering + length)
+    end
     local found = redis.call('ZRANGEBYSCORE', EXPIRY, '(' .. from, '(' .. renewed_after, 'WITHSCORES')
     for start = 1, #found, 2 * PURGE_CHUNK do
         local moved = {}
@@ -33,10 +36,6 @@ local function prolong(from, till)
             table.insert(moved, found[i])
         end
         redis.call('ZADD', EXPIRY, 'XX', unpack(moved))
-    end
-    if recovering and recovering > from + 0 then
-        heed_recovery(string.format('%.0f', recovering + length))
-        redis.call('HSET', CONFIG, 'recover_until', counted_from)
     end
     return #found > 0
 end

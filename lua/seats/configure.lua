@@ -1,8 +1,8 @@
 #!lua
 -- Makes the pool as the operator says. Touches no lease and no count.
 --
--- KEYS all six. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; state of the pool; then
--- the other fields of `config` with their values, licence keys as `key:<sha256>`.
+-- KEYS all six. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the server;
+-- state of the pool; then the other fields of `config` with their values, licence keys as `key:<sha256>`.
 -- Cost: one read where nothing changes; otherwise O(fields). A higher term is kept at once, so that the leader before
 -- is fenced off even where the new one found nothing to change: one write per pool and change of leader.
 -- A pool whose state is not coherent (new, or a key was lost) starts without leases. Its fence counter and totals go
@@ -10,7 +10,8 @@
 -- first one where there was no pool, means that grants may have been lost: the pool goes into recovery.
 -- Returns {1, changed, existed, epoch, live}, or {0, term held} for a term that is over.
 
-local digest, term, epoch, secret, state = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local digest, term, epoch, secret, run, state =
+    ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 
 local held = redis.call('HMGET', CONFIG, 'digest', 'term', 'state', 'recover_until', 'lease')
 heed_recovery(held[4])
@@ -37,7 +38,8 @@ if not existed then
         redis.call('HSET', STATE, 'epoch', epoch, 'counter', 0, 'used', 0, 'at', now, 'overrun', 0, 'peak', 0,
             'secret', secret, 'seat_ms', 0, 'granted', 0, 'released', 0, 'expired', 0, 'taken_over', 0, 'denied', 0)
     end
-    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0)
+    -- Whoever meets this pool on another server knows by it that something may be lost, also before anybody arrived.
+    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0, 'run', run)
     account = open_account()
 end
 if state == 'suspended' and held[3] ~= 'suspended' then
@@ -48,10 +50,15 @@ elseif state ~= 'suspended' and held[3] == 'suspended' then
 end
 
 redis.call('DEL', CONFIG)
-redis.call('HSET', CONFIG, 'state', state, 'digest', digest, 'term', term, unpack(ARGV, 6))
+redis.call('HSET', CONFIG, 'state', state, 'digest', digest, 'term', term, unpack(ARGV, 7))
 local told = redis.call('HMGET', CONFIG, 'generation', 'capacity', 'lease')
 if recovering then
     redis.call('HSET', CONFIG, 'recover_until', held[4])
+    -- The longer leases may be those of before the loss: their holders have as long to come back.
+    local longer = tonumber(told[3]) > (tonumber(held[5]) or 0) and now + told[3] + 1 or 0
+    if longer > recovering then
+        extend_recovery(longer)
+    end
 end
 
 account.unpurged = account.used - live_leases()

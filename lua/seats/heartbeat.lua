@@ -6,6 +6,7 @@
 -- Cost: O(n log leases) in five Redis calls whatever n is, so that many beats in one call are cheap. It purges
 -- nothing and writes no ledger: a heartbeat changes no seat. It may run when memory is full, since it takes none and
 -- refusing it would let every lease die.
+-- A lease never ends earlier than its holder was told before, also where leases have become shorter.
 -- In recovery a lease that was not heard of since the loss is renewed even if it ran out, up to the cap.
 -- Returns {heartbeat, now, signed for, code, expires in, code, expires in, ...}, or a code where the key opens no pool.
 
@@ -20,9 +21,10 @@ local expiries = redis.call('ZMSCORE', EXPIRY, unpack(ARGV, 2, beats + 1))
 local closed = closed_because(pool)
 local lease = lease_from_now(pool.lease)
 local room = recovering and pool.capacity - live_leases()
+local heard_of = {}
 
 -- The code, and how long the lease has left if it is held. A renewal is one of code `ok`.
-local function verdict(record, expiry, fence)
+local function verdict(id, record, expiry, fence)
     if not record then
         return 'unknown_session', 0
     elseif fence_of(record) ~= fence then
@@ -33,18 +35,18 @@ local function verdict(record, expiry, fence)
         return ENDED_BECAUSE[letter_for_running_out(expiry)], 0
     elseif closed then
         return closed, kept_until(expiry) - now
-    elseif recovering and expiry < recovering then
+    elseif recovering and expiry < recovering and not heard_of[id] then
         if room <= 0 then
             return 'recovering', recovering - now
         end
-        room = room - 1
+        room, heard_of[id] = room - 1, true
     end
     return 'ok', lease
 end
 
 local answer, renewed = { pool.heartbeat, now, pool.signed_for }, {}
 for i = 1, beats do
-    local code, left = verdict(records[i], tonumber(expiries[i]), ARGV[1 + beats + i])
+    local code, left = verdict(ARGV[1 + i], records[i], tonumber(expiries[i]), ARGV[1 + beats + i])
     if code == 'ok' then
         table.insert(renewed, now + lease)
         table.insert(renewed, ARGV[1 + i])
@@ -53,6 +55,6 @@ for i = 1, beats do
     table.insert(answer, left)
 end
 if #renewed > 0 then
-    redis.call('ZADD', EXPIRY, 'XX', unpack(renewed))
+    redis.call('ZADD', EXPIRY, 'XX', 'GT', unpack(renewed))
 end
 return answer

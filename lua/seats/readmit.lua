@@ -46,6 +46,7 @@ local newest_fence = account.epoch * 4294967296 + account.counter
 if number > newest_fence then
     local epoch = math.max(account.epoch, math.floor(number / 4294967296)) + 1
     begin_recovery(account, epoch, pool.lease)
+    commit(account)
 elseif not recovering then
     return answer('unknown_session', 0)
 end
@@ -53,7 +54,6 @@ end
 local expiry = record and letter_of(record) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
 local confirmed = expiry and expiry >= recovering
 if not confirmed and live_leases() >= pool.capacity then
-    commit(account)
     return answer('recovering', recovering - now)
 end
 
@@ -63,7 +63,7 @@ if record and not expiry then
 end
 local since = struct.pack('>I6', expiry and since_of(record) or account.clock)
 local back = fence .. LIVE .. since .. holder .. nonce .. tail
-redis.call('ZADD', EXPIRY, now + lease, id)
+redis.call('ZADD', EXPIRY, 'GT', now + lease, id)
 redis.call('HSET', LEASES, id, back)
 if not expiry then
     account.used = account.used + 1

@@ -5,7 +5,8 @@
 -- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
 -- purged, unpurged, next expiry in, how long the recovery goes on}, or nil where the pool is unknown. In recovery
--- nothing is purged, and what is not confirmed is not counted as unpurged either.
+-- nothing is purged, and what is not confirmed is not counted as unpurged either. But the account is written then: of
+-- leases that ran out and may come back a part is charged only, and a sum that was told once must not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 
@@ -18,7 +19,7 @@ end
 local lease = tonumber(config[2])
 
 local purged = purge(account)
-if purged > 0 then
+if purged > 0 or account.unpurged > 0 then
     commit(account)
 end
 trim_tombstones(lease)
@@ -34,7 +35,7 @@ return {
     account.used - account.unpurged,
     account.peak,
     total[1],
-    purged > 0 and 0 or account.uncharged,
+    (purged > 0 or account.unpurged > 0) and 0 or account.uncharged,
     tonumber(total[2]),
     tonumber(total[3]),
     tonumber(total[4]),

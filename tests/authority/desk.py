@@ -121,6 +121,10 @@ class Desk:
         assert seen is not None
         return seen.live
 
+    async def run_id(self) -> str:
+        """By what the server tells this start from another one."""
+        return str((await self.redis.info("server"))["run_id"])
+
     async def now(self) -> int:
         seconds, micros = await self.redis.time()
         return int(seconds) * 1000 + int(micros) // 1000

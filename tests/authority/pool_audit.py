@@ -7,7 +7,8 @@ from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import PoolKeys
 from seatwarden.domain.seats import PoolUid, SessionPage, SessionRow
 from tests.authority.desk import KEY
-from tests.authority.model import LedgerReplay, SeatModel
+from tests.authority.ledger_replay import LedgerReplay
+from tests.authority.model import SeatModel
 from tests.authority.virtual_time import GivenTimeRunner, at_once
 
 TOTALS = ("granted", "released", "expired", "taken_over", "denied")
@@ -15,20 +16,25 @@ _FENCE, _HOLDER = slice(0, 8), slice(15, 47)
 
 
 class StoredPool(NamedTuple):
-    """By holder: fence and, where there is no tombstone, expiry. Then the pool's numbers."""
+    """By holder: fence and, where there is no tombstone, expiry. Then the pool's numbers, and where its callers are."""
 
     leases: dict[str, tuple[int, int | None]]
     epoch: int
     counter: int
     totals: tuple[int, ...]
+    recovering: int
+    run: str
+    outage: int
 
 
-def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, str]) -> StoredPool:
+def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, str], now: int) -> StoredPool:
     """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
-    records, expiries, state = runner.ask(
+    records, expiries, state, [run, outage], recover_until = runner.ask(
         ("HGETALL", keys.leases),
         ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
         ("HMGET", keys.state, "epoch", "counter", *TOTALS),
+        ("HMGET", keys.state, "run", "outage"),
+        ("HGET", keys.config, "recover_until"),
     )
     scores = {lease: int(score) for lease, score in _pairs(expiries)}
     leases = {
@@ -36,16 +42,20 @@ def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, s
         for lease, record in _pairs(records)
     }
     epoch, counter, *totals = map(int, state)
-    return StoredPool(leases, epoch, counter, tuple(totals))
+    recovering = max(0, int(recover_until or 0) - now)
+    return StoredPool(
+        leases, epoch, counter, tuple(totals), recovering, (run or b"").decode(), int(outage or 0)
+    )
 
 
-def modelled_pool(model: SeatModel) -> StoredPool:
+def modelled_pool(model: SeatModel, now: int) -> StoredPool:
     """What the model has."""
     leases = {
         holder: (lease.fence, None if lease.ended else lease.expiry) for holder, lease in model.leases.items()
     }
     totals = tuple(model.totals.get(name, 0) for name in TOTALS)
-    return StoredPool(leases, model.epoch, model.counter, totals)
+    recovering = model.recovering(now)
+    return StoredPool(leases, model.epoch, model.counter, totals, recovering, model.run or "", model.outage)
 
 
 def leases_by_id(runner: GivenTimeRunner, keys: PoolKeys) -> dict[str, str]:

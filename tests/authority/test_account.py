@@ -7,7 +7,7 @@ import pytest
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.domain.seats import Code, Fence, Millis, PoolCounts
 from tests.authority.desk import HOUR, Desk, holder
-from tests.authority.model import ledger_seat_milliseconds
+from tests.authority.ledger_replay import ledger_seat_milliseconds
 
 
 async def _closed(desk: Desk) -> PoolCounts:

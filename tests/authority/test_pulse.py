@@ -91,6 +91,7 @@ def outage(number: int, began: int, ended: int) -> Outage:
 async def test_leases_run_on_by_the_time_of_an_outage_and_once_only(desk: Desk) -> None:
     """An outage is not a mass death."""
     grants = [await desk.seat(number) for number in (1, 2)]
+    await desk.until(await desk.now() + 1)
     now = await desk.now()
     expiries = [await desk.expiry(grant) for grant in grants]
     await desk.run_out(grants[0], ago=20_000)

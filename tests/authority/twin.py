@@ -1,88 +1,55 @@
-"""One pool twice: in a real server under a virtual clock, and as a model. Every call goes to both.
+"""The calls on a `PoolTwin`, and what must be equal in their answers."""
 
-The answers must be equal to the last number. After each call the pool is also looked at from the side, by plain Redis
-commands that know nothing of the model, and must keep the `PoolWatch`.
-
-Whoever writes a history only chooses what is called, and when. A call whose answer is lost with its server is settled
-afterwards: the pool must be as it was before the call, or as after it, and nothing between.
-"""
-
-import copy
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, TypeVar
-from uuid import uuid4
+from typing import Any
 
-from seatwarden.backends.authority import AuthorityUnavailable
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_scripts import ARRIVE
+from seatwarden.backends.redis_wire import Loss, arrive_arguments, nonce_digest, read_arrival
 from seatwarden.domain.seats import (
     AcquireRequest,
+    Arrival,
     Beat,
     BeatVerdict,
     Code,
-    Configured,
     Grant,
+    Millis,
+    Outage,
     PoolCounts,
-    PoolUid,
     Refusal,
     SessionRow,
+    SignedLease,
     Validation,
 )
-from tests.authority.desk import KEY, beat_of, new_config
-from tests.authority.loss import Loss, Lost
+from tests.authority.desk import KEY, beat_of
+from tests.authority.loss import Lost
 from tests.authority.model import SeatModel
-from tests.authority.pool_audit import (
-    TOTALS,
-    all_pages,
-    check_ledger,
-    leases_by_id,
-    ledger_of,
-    modelled_pool,
-    stored_pool,
-)
-from tests.authority.pool_watch import PoolWatch, looks_at
-from tests.authority.virtual_time import GivenTimeAuthority, GivenTimeRunner, VirtualClock, at_once
-
-T = TypeVar("T")
-E = TypeVar("E")
+from tests.authority.pool_audit import TOTALS, all_pages
+from tests.authority.pool_twin import PoolTwin
+from tests.authority.virtual_time import at_once
 
 
-class Twin:
-    """A pool of two seats with leases of an hour, but for ``changes``. ``doom`` is what befalls the next call."""
-
-    def __init__(self, runner: GivenTimeRunner, **changes: Any) -> None:
-        self.runner = runner
-        self.authority = GivenTimeAuthority(runner)
-        self.clock: VirtualClock = runner.clock
-        self.config = new_config(**changes)
-        self.doom: Loss | None = None
-        self.begin()
-
-    def begin(self) -> None:
-        """A new pool, as one that is made again under its old name."""
-        self.pool = PoolUid(str(uuid4()))
-        self.keys = pool_keys(self.pool)
-        self.runner.looks = lambda: looks_at(self.keys, self.now)
-        self.holders: dict[str, str] = {}
-        self.model = SeatModel(clock=self.clock.now)
-        self.watch = PoolWatch()
-        first = at_once(self.authority.configure(self.pool, self.config, term=1))
-        self._tell_the_model()
-        assert first == Configured(changed=True, existed=False, epoch=self.config.epoch, live=0)
-
-    @property
-    def now(self) -> int:
-        return self.clock.now
+class Twin(PoolTwin):
+    """See `PoolTwin`; whatever can be asked of a pool."""
 
     def acquire(self, holder: str, nonce: str = "", *, key: str = KEY, **details: Any) -> Grant | Refusal:
         request = AcquireRequest(key_hash=key, holder=holder, nonce=nonce, **details)
+        kept = self.replays.kept_for(request, self.now)
         real = self.authority.acquire(self.pool, request)
         if key not in self.config.key_ids:
             answer = self._both(real, lambda _: None)[0]
             assert answer == Refusal(code=Code.INVALID_LICENSE)
             return answer
+        if kept is not None:
+            answer = self._both(real, lambda _: None)[0]
+            return self.replays.told_again(kept, request, answer)
+        digest = nonce_digest(nonce)
         taken_over = self.model.totals.get("taken_over", 0)
-        answer, (code, number) = self._both(real, lambda model: model.acquire(self.now, holder, nonce))
+        try:
+            answer, (code, number) = self._both(real, lambda model: model.acquire(self.now, holder, digest))
+        except Lost as lost:
+            if lost.applied and holder in self.model.leases:
+                self.replays.may_be_kept(request, self.model.leases[holder].fence, self._kept_until())
+            raise
         assert answer.code is code, (answer, code)
         assert (answer.capacity, answer.live) == (self.config.capacity, self.model.live(self.now))
         if isinstance(answer, Refusal):
@@ -92,12 +59,20 @@ class Twin:
             assert answer.taken_over == (self.model.totals.get("taken_over", 0) > taken_over)
             assert self.holders.setdefault(answer.lease_id, holder) == holder
             held.lease_id = answer.lease_id
-            assert (answer.fence, answer.expires_in) == (number, self.config.lease)
-            assert answer.heartbeat == self.config.heartbeat
+            assert (answer.fence, answer.expires_in) == (number, self.model.lease_from_now(self.now))
+            assert (answer.heartbeat, answer.at) == (self.config.heartbeat, self.now)
+            assert (answer.signed_for, answer.spread) == (
+                self.config.signed_for,
+                0 if request.idempotency_key is None else request.spread,
+            )
             if answer.code is Code.GRANTED:
                 self.watch.fence_given(answer.fence)
+            self.replays.keep(request, answer, self._kept_until())
         self.watch.answered(answer)
         return answer
+
+    def _kept_until(self) -> int:
+        return self.now + self.model.lease_from_now(self.now)
 
     def seat(self, holder: str, nonce: str = "", **details: Any) -> Grant:
         answer = self.acquire(holder, nonce, **details)
@@ -156,7 +131,8 @@ class Twin:
 
     def sessions(self, limit: int = 500) -> list[SessionRow]:
         """All pages, while the clock stands."""
-        rows = all_pages(self.authority, self.pool, limit, live=self.model.live(self.now))
+        unexpired = sum(lease.expiry > self.now for lease in self.model.holding())
+        rows = all_pages(self.authority, self.pool, limit, live=unexpired)
         live = [
             (lease.lease_id, lease.fence, lease.since, lease.expiry - self.now)
             for lease in self.model.holding()
@@ -171,80 +147,56 @@ class Twin:
         assert counts is not None
         model, holding = self.model, self.model.holding()
         assert (counts.purged, counts.live) == (purged, model.live(self.now))
-        assert counts.unpurged == len(holding) - counts.live
+        recovering = model.recovering(self.now)
+        assert counts.recovering_for == recovering
+        assert counts.unpurged == (0 if recovering else len(holding) - counts.live)
         assert (counts.epoch, counts.peak, counts.capacity) == (model.epoch, model.peak, self.config.capacity)
-        assert {name: getattr(counts, name) for name in TOTALS} == dict.fromkeys(TOTALS, 0) | model.totals
+        assert {name: getattr(counts, name) for name in TOTALS} == {
+            name: model.totals.get(name, 0) for name in TOTALS
+        }
         self.watch.counted(counts, exact=model.seat_milliseconds(self.now))
-        soonest = holding[0].expiry - self.now if holding else self.config.lease
+        soonest = model.left(self.now, holding[0]) if holding else self.config.lease
         assert counts.next_expiry_in == max(1, min(self.config.lease, soonest))
         return counts
-
-    def configure(self, **changes: Any) -> Configured:
-        wanted = replace(self.config, **changes)
-        changed, self.config = wanted != self.config, wanted
-        real = self.authority.configure(self.pool, self.config, term=1)
-        answer, _ = self._both(real, lambda _: self._tell_the_model() if changed else None)
-        assert (answer.changed, answer.existed, answer.epoch) == (changed, True, self.model.epoch)
-        assert answer.live == self.model.live(self.now)
-        return answer
 
     def observe(self) -> None:
         [seen] = at_once(self.authority.observe([self.pool]))
         assert seen is not None
         assert (seen.epoch, seen.capacity) == (self.model.epoch, self.config.capacity)
         assert (seen.live, seen.config_digest) == (self.model.live(self.now), self.config.digest)
+        assert seen.recovering_for == self.model.recovering(self.now)
 
-    def remove(self) -> None:
-        at_once(self.authority.remove(self.pool))
-        assert self.runner.ask(("KEYS", f"*{self.pool}*")) == [[]]
+    def arrive(self, run: str, *outages: Outage, loss: Loss = Loss.IMPOSSIBLE) -> Arrival | str:
+        """Tell the pool that its callers are on server ``run`` now, and of ``outages``."""
+        self.watch.leases_run_on()
+        reply = self.runner.run(ARRIVE, self.keys, *arrive_arguments(run, outages, loss))
+        raw, expected = self._both(reply, lambda model: model.arrive(self.now, run, loss, outages))
+        told = raw.decode() if isinstance(raw, bytes) else read_arrival(raw)
+        assert told == expected, (told, expected)
+        return expected
 
-    def ledger(self) -> list[dict[str, str]]:
-        return ledger_of(self.runner, self.keys)
+    def readmit(self, shown: SignedLease, *, key: str = KEY) -> BeatVerdict:
+        """A client shows a lease whose signature was verified."""
+        real = self.authority.readmit(self.pool, key, shown)
+        if key not in self.config.key_ids:
+            answer = self._both(real, lambda _: None)[0]
+            assert answer == BeatVerdict(code=Code.INVALID_LICENSE)
+            return answer
+        is_own = self.holders.get(shown.lease_id) == shown.holder
+        answer, (code, left) = self._both(real, lambda model: model.readmit(self.now, shown, is_own=is_own))
+        assert (answer.code, answer.expires_in) == (code, left), (answer, code, left)
+        assert answer.heartbeat == (self.config.heartbeat if left > 0 else 0)
+        return answer
 
-    def audit(self) -> None:
-        """The whole pool, and its history from the ledger alone, against the model."""
-        self._meet_new_leases()
-        assert stored_pool(self.runner, self.keys, self.holders) == modelled_pool(self.model)
-        check_ledger(self.ledger(), self.model)
-        assert len(self.runner.ask(("KEYS", f"*{{{self.pool}}}*"))[0]) <= len(self.keys)
-
-    def _tell_the_model(self) -> None:
-        model, config = self.model, self.config
-        model.capacity, model.lease, model.valid_until = config.capacity, config.lease, config.valid_until
-        model.configure(self.now, config.state, config.epoch)
-
-    def _both(self, real: Coroutine[Any, Any, T], expected: Callable[[SeatModel], E]) -> tuple[T, E]:
-        doom, self.doom = self.doom, None
-        if doom is None:
-            answer = at_once(real)
-        else:
-            before = copy.deepcopy(self.model)
-            self.runner.doom = doom.strike
-            try:
-                answer = at_once(real)
-            except AuthorityUnavailable:
-                doom.revive()
-                raise Lost(applied=self._settle(before, expected)) from None
-            self.runner.disconnect()
-            doom.revive()
-        verdict = expected(self.model)
-        self.watch.looked(self.runner.seen, capacity=self.config.capacity)
-        assert self.watch.live == self.model.live(self.now)
-        return answer, verdict
-
-    def _settle(self, before: SeatModel, expected: Callable[[SeatModel], object]) -> bool:
-        expected(self.model)
-        self._meet_new_leases()
-        stored = stored_pool(self.runner, self.keys, self.holders)
-        if stored == modelled_pool(self.model):
-            self.watch.fences_after_loss(lease.fence for lease in self.model.leases.values())
-            return True
-        assert stored == modelled_pool(before), "the call was applied by half"
-        self.model = before
-        return False
-
-    def _meet_new_leases(self) -> None:
-        # The answer that would have told the lease's id was lost.
-        for lease_id, holder in leases_by_id(self.runner, self.keys).items():
-            self.holders.setdefault(lease_id, holder)
-            self.model.leases[holder].lease_id = lease_id
+    def proof(self, grant: Grant, holder: str, nonce: str = "", **changes: Any) -> SignedLease:
+        """What the endpoint has verified of the signed lease that came with ``grant``."""
+        lease = SignedLease(
+            pool=self.pool,
+            lease_id=grant.lease_id,
+            holder=holder,
+            nonce=nonce_digest(nonce),
+            fence=grant.fence,
+            issued_at=grant.at,
+            valid_until=Millis(grant.at + grant.signed_for),
+        )
+        return replace(lease, **changes)

@@ -21,6 +21,7 @@ from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import Keys
+from seatwarden.backends.redis_link import ServerSeen
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
 from seatwarden.domain.seats import Pulse
 from seatwarden.local.valkey import Valkey
@@ -98,6 +99,7 @@ class GivenTimeRunner:
         self.looks: Callable[[], Sequence[Command]] = tuple
         self.seen: list[Any] = []
         self.doom: Callable[[Moment], None] | None = None
+        self.run_id = "first run"
         self._server = server
         self._limit_seconds = limit_seconds
         plain = {script.name: script.text for script in ALL_SCRIPTS} | dict(texts or {})
@@ -141,6 +143,9 @@ class GivenTimeRunner:
 
     def heard(self, pulse: Pulse) -> None:
         """How the authority is, is for the test to know."""
+
+    async def server(self, keys: Keys) -> ServerSeen:  # noqa: ARG002  there is only one
+        return ServerSeen(self.run_id, 1)
 
     async def load(self) -> None:
         self.ask(*(("SCRIPT", "LOAD", text) for text in self._texts.values()))

@@ -83,8 +83,8 @@ def test_a_configuration_travels_without_a_valid_until_where_it_has_none() -> No
         valid_until=None,
         key_ids={"aa": "id"},
     )
-    arguments = configure_arguments(config, term=9, secret="s")
-    assert arguments[:5] == (config.digest, 9, 2, "s", "active")
+    arguments = configure_arguments(config, term=9, secret="s", run_id="r")
+    assert arguments[:6] == (config.digest, 9, 2, "s", "r", "active")
     assert "valid_until" not in arguments
     assert arguments[-2:] == ("key:aa", "id")
 

@@ -110,13 +110,26 @@ end
 local function begin_recovery(account, epoch, lease)
     invariant(epoch < 2097152, 'a fence is below 2^53')
     account.epoch, account.counter = epoch, 0
-    -- One later than what a lease of this very millisecond has, or that would pass for confirmed.
-    local recover_until = string.format('%.0f', now + lease + 1)
+    -- One later than what any lease has that is known, or it would pass for confirmed: one of this very millisecond,
+    -- one from when leases were longer, one from a clock that was ahead.
+    local last = redis.call('ZRANGE', EXPIRY, -1, -1, 'WITHSCORES')[2]
+    local recover_until = string.format('%.0f', math.max(now + lease, tonumber(last) or 0, recovering or 0) + 1)
     redis.call('HSET', STATE, 'epoch', epoch)
     redis.call('HSET', CONFIG, 'recover_until', recover_until)
     heed_recovery(recover_until)
     account.unpurged = account.used - live_leases()
     account.recovery = recover_until
+end
+
+-- Lets the recovery go on until a later instant. Who was heard of stays so.
+local function extend_recovery(instant)
+    local recover_until = string.format('%.0f', instant)
+    local heard_of = redis.call('ZRANGEBYSCORE', EXPIRY, counted_from, '(' .. recover_until)
+    for _, id in ipairs(heard_of) do
+        redis.call('ZADD', EXPIRY, 'XX', recover_until, id)
+    end
+    redis.call('HSET', CONFIG, 'recover_until', recover_until)
+    heed_recovery(recover_until)
 end
 
 local function trim_tombstones(lease)

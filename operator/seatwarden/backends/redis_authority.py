@@ -219,8 +219,10 @@ class RedisSeatAuthority:
         secret = (
             self._keys.lease_id_secret(pool) if self._keys is not None else secrets.token_hex(_SECRET_BYTES)
         )
-        arguments = redis_wire.configure_arguments(config, term=term, secret=secret)
-        match await self._runner.run(redis_scripts.CONFIGURE, pool_keys(pool), *arguments):
+        keys = pool_keys(pool)
+        server = await self._runner.server(keys)
+        arguments = redis_wire.configure_arguments(config, term=term, secret=secret, run_id=server.run_id)
+        match await self._runner.run(redis_scripts.CONFIGURE, keys, *arguments):
             case [1, changed, existed, epoch, live]:
                 return Configured(changed=bool(changed), existed=bool(existed), epoch=epoch, live=live)
             case [_, held_term]:

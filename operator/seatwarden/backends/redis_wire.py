@@ -152,7 +152,7 @@ def heartbeat_arguments(key_hash: str, beats: Sequence[Beat]) -> tuple[Argument,
     )
 
 
-def configure_arguments(config: PoolConfig, *, term: int, secret: str) -> tuple[Argument, ...]:
+def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: str) -> tuple[Argument, ...]:
     """The ARGV of configure.lua."""
     fields: dict[str, str | int] = {
         "tenant_uid": config.tenant_uid,
@@ -167,7 +167,7 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str) -> tuple[
         fields["valid_until"] = config.valid_until
     fields |= {f"key:{key_hash}": key_id for key_hash, key_id in config.key_ids.items()}
     flat = [part for pair in fields.items() for part in pair]
-    return config.digest, term, config.epoch, secret, config.state.value, *flat
+    return config.digest, term, config.epoch, secret, run_id, config.state.value, *flat
 
 
 def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:

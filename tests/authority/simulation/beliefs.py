@@ -45,12 +45,6 @@ class Beliefs:
         self.stakes.pop(holder, None)
         self.until.pop(holder, None)
 
-    def renewed(self, holder: str, until: int) -> None:
-        """A renewal was applied, whether its answer arrives or not."""
-        if holder in self.until:
-            fence, so_far = self.until[holder]
-            self.until[holder] = (fence, min(until, so_far))
-
     def believe(self, holder: str, fence: int, until: int) -> None:
         """A client got an answer. Answers can overtake each other, so an earlier end is never believed again."""
         known, so_far = self.until.get(holder, (fence, 0))

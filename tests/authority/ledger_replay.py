@@ -1,0 +1,48 @@
+"""The ledger alone, read as an auditor would."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass
+class LedgerReplay:
+    """What a reader of the ledger alone knows: who holds a seat, and how long each was held."""
+
+    held: dict[str, int] = field(default_factory=dict)
+    fences: list[int] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
+    charged: int = 0
+
+    @classmethod
+    def of(cls, ledger: Iterable[Mapping[str, str]]) -> "LedgerReplay":
+        replay = cls()
+        for entry in ledger:
+            replay._read(entry)
+        return replay
+
+    def _read(self, entry: Mapping[str, str]) -> None:
+        event = entry["event"]
+        self.totals[event] = self.totals.get(event, 0) + 1
+        match event:
+            case "granted":
+                assert entry["lease"] not in self.held, "a lease that is held is granted again"
+                self.held[entry["lease"]] = int(entry["at"])
+                self.fences.append(int(entry["fence"]))
+            case "taken_over":
+                assert entry["lease"] in self.held, "a lease that nobody holds is taken over"
+                self.fences.append(int(entry["fence"]))
+            case "readmitted":
+                # The grant that was lost is charged from the instant of its return: a loss is not invented.
+                self.held.setdefault(entry["lease"], int(entry["at"]))
+            case "released" | "expired":
+                self.charged += int(entry["at"]) - self.held.pop(entry["lease"])
+            case _:
+                pass
+        assert int(entry["used"]) == len(self.held), "the ledger miscounts the seats in use"
+
+
+def ledger_seat_milliseconds(ledger: Iterable[Mapping[str, str]]) -> int:
+    """What a reader of the ledger alone counts where no lease is held any more: each seat from its grant to its end."""
+    replay = LedgerReplay.of(ledger)
+    assert not replay.held, "leases are still held"
+    return replay.charged

@@ -1,0 +1,151 @@
+"""What the model of a pool knows, and what becomes of it with time: what is counted, purged, forgotten and let back in."""
+
+from dataclasses import dataclass, field
+
+from seatwarden.domain.seats import Code, PoolState
+
+PURGE_CHUNK = 200
+TRIM_STEP = 400
+TOMBSTONES = 10_000
+KEPT_AT_LEAST = 600_000
+
+
+@dataclass
+class ModelLease:
+    """A lease, or the tombstone of one. ``lease_id`` is learned from the real answer, for the order among equals."""
+
+    fence: int
+    nonce: str
+    since: int
+    expiry: int
+    lease_id: str = ""
+    ended: Code | None = None
+    ended_at: int = 0
+
+
+@dataclass
+class ModelledState:
+    """One pool. In recovery nothing is purged, and only leases count that were heard of since."""
+
+    capacity: int = 2
+    lease: int = 3_600_000
+    state: PoolState = PoolState.ACTIVE
+    valid_until: int | None = None
+    epoch: int = 1
+    counter: int = 0
+    clock: int = 0
+    charged: int = 0
+    peak: int = 0
+    suspended_from: int | None = None
+    suspended_until: int | None = None
+    recover_until: int = 0
+    run: str | None = None
+    outage: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
+    leases: dict[str, ModelLease] = field(default_factory=dict)
+
+    def holding(self) -> list[ModelLease]:
+        """Leases without a tombstone, purged first come first."""
+        held = [lease for lease in self.leases.values() if lease.ended is None]
+        return sorted(held, key=lambda lease: (lease.expiry, lease.lease_id))
+
+    def live(self, now: int) -> int:
+        """In recovery those that were heard of."""
+        counted_from = self.recover_until if self.recovering(now) else now + 1
+        return sum(lease.ended is None and lease.expiry >= counted_from for lease in self.leases.values())
+
+    def recovering(self, now: int) -> int:
+        """For how long only those come back who held a seat."""
+        return max(0, self.recover_until - now)
+
+    def lease_from_now(self, now: int) -> int:
+        return max(self.lease, self.recovering(now))
+
+    def left(self, now: int, lease: ModelLease) -> int:
+        """For how long it can be renewed."""
+        return max(lease.expiry - now, self.recovering(now))
+
+    def seat_milliseconds(self, now: int) -> int:
+        """The exact sum at ``now``, also of what is not purged yet."""
+        clock = max(self.clock, now)
+        ends = ((one.since, one.expiry if one.expiry <= now else clock) for one in self.holding())
+        return self.charged + sum(max(0, end - since) for since, end in ends)
+
+    def closed(self, now: int) -> Code | None:
+        if self.state is not PoolState.ACTIVE:
+            return Code(self.state.value)
+        return Code.EXPIRED if self.valid_until is not None and now >= self.valid_until else None
+
+    def _may_come_back(self, now: int, lease: ModelLease) -> bool:
+        return lease.expiry >= self.recover_until or self.live(now) < self.capacity
+
+    def _renew(self, now: int, lease: ModelLease) -> None:
+        lease.expiry = max(lease.expiry, now + self.lease_from_now(now))
+
+    def _begin_recovery(self, now: int, epoch: int, lease: int) -> None:
+        ends = [now + lease, self.recover_until if self.recovering(now) else 0]
+        self.recover_until = max(*ends, *(one.expiry for one in self.holding())) + 1
+        self.epoch, self.counter = epoch, 0
+        self.clock = max(self.clock, now)
+
+    def _extend(self, recover_until: int) -> None:
+        for lease in self.holding():
+            if lease.expiry >= self.recover_until:
+                lease.expiry = max(lease.expiry, recover_until)
+        self.recover_until = recover_until
+
+    def _prolong(self, now: int, began: int, ended: int) -> bool:
+        if self.recovering(now):
+            self._extend(self.recover_until + ended - began)
+        found = [one for one in self.holding() if began < one.expiry < ended + self.lease]
+        for lease in found:
+            lease.expiry += ended - began
+        return bool(found)
+
+    def _gone(self, now: int, holder: str | None, fence: int) -> Code | None:
+        held = self.leases.get(holder or "")
+        if held is None:
+            return Code.UNKNOWN_SESSION
+        if held.fence != fence:
+            return Code.STALE_FENCE
+        return held.ended or (None if self.left(now, held) > 0 else self._ran_out(held.expiry))
+
+    def _ran_out(self, expiry: int) -> Code:
+        began, ended = self.suspended_from, self.suspended_until
+        suspended = began is not None and began <= expiry and (ended is None or expiry < ended)
+        return Code.SUSPENDED if suspended else Code.LEASE_EXPIRED
+
+    def _purge(self, now: int, first: list[ModelLease]) -> int:
+        if self.recovering(now):
+            if len(self.holding()) > self.live(now):
+                self.clock = max(self.clock, now)
+            return 0
+        due = [lease for lease in self.holding() if lease.expiry <= now and lease not in first]
+        purged = first + due[:PURGE_CHUNK]
+        if purged:
+            self.clock = max(self.clock, now)
+        for lease in purged:
+            self._end(lease, self._ran_out(lease.expiry), lease.expiry, now, "expired")
+        return len(purged)
+
+    def _forget(self, now: int) -> None:
+        keep = max(2 * self.lease, KEPT_AT_LEAST)
+        ended = [(one.ended_at, one.lease_id, holder) for holder, one in self.leases.items() if one.ended]
+        old = [entry for entry in sorted(ended) if entry[0] <= now - keep][:TRIM_STEP]
+        surplus = len(ended) - TOMBSTONES
+        if surplus > len(old):
+            old = sorted(ended)[: min(surplus, TRIM_STEP)]
+        for _, _, holder in old:
+            del self.leases[holder]
+
+    def _end(self, lease: ModelLease, code: Code, instant: int, now: int, total: str) -> None:
+        lease.ended, lease.ended_at = code, now
+        self.charged += max(0, instant - lease.since)
+        self._count(total)
+
+    def _next_fence(self) -> int:
+        self.counter += 1
+        return (self.epoch << 32) + self.counter
+
+    def _count(self, total: str) -> None:
+        self.totals[total] = self.totals.get(total, 0) + 1
