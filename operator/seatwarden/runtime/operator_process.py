@@ -60,9 +60,9 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
         NoCluster: there is no way to an API server.
         ValueError: the Redis URL cannot be read.
     """
-    stop = stop or asyncio.Event()
+    process_ends, stop = stop is None, stop or asyncio.Event()
     async with AsyncExitStack() as stack:
-        stack.enter_context(stop_on_signals(stop))
+        stack.enter_context(stop_on_signals(stop, process_ends=process_ends))
         connection = await connect(settings.kubeconfig, settings.context)
         session = await stack.enter_async_context(connection.open_session(connections=API_CONNECTIONS))
         api = KubernetesApi(session, connection.server, writes=settings.api_writes)

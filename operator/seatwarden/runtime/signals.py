@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set ``stop`` on the first SIGTERM or SIGINT. Outside the main thread, where signals do not arrive, nothing is done."""
+def stop_on_signals(stop: asyncio.Event, *, process_ends: bool = False) -> Iterator[None]:
+    """Set ``stop`` on the first SIGTERM or SIGINT. Outside the main thread, where signals do not arrive, nothing is done.
+
+    ``process_ends``: nothing but the end of the process follows, so that later signals are ignored: it is ending already.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -20,4 +23,8 @@ def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
         yield
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
+            if process_ends:
+                signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
             loop.remove_signal_handler(number)
+            if process_ends:
+                signal.signal(number, signal.SIG_IGN)
