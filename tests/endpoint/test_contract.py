@@ -20,6 +20,7 @@ from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.endpoint.application import create_app
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.server import start_server
+from seatwarden.endpoint.settings import EndpointSettings
 from seatwarden.local.valkey import Valkey
 from tests.endpoint.pools import make_pool
 
@@ -56,15 +57,21 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(valkey: Valkey) -> Iterator[Served]:
+def served() -> Iterator[Served]:
+    # Its own, as other tests empty the worker's.
+    valkey = Valkey()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
     async def start() -> tuple[Any, RedisSeatAuthority, Served]:
+        await valkey.start()
         authority = RedisSeatAuthority.connect(valkey.url, time_limit_seconds=20)
+        await authority.note_provisioned()
         pool = await make_pool(authority, seats=5)
-        server = await start_server(create_app(authority), host="127.0.0.1", port=0)
+        server = await start_server(
+            create_app(authority, EndpointSettings(authority_seconds=20)), host="127.0.0.1", port=0
+        )
         return server, authority, Served(f"http://127.0.0.1:{server.port}", pool.key.text)
 
     def there(step: Any) -> Any:
@@ -79,6 +86,7 @@ def served(valkey: Valkey) -> Iterator[Served]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+        valkey.close()
 
 
 @SCHEMA.parametrize()
