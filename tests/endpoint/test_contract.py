@@ -56,9 +56,9 @@ class Served:
         }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served() -> Iterator[Served]:
-    # Its own, as other tests empty the worker's.
+    # All of its own: what may follow depends on which seats are taken.
     valkey = Valkey()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
