@@ -36,6 +36,7 @@ from seatwarden.resources.names import API_VERSION, GROUP
 from seatwarden.resources.permissions import operator_manifests
 
 CALLERS = 16
+SUMS_SECONDS = 12.0
 POOLS_PER_SUBSCRIPTION = 10
 WRITE = re.compile(r"^apiserver_request_total\{([^}]*)\} (\d+)", re.MULTILINE)
 POOL_RESOURCES = {"seatpools", "secrets", "events"}
@@ -131,6 +132,7 @@ async def _applied_first(bench: Bench, raw: float) -> list[Row]:
         seconds = time.perf_counter() - started
         await _settled(process, bench.pools)
         cpu, rss = process.cpu_seconds(), process.rss_megabytes()
+        await _quiet(bench)
     click.echo("restart with all of them Ready …")
     before = await bench.writes()
     restarted = time.perf_counter()
@@ -234,6 +236,14 @@ async def _settled(process: OperatorProcess, pools: int) -> None:
             if done and float(done[0]) >= pools and float(waiting[0]) == 0:
                 return
             await asyncio.sleep(0.1)
+
+
+async def _quiet(bench: Bench) -> None:
+    """Wait until nothing is written any more: sums over many objects come some seconds later."""
+    before: dict[str, int] = {}
+    while (now := await bench.writes()) != before:
+        before = now
+        await asyncio.sleep(SUMS_SECONDS)
 
 
 async def _customer(bench: Bench, namespace: str) -> None:
