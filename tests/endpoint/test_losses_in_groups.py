@@ -3,76 +3,22 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
 
-from seatwarden.backends.installation_keys import InstallationKeys
-from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import pool_keys
 from seatwarden.domain.durability import VOLATILE, Durability
 from seatwarden.domain.seats import Millis
-from seatwarden.endpoint.settings import EndpointSettings
 from tests.backends.redis_groups import ask, cluster, sentinels, until
 from tests.endpoint.conftest import StartEndpoint
-from tests.endpoint.endpoint_client import EndpointClient
-from tests.endpoint.live_clients import Judge, LiveClient, all_seated, crowd, watchful_operator
-from tests.endpoint.pools import Pool, make_pool
+from tests.endpoint.live_clients import Judge, LiveClient, all_seated, crowd
+from tests.endpoint.loss_scenes import SEATS, scene_on
 
 pytestmark = [pytest.mark.exclusive, pytest.mark.timeout(180)]
 
-SEATS = 6
 LEASE = Millis(5000)
-KEYS = InstallationKeys([bytes(32)])
-
-
-@dataclass
-class Scene:
-    """A pool of six seats behind ``url``, with an endpoint, an operator and a judge."""
-
-    seats: RedisSeatAuthority
-    pool: Pool
-    http: EndpointClient
-    judge: Judge
-
-    async def settled(self) -> None:
-        """Return when every call works again, and no recovery goes on."""
-        async with asyncio.timeout(40):
-            while True:
-                try:
-                    [seen] = await self.seats.observe([self.pool.uid])
-                except Exception:  # noqa: BLE001  # whatever it is, it is not settled
-                    seen = None
-                if seen is not None and not seen.recovering_for:
-                    return
-                await asyncio.sleep(0.1)
-
-
-Stage = Callable[[str, Durability], AbstractAsyncContextManager[Scene]]
-
-
-@pytest.fixture
-def stage(start_endpoint: StartEndpoint) -> Stage:
-    """Makes scenes."""
-
-    @asynccontextmanager
-    async def make(url: str, durability: Durability) -> AsyncIterator[Scene]:
-        seats = RedisSeatAuthority.connect(url, keys=KEYS, durability=durability, serves=True)
-        try:
-            pool = await make_pool(seats, seats=SEATS, lease=LEASE)
-            await seats.note_provisioned()
-            endpoint = await start_endpoint(seats, EndpointSettings(), keys=KEYS)
-            async with watchful_operator(seats, pool):
-                yield Scene(seats, pool, endpoint.client.with_key(pool.key.text), Judge(SEATS))
-            await endpoint.server.close()
-        finally:
-            await seats.close()
-
-    return make
 
 
 def epochs(clients: list[LiveClient]) -> set[int]:
@@ -81,9 +27,12 @@ def epochs(clients: list[LiveClient]) -> set[int]:
 
 @pytest.mark.behaviour(10)
 async def test_a_failover_that_loses_grants_costs_nobody_a_seat_and_gives_none_twice(
-    stage: Stage, tmp_path: Path
+    start_endpoint: StartEndpoint, tmp_path: Path
 ) -> None:
-    async with sentinels(tmp_path, None) as world, stage(world.url, VOLATILE) as scene:
+    async with (
+        sentinels(tmp_path, None) as world,
+        scene_on(world.url, VOLATILE, LEASE, start_endpoint) as scene,
+    ):
         async with crowd(scene.http, scene.judge, 3) as first:
             await all_seated(first)
             await ask(world.master.port, "WAIT", 1, 2000)
@@ -97,17 +46,17 @@ async def test_a_failover_that_loses_grants_costs_nobody_a_seat_and_gives_none_t
                     await asyncio.sleep(1)
                     await scene.settled()
                     await asyncio.sleep(1)
-        scene.judge.sum_up()
-        async with crowd(scene.http, Judge(SEATS), SEATS) as others:
-            await all_seated(others)
-            assert epochs(others) == {2}
+        assert epochs(await scene.all_was_well()) == {2}
 
 
 @pytest.mark.behaviour(10)
 async def test_where_replicas_have_it_before_it_is_granted_a_failover_opens_no_window(
-    stage: Stage, tmp_path: Path
+    start_endpoint: StartEndpoint, tmp_path: Path
 ) -> None:
-    async with sentinels(tmp_path, None) as world, stage(world.url, Durability(replicas=1)) as scene:
+    async with (
+        sentinels(tmp_path, None) as world,
+        scene_on(world.url, Durability(replicas=1), LEASE, start_endpoint) as scene,
+    ):
         async with crowd(scene.http, scene.judge, SEATS) as clients:
             await all_seated(clients)
             world.master.kill()
@@ -116,17 +65,17 @@ async def test_where_replicas_have_it_before_it_is_granted_a_failover_opens_no_w
             # Without another replica nothing can be granted as safely as was declared.
             await world.master.start()
             await until(lambda: ask(world.replica.port, "WAIT", 1, 100))
-        scene.judge.sum_up()
-        async with crowd(scene.http, Judge(SEATS), SEATS) as others:
-            await all_seated(others)
-            assert epochs(others) == {1}
+        assert epochs(await scene.all_was_well()) == {1}
 
 
 @pytest.mark.behaviour(10)
 async def test_where_a_replica_is_declared_and_missing_no_grant_is_acknowledged(
-    stage: Stage, tmp_path: Path
+    start_endpoint: StartEndpoint, tmp_path: Path
 ) -> None:
-    async with sentinels(tmp_path, None) as world, stage(world.url, Durability(replicas=1)) as scene:
+    async with (
+        sentinels(tmp_path, None) as world,
+        scene_on(world.url, Durability(replicas=1), LEASE, start_endpoint) as scene,
+    ):
         os.kill(world.replica.pid, signal.SIGSTOP)
         refused = await scene.http.acquire()
         assert (refused.status, refused.code) == (503, "authority_unavailable")
@@ -136,8 +85,10 @@ async def test_where_a_replica_is_declared_and_missing_no_grant_is_acknowledged(
 
 
 @pytest.mark.behaviour(10)
-async def test_a_cluster_that_moves_slots_opens_no_window_and_one_that_fails_over_does(stage: Stage) -> None:
-    async with cluster(None) as world, stage(world.url, VOLATILE) as scene:
+async def test_a_cluster_that_moves_slots_opens_no_window_and_one_that_fails_over_does(
+    start_endpoint: StartEndpoint,
+) -> None:
+    async with cluster(None) as world, scene_on(world.url, VOLATILE, LEASE, start_endpoint) as scene:
         slot = key_slot(pool_keys(scene.pool.uid).config.encode())
         async with crowd(scene.http, scene.judge, SEATS) as clients:
             await all_seated(clients)
@@ -155,7 +106,4 @@ async def test_a_cluster_that_moves_slots_opens_no_window_and_one_that_fails_ove
             await asyncio.sleep(1)
             await scene.settled()
             await asyncio.sleep(1)
-        scene.judge.sum_up()
-        async with crowd(scene.http, Judge(SEATS), SEATS) as others:
-            await all_seated(others)
-            assert epochs(others) == {2}
+        assert epochs(await scene.all_was_well()) == {2}
