@@ -6,6 +6,7 @@ compared after each call is told in `tests.authority.twin`.
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -19,8 +20,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from seatwarden.domain.seats import Beat, Fence, Grant, Millis, PoolState, Refusal
+from seatwarden.backends.redis_wire import Loss
+from seatwarden.domain.seats import Beat, Fence, Grant, Millis, Outage, PoolState, Refusal
 from seatwarden.local.valkey import Valkey
+from tests.authority.copies import PoolCopy, flush, put_back, take_copy
 from tests.authority.desk import KEY, holder
 from tests.authority.loss import Lost
 from tests.authority.simulation.servers import PLANS, DurableLoss, Plan, memory_server
@@ -48,6 +51,9 @@ class SeatMachine(RuleBasedStateMachine):
         super().__init__()
         self.twin = Twin(GivenTimeRunner(self.server, VirtualClock()), lease=Millis(LEASE))
         self.grants: list[Grant] = []
+        self.outages: list[Outage] = []
+        self.copies: list[PoolCopy] = []
+        self.servers = 0
 
     def teardown(self) -> None:
         with self.twin.runner:
@@ -55,7 +61,8 @@ class SeatMachine(RuleBasedStateMachine):
 
     def all_seats_come_back(self) -> None:
         self.twin.audit()
-        self.twin.clock.forward(3 * LEASE)
+        ends = [lease.expiry for lease in self.twin.model.holding()]
+        self.twin.clock.now = max([self.twin.now + 3 * LEASE, self.twin.model.recover_until, *ends])
         self.twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=2)
         answers = [self.twin.acquire(holder(number), "last run") for number in range(100, 103)]
         assert [type(answer) for answer in answers] == [Grant, Grant, Refusal]
@@ -63,9 +70,14 @@ class SeatMachine(RuleBasedStateMachine):
         self.twin.audit()
         self.twin.remove()
 
-    @rule(who=HOLDERS, nonce=NONCES, key=st.sampled_from([KEY, KEY, KEY, OTHER_KEY]))
-    def acquire(self, who: str, nonce: str, key: str) -> None:
-        answer = self.twin.acquire(who, nonce, key=key)
+    @rule(
+        who=HOLDERS,
+        nonce=NONCES,
+        key=st.sampled_from([KEY, KEY, KEY, OTHER_KEY]),
+        wish=st.sampled_from([None, None, "a", "b"]),
+    )
+    def acquire(self, who: str, nonce: str, key: str, wish: str | None) -> None:
+        answer = self.twin.acquire(who, nonce, key=key, idempotency_key=wish, spread=7)
         if isinstance(answer, Grant):
             self.grants.append(answer)
 
@@ -153,6 +165,67 @@ class SeatMachine(RuleBasedStateMachine):
         self.twin.remove()
         self.twin.begin()
         self.grants.clear()
+        self.copies.clear()
+
+    @rule(loss=st.sampled_from(Loss), same=st.booleans())
+    def callers_arrive(self, loss: Loss, same: bool) -> None:
+        if not same:
+            self.servers += 1
+            self.twin.runner.run_id = f"server {self.servers}"
+        self.twin.arrive(self.twin.runner.run_id, *self.outages[-16:], loss=loss)
+
+    @rule(length=st.sampled_from([3_001, LEASE // 2, LEASE, 2 * LEASE]))
+    def nobody_could_reach_the_authority(self, length: int) -> None:
+        began = Millis(self.twin.now)
+        self.twin.clock.forward(length)
+        number = len(self.outages) + 1
+        self.outages.append(Outage(number=number, began=began, ended=Millis(self.twin.now)))
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data(), nonce=NONCES, ahead=st.sampled_from([0, 0, 0, 1, 1 << 32]), late=st.booleans())
+    def a_signed_lease_is_shown(self, data: st.DataObject, nonce: str, ahead: int, late: bool) -> None:
+        grant = data.draw(st.sampled_from(self.grants))
+        who = data.draw(st.sampled_from([self.twin.holders[grant.lease_id]] * 4 + [holder(9)]))
+        ends = self.twin.now + data.draw(st.integers(0, 1)) if late else grant.at + grant.signed_for
+        self.twin.readmit(
+            self.twin.proof(grant, who, nonce, fence=Fence(grant.fence + ahead), valid_until=Millis(ends)),
+            key=data.draw(st.sampled_from([KEY, KEY, KEY, OTHER_KEY])),
+        )
+
+    @rule()
+    def a_copy_is_taken(self) -> None:
+        self.copies.append(take_copy(self.twin))
+
+    @precondition(lambda self: self.copies)
+    @rule(data=st.data(), noticed=st.booleans())
+    def an_old_copy_is_put_back(self, data: st.DataObject, noticed: bool) -> None:
+        put_back(self.twin, data.draw(st.sampled_from(self.copies)))
+        if noticed:
+            self.callers_arrive(Loss.EXPECTED, same=False)
+        self._holders_come_back(data)
+
+    @rule(data=st.data())
+    def all_is_lost_and_the_operator_puts_the_pool_back(self, data: st.DataObject) -> None:
+        epoch = self.twin.model.epoch + 1
+        flush(self.twin)
+        self.twin.config = replace(self.twin.config, epoch=epoch)
+        self.twin.set_up(term=1)
+        self.copies.clear()
+        self._holders_come_back(data)
+
+    def _holders_come_back(self, data: st.DataObject) -> None:
+        if not self.grants:
+            return
+        for grant in data.draw(st.lists(st.sampled_from(self.grants), max_size=5)):
+            self.twin.clock.forward(data.draw(st.sampled_from([0, 1, LEASE // 4])))
+            who = self.twin.holders[grant.lease_id]
+            match data.draw(st.sampled_from(["beat", "lease", "lease", "acquire"])):
+                case "beat":
+                    self.twin.beat(grant)
+                case "lease":
+                    self.twin.readmit(self.twin.proof(grant, who))
+                case _:
+                    self.twin.acquire(who)
 
     @invariant()
     def the_pool_is_as_modelled(self) -> None:
@@ -165,7 +238,7 @@ def server() -> Iterator[Valkey]:
         yield server
 
 
-@pytest.mark.behaviour(1, 2, 3, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 18, 24)
+@pytest.mark.behaviour(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 22, 23, 24)
 def test_any_history_is_answered_as_the_model_answers_it(server: Valkey) -> None:
     machine: type[SeatMachine] = type("SeatMachineHere", (SeatMachine,), {"server": server})
     run_state_machine_as_test(

@@ -34,6 +34,7 @@ class Twin(PoolTwin):
     def acquire(self, holder: str, nonce: str = "", *, key: str = KEY, **details: Any) -> Grant | Refusal:
         request = AcquireRequest(key_hash=key, holder=holder, nonce=nonce, **details)
         kept = self.replays.kept_for(request, self.now)
+        self.replays.told_last = kept is not None
         real = self.authority.acquire(self.pool, request)
         if key not in self.config.key_ids:
             answer = self._both(real, lambda _: None)[0]
@@ -151,7 +152,9 @@ class Twin(PoolTwin):
         assert counts.recovering_for == recovering
         assert counts.unpurged == (0 if recovering else len(holding) - counts.live)
         assert (counts.epoch, counts.peak, counts.capacity) == (model.epoch, model.peak, self.config.capacity)
-        assert {name: getattr(counts, name) for name in TOTALS} == dict.fromkeys(TOTALS, 0) | model.totals
+        assert {name: getattr(counts, name) for name in TOTALS} == {
+            name: model.totals.get(name, 0) for name in TOTALS
+        }
         self.watch.counted(counts, exact=model.seat_milliseconds(self.now))
         soonest = model.left(self.now, holding[0]) if holding else self.config.lease
         assert counts.next_expiry_in == max(1, min(self.config.lease, soonest))
