@@ -23,12 +23,20 @@ end
 heed_recovery(config[2])
 local lease = tonumber(config[1])
 
+-- A window that lapsed while nobody could come back goes on, too. An outage from before the window is none of its
+-- business: a pool that was made anew is told of all of them.
+local window = tonumber(config[2])
+
 local function prolong(from, till)
     local length, renewed_after = till - from, string.format('%.0f', till + lease)
-    if recovering then
-        extend_recovery(recovering + length)
-    end
     local found = redis.call('ZRANGEBYSCORE', EXPIRY, '(' .. from, '(' .. renewed_after, 'WITHSCORES')
+    if window and window > from + 0 then
+        if window - lease > till + 0 then
+            return false
+        end
+        window = window + length
+        extend_recovery(window)
+    end
     for start = 1, #found, 2 * PURGE_CHUNK do
         local moved = {}
         for i = start, math.min(#found, start + 2 * PURGE_CHUNK - 2), 2 do

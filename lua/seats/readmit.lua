@@ -43,10 +43,10 @@ if record then
 end
 
 local newest_fence = account.epoch * 4294967296 + account.counter
-if number > newest_fence then
+local from_the_future = number > newest_fence
+if from_the_future then
     local epoch = math.max(account.epoch, math.floor(number / 4294967296)) + 1
     begin_recovery(account, epoch, pool.lease)
-    commit(account)
 elseif not recovering then
     return answer('unknown_session', 0)
 end
@@ -54,6 +54,9 @@ end
 local expiry = record and letter_of(record) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
 local confirmed = expiry and expiry >= recovering
 if not confirmed and live_leases() >= pool.capacity then
+    if from_the_future then
+        commit(account)
+    end
     return answer('recovering', recovering - now)
 end
 

@@ -6,12 +6,12 @@ and the model, the watch and the kept answers go back with it.
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 from seatwarden.domain.seats import PoolConfig
 from tests.authority.model import SeatModel
 from tests.authority.pool_twin import PoolTwin
 from tests.authority.pool_watch import PoolWatch
+from tests.authority.replays import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,7 @@ class PoolCopy:
     model: SeatModel
     watch: PoolWatch
     config: PoolConfig
-    replays: dict[str, Any]
-    live_before_recovery: int
+    replays: dict[str, Kept]
 
 
 def take_copy(twin: PoolTwin) -> PoolCopy:
@@ -35,7 +34,6 @@ def take_copy(twin: PoolTwin) -> PoolCopy:
         watch=copy.copy(twin.watch),
         config=twin.config,
         replays=dict(twin.replays.kept),
-        live_before_recovery=twin.live_before_recovery,
     )
 
 
@@ -50,7 +48,6 @@ def put_back(twin: PoolTwin, old: PoolCopy) -> None:
     twin.watch.clock_set_back()
     twin.config = old.config
     twin.replays.kept = dict(old.replays)
-    twin.live_before_recovery = max(twin.live_before_recovery, old.live_before_recovery)
 
 
 def flush(twin: PoolTwin) -> None:
@@ -60,3 +57,4 @@ def flush(twin: PoolTwin) -> None:
         twin.runner.ask(("UNLINK", *names))
     twin.replays.kept.clear()
     twin.watch = PoolWatch()
+    twin.just_lost = True

@@ -37,7 +37,7 @@ class SeatModel(ModelledState):
                 return Code.EXISTING, held.fence
             held.nonce, held.fence = nonce, self._next_fence()
             self._count("taken_over")
-            self.clock = max(self.clock, now)
+            self._commit(now)
             return Code.GRANTED, held.fence
         own = [held] if held is not None and held.ended is None else []
         if self._purge(now, own) > 0:
@@ -73,6 +73,7 @@ class SeatModel(ModelledState):
             return verdict if verdict is Code.STALE_FENCE else Code.ALREADY_RELEASED
         self.clock = max(self.clock, now)
         self._end(self.leases[holder or ""], Code.RELEASED, self.clock, now, "released")
+        self._commit(now)
         self._forget(now)
         return Code.RELEASED
 
@@ -103,10 +104,10 @@ class SeatModel(ModelledState):
         longer, longest = lease > self.lease, max(lease, self.lease)
         self.state, self.lease = state, lease
         if self.recovering(now) and longer and now + lease + 1 > self.recover_until:
-            self._extend(now + lease + 1)
+            self._extend(now, now + lease + 1)
         if epoch > self.epoch:
             self._begin_recovery(now, epoch, longest)
-        self.clock = max(self.clock, now)
+        self._commit(now)
 
     def arrive(self, now: int, run: str, loss: Loss, outages: Sequence[Outage]) -> Arrival | str:
         """What became of it, or on which server the pool was before."""

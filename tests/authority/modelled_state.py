@@ -8,6 +8,7 @@ PURGE_CHUNK = 200
 TRIM_STEP = 400
 TOMBSTONES = 10_000
 KEPT_AT_LEAST = 600_000
+FENCE_STEP, FENCES_GO_ROUND = 4, 1 << 31
 
 
 @dataclass
@@ -82,24 +83,32 @@ class ModelledState:
     def _renew(self, now: int, lease: ModelLease) -> None:
         lease.expiry = max(lease.expiry, now + self.lease_from_now(now))
 
+    def _commit(self, now: int) -> None:
+        self.clock = max(self.clock, now)
+        self.peak = max(self.peak, self.live(now))
+
     def _begin_recovery(self, now: int, epoch: int, lease: int) -> None:
         ends = [now + lease, self.recover_until if self.recovering(now) else 0]
         self.recover_until = max(*ends, *(one.expiry for one in self.holding())) + 1
-        self.epoch, self.counter = epoch, 0
+        self.epoch, self.counter = epoch, now // FENCE_STEP % FENCES_GO_ROUND
         self.clock = max(self.clock, now)
 
-    def _extend(self, recover_until: int) -> None:
+    def _extend(self, now: int, recover_until: int) -> None:
+        counted_from = self.recover_until if self.recovering(now) else now + 1
         for lease in self.holding():
-            if lease.expiry >= self.recover_until:
+            if lease.expiry >= counted_from:
                 lease.expiry = max(lease.expiry, recover_until)
         self.recover_until = recover_until
 
     def _prolong(self, now: int, began: int, ended: int) -> bool:
-        if self.recovering(now):
-            self._extend(self.recover_until + ended - began)
-        found = [one for one in self.holding() if began < one.expiry < ended + self.lease]
-        for lease in found:
-            lease.expiry += ended - began
+        holding = [(one, one.expiry + ended - began) for one in self.holding()]
+        found = [(one, end) for one, end in holding if began < one.expiry < ended + self.lease]
+        if self.recover_until > began and self.recover_until - self.lease > ended:
+            return False
+        if self.recover_until > began:
+            self._extend(now, self.recover_until + ended - began)
+        for lease, end in found:
+            lease.expiry = end
         return bool(found)
 
     def _gone(self, now: int, holder: str | None, fence: int) -> Code | None:
@@ -118,7 +127,7 @@ class ModelledState:
     def _purge(self, now: int, first: list[ModelLease]) -> int:
         if self.recovering(now):
             if len(self.holding()) > self.live(now):
-                self.clock = max(self.clock, now)
+                self._commit(now)
             return 0
         due = [lease for lease in self.holding() if lease.expiry <= now and lease not in first]
         purged = first + due[:PURGE_CHUNK]

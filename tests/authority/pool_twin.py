@@ -56,6 +56,7 @@ class PoolTwin:
         self.runner.looks = lambda: [*looks_at(self.keys, self.now), *self.replays.looks()]
         self.watch = PoolWatch()
         self.live_before_recovery = 0
+        self.just_lost = False
         self.config = replace(self.config, epoch=1)
         self.set_up(term=1)
 
@@ -104,8 +105,9 @@ class PoolTwin:
 
     def _both(self, real: Coroutine[Any, Any, T], expected: Callable[[SeatModel], E]) -> tuple[T, E]:
         doom, self.doom = self.doom, None
-        if not self.model.recovering(self.now):
-            self.live_before_recovery = self.model.live(self.now)
+        if self.model.recovering(self.now):
+            self.watch.recovered, self.just_lost = True, False
+        self._note_live()
         if doom is None:
             answer = at_once(real)
         else:
@@ -119,9 +121,16 @@ class PoolTwin:
             self.runner.disconnect()
             doom.revive()
         verdict = expected(self.model)
+        self._note_live()
         self.watch.looked(self.runner.seen[:5], capacity=self.config.capacity)
         assert self.watch.live == self.model.live(self.now)
         return answer, verdict
+
+    def _note_live(self) -> None:
+        """So many may hold a seat though fewer are heard of: the most that ever lived since all was as usual."""
+        lost = self.just_lost or self.model.recovering(self.now) > 0
+        before = self.live_before_recovery if lost else 0
+        self.live_before_recovery = max(before, self.model.live(self.now))
 
     def _settle(self, before: SeatModel, expected: Callable[[SeatModel], object]) -> bool:
         expected(self.model)

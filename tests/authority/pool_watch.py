@@ -40,6 +40,7 @@ class PoolWatch:
         self._counted = 0
         self._clock_only_grows = True
         self._may_revive = False
+        self.recovered = False
 
     def clock_set_back(self) -> None:
         """Time was charged by a clock that ran ahead; some of it is taken back as leases end.
@@ -63,7 +64,8 @@ class PoolWatch:
         assert ended <= TOMBSTONES, "tombstones grow without limit"
         if self._clock_only_grows:
             assert int(seat_ms) >= self._seat_ms, "charged time was taken back"
-        assert live <= int(peak), "the peak is below what is live"
+        if not self.recovered:
+            assert live <= int(peak), "the peak is below what is live"
         self.live, self._seat_ms = live, int(seat_ms)
 
     def answered(self, answer: Grant | Refusal) -> None:
@@ -85,6 +87,9 @@ class PoolWatch:
     def counted(self, counts: PoolCounts, *, exact: int) -> None:
         """A sweep counted; ``exact`` is the true sum of seat-milliseconds."""
         assert counts.live == self.live
+        assert counts.live <= counts.peak or counts.purged + counts.unpurged == 0, (
+            "the peak is below what is live"
+        )
         if counts.unpurged == 0 and not counts.recovering_for:
             assert counts.seat_milliseconds == exact
         assert counts.seat_milliseconds <= exact

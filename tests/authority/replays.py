@@ -5,7 +5,6 @@ Redis lets them die by its own clock, so each is made to last as soon as it is t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from seatwarden.backends.redis_keys import replay_keys
 from seatwarden.domain.seats import AcquireRequest, Code, Grant, PoolUid, Refusal
@@ -33,6 +32,7 @@ class Replays:
         self._runner = runner
         self._pool = pool
         self._asked: str | None = None
+        self.told_last = False
         self.kept: dict[str, Kept] = {}
 
     def looks(self) -> Sequence[Command]:
@@ -85,7 +85,3 @@ class Replays:
         if found:
             self._runner.ask(("DEL", *found))
         self.kept.clear()
-
-    def stored(self) -> Any:
-        """For whoever takes a copy."""
-        return dict(self.kept)

@@ -146,6 +146,7 @@ async def test_a_crowd_is_prolonged_as_a_whole(desk: Desk) -> None:
 async def test_an_outage_within_a_recovery_makes_the_window_longer(desk: Desk) -> None:
     grant = await desk.seat(1)
     await desk.arrive("run", loss=Loss.EXPECTED)
+    await desk.until(await desk.now() + 2)
     now = await desk.now()
     away = outage(1, now - 60_000, now)
     await desk.arrive("run", away, loss=Loss.EXPECTED)

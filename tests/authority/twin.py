@@ -34,6 +34,7 @@ class Twin(PoolTwin):
     def acquire(self, holder: str, nonce: str = "", *, key: str = KEY, **details: Any) -> Grant | Refusal:
         request = AcquireRequest(key_hash=key, holder=holder, nonce=nonce, **details)
         kept = self.replays.kept_for(request, self.now)
+        self.replays.told_last = kept is not None
         real = self.authority.acquire(self.pool, request)
         if key not in self.config.key_ids:
             answer = self._both(real, lambda _: None)[0]

@@ -14,6 +14,7 @@ local TOMBSTONES = 10000
 -- More than one call can add, so that the limit above holds after every call.
 local TRIM_STEP = 2 * PURGE_CHUNK
 local TOMBSTONE_KEPT_AT_LEAST = 600000
+local FENCE_STEP, FENCES_GO_ROUND = 4, 2147483648
 
 local function invariant(holds, name)
     if not holds then
@@ -107,9 +108,13 @@ end
 
 -- Begins a recovery: a new epoch, so that no fence of before is ever given again, and one lease length for those who
 -- held a seat. To be followed by a `commit`.
+-- An older copy may be put back twice, and begin the same epoch twice. So the counter does not begin at 0 but with the
+-- time, and fences of the second time are above those of the first, if not more than 250 a second were given between.
+-- It begins below half of its range, so that enough is left; that makes it go round in 99 days.
 local function begin_recovery(account, epoch, lease)
     invariant(epoch < 2097152, 'a fence is below 2^53')
-    account.epoch, account.counter = epoch, 0
+    account.epoch = epoch
+    account.counter = math.floor(now / FENCE_STEP) % FENCES_GO_ROUND
     -- One later than what any lease has that is known, or it would pass for confirmed: one of this very millisecond,
     -- one from when leases were longer, one from a clock that was ahead.
     local last = redis.call('ZRANGE', EXPIRY, -1, -1, 'WITHSCORES')[2]
@@ -161,6 +166,8 @@ end
 -- Writes the account and its ledger entries. Returns the exact seat-milliseconds, as text where a number is too small.
 local function commit(account)
     local overrun = 0
+    -- Heartbeats let leases back in and write no account.
+    account.peak = math.max(account.peak, account.used - account.unpurged)
     if account.unpurged > 0 then
         local oldest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
         overrun = account.unpurged * math.max(0, account.clock - tonumber(oldest))

@@ -3,14 +3,17 @@
 import hashlib
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from seatwarden.domain.epoch import next_epoch
 from seatwarden.domain.seats import Millis, PoolState
 from tests.authority.desk import KEY
 from tests.authority.loss import Lost
+from tests.authority.simulation.endpoints import OPERATOR, Away, Endpoints
 from tests.authority.simulation.network import Network
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
-from tests.authority.twin import Twin
 
 NEXT_KEY = hashlib.sha256(b"the next licence key").hexdigest()
 
@@ -19,9 +22,17 @@ class Administration:
     """All that is done to a pool by others than its clients."""
 
     def __init__(
-        self, twin: Twin, network: Network, timetable: Timetable, scenario: Scenario, rng: random.Random
+        self,
+        endpoints: Endpoints,
+        network: Network,
+        timetable: Timetable,
+        scenario: Scenario,
+        rng: random.Random,
     ) -> None:
-        self._twin = twin
+        self._endpoints = endpoints
+        self._twin = endpoints.twin
+        self._wanted = self._twin.config
+        self._remembered = self._wanted.epoch
         self._network = network
         self._timetable = timetable
         self._scenario = scenario
@@ -43,13 +54,46 @@ class Administration:
             name = action.__name__.strip("_")
             self.done[name] = self.done.get(name, 0) + 1
             try:
-                action()
+                self._endpoints.via(OPERATOR, action)
+            except Away:
+                pass
             except Lost:
                 # The operator finds out by reading, and tells again what it wants.
-                self._twin.configure(generation=self._twin.config.generation + 1)
+                self._tell(generation=self._wanted.generation + 1)
             self._timetable.after(max(1, int(pause * self._rng.uniform(0.3, 1.7))), again)
 
         self._timetable.after(self._rng.randint(0, pause), again)
+
+    def put_back_what_was_lost(self) -> None:
+        """What the operator does for a pool that is not there, or is not as it wants it."""
+        if self._endpoints.away:
+            self._timetable.after(self._scenario.lease // 10, self.put_back_what_was_lost)
+            return
+        if not self._endpoints.forgotten:
+            self._tell()
+            return
+        epoch = next_epoch(remembered=self._remembered, observed=None)
+        self._twin.config = self._wanted = replace(self._wanted, epoch=epoch)
+        self._remembered = epoch
+        self._twin.set_up(term=1)
+        self._endpoints.forgotten = False
+
+    def _tell(self, **changes: Any) -> None:
+        wanted = replace(self._wanted, **changes)
+        epoch = next_epoch(remembered=self._remembered, observed=self._twin.model.epoch)
+        self._wanted = replace(wanted, epoch=max(epoch, wanted.epoch))
+        names = (
+            "generation",
+            "epoch",
+            "state",
+            "capacity",
+            "lease",
+            "heartbeat",
+            "valid_until",
+            "key_ids",
+            "document",
+        )
+        self._remembered = self._twin.configure(**{name: getattr(self._wanted, name) for name in names}).epoch
 
     def _sweep(self) -> None:
         self._twin.sweep()
@@ -58,31 +102,33 @@ class Administration:
             self._twin.sessions(limit=self._rng.choice([1, 7, 500]))
 
     def _resize(self) -> None:
-        self._twin.configure(capacity=self._rng.randint(0, int(self._scenario.seats * 1.3) + 1))
+        self._tell(capacity=self._rng.randint(0, int(self._scenario.seats * 1.3) + 1))
 
     def _change_state(self) -> None:
-        suspended = self._twin.config.state is PoolState.SUSPENDED
+        suspended = self._wanted.state is PoolState.SUSPENDED
         calm = PoolState.ACTIVE
         troubled = self._rng.choice([PoolState.SUSPENDED, PoolState.SUSPENDED, PoolState.EXPIRED, calm])
-        self._twin.configure(state=calm if suspended else troubled)
+        self._tell(state=calm if suspended else troubled)
 
     def _reconfigure(self) -> None:
         twin, rng = self._twin, self._rng
-        match rng.choice(["lease", "valid_until", "valid_until", "keys", "epoch", "document"]):
+        # A pool that was put back with a shorter lease than holders have been told cannot know of them.
+        wishes = ["valid_until", "valid_until", "keys", "document"]
+        match rng.choice(wishes if self._scenario.volatile else [*wishes, "lease", "epoch"]):
             case "lease":
                 lease = Millis(max(1000, int(self._scenario.lease * rng.choice([0.5, 1, 1, 2]))))
                 self.longest_lease = max(self.longest_lease, lease)
-                twin.configure(lease=lease, heartbeat=Millis(lease // 3))
+                self._tell(lease=lease, heartbeat=Millis(lease // 3))
             case "valid_until":
                 soon = twin.now + rng.randint(-1000, 3 * self._scenario.lease)
-                ended = twin.config.valid_until is not None
-                twin.configure(valid_until=None if ended else Millis(soon))
+                ended = self._wanted.valid_until is not None
+                self._tell(valid_until=None if ended else Millis(soon))
             case "keys":
-                twin.configure(key_ids={KEY: "kept", **rng.choice([{}, {NEXT_KEY: "next"}])})
+                self._tell(key_ids={KEY: "kept", **rng.choice([{}, {NEXT_KEY: "next"}])})
             case "epoch":
-                twin.configure(epoch=twin.config.epoch + rng.choice([0, 1, 3]))
+                self._tell(epoch=self._wanted.epoch + rng.choice([0, 1, 3]))
             case _:
-                twin.configure(document=f'{{"plan":"{rng.random()}"}}')
+                self._tell(document=f'{{"plan":"{rng.random()}"}}')
 
     def _flush(self) -> None:
         self._twin.runner.ask(("SCRIPT", "FLUSH"))

@@ -27,10 +27,16 @@ class Beliefs:
 
     stakes: dict[str, Stake] = field(default_factory=dict)
     until: dict[str, tuple[int, int]] = field(default_factory=dict)
+    spared: dict[str, tuple[int, int]] = field(default_factory=dict)
+    outsiders: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    held_at_loss: set[str] = field(default_factory=set)
 
     def acquired(self, holder: str, grant: Grant) -> None:
         """An acquire was applied, whether its answer arrives or not."""
         stake = self.stakes.get(holder)
+        if grant.code is Code.GRANTED:
+            assert stake is None or grant.fence > stake.fence, "a holder was given a fence that is not newer"
         if stake is None or stake.fence != grant.fence:
             self.stakes[holder] = Stake(grant.fence)
 
@@ -44,6 +50,38 @@ class Beliefs:
         """Calls of this holder got lost with the server, so who has its lease is not known from outside."""
         self.stakes.pop(holder, None)
         self.until.pop(holder, None)
+        self.spared.pop(holder, None)
+
+    def loss(self, now: int) -> None:
+        """Something was lost, or may be: who holds a seat now may come back. Whoever else does is an outsider."""
+        self.held_at_loss = {
+            holder for holder, (fence, _) in self.until.items() if self.owed(holder, fence, now)
+        }
+        self.outsiders.clear()
+
+    def came_back(self, holder: str) -> None:
+        """A holder was heard of in the window. Some come whose time was over long ago: nothing tells that to the pool."""
+        self.refused.discard(holder)
+        if holder not in self.held_at_loss:
+            self.outsiders.add(holder)
+
+    def renewed(self, holder: str, fence: int) -> None:
+        """The pool has this fence, also where another run has shown its signed lease."""
+        stake = self.stakes.get(holder)
+        if stake is None or stake.fence != fence:
+            self.stakes[holder] = Stake(fence)
+
+    def not_let_in(self, holder: str) -> None:
+        """There are more holders than seats: this one goes by what it believes, and no outage is made good to it."""
+        self.refused.add(holder)
+
+    def outage(self, length: int, now: int) -> None:
+        """Nobody could renew anything for so long: who held a seat before holds it for as much longer."""
+        self.spared = {
+            holder: (fence, until + length)
+            for holder, (fence, until) in self.until.items()
+            if self.owed(holder, fence, now)
+        }
 
     def believe(self, holder: str, fence: int, until: int) -> None:
         """A client got an answer. Answers can overtake each other, so an earlier end is never believed again."""
@@ -58,10 +96,16 @@ class Beliefs:
         """Whether a client that beats with ``fence`` must be renewed."""
         stake = self.stakes.get(holder)
         known, until = self.until.get(holder, (0, 0))
-        return stake is not None and stake.fence == fence == known and not stake.given_back and now < until
+        spared, longer = self.spared.get(holder, (0, 0))
+        if stake is None or stake.fence != fence or stake.given_back:
+            return False
+        made_good = spared == fence and now < longer and holder not in self.refused
+        return made_good or (known == fence and now < until)
 
     def count(self, now: int) -> int:
-        """How many seats are believed in."""
+        """How many seats are believed in, but for those of outsiders."""
         return sum(
-            self.owed(holder, fence, now) for holder, (fence, until) in self.until.items() if now < until
+            self.owed(holder, fence, now)
+            for holder, (fence, until) in self.until.items()
+            if now < until and holder not in self.outsiders
         )

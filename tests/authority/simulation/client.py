@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Refusal
+from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Refusal, SignedLease
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
 
@@ -14,11 +15,25 @@ TIMEOUT = 500
 class Line(Protocol):
     """How clients reach the authority. Answers come to ``then``, late or never."""
 
-    def acquire(self, holder: str, nonce: str, then: Callable[[Grant | Refusal], None]) -> None: ...
-    def beat(self, holder: str, beat: Beat, then: Callable[[BeatVerdict], None]) -> None: ...
+    def acquire(self, wish: "Wish", then: Callable[[Grant | Refusal], None]) -> None: ...
+    def beat(
+        self, holder: str, beat: Beat, signed: SignedLease | None, then: Callable[[BeatVerdict], None]
+    ) -> None: ...
+    def signed(self, grant: Grant, wish: "Wish") -> SignedLease | None: ...
     def release(self, holder: str, beat: Beat) -> None: ...
     def believe(self, holder: str, fence: int, until: int) -> None: ...
     def stop(self, holder: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A request for a seat, which may be sent more than once; ``key`` makes that one wish."""
+
+    holder: str
+    nonce: str
+    key: str | None
+    signed: SignedLease | None
+    first_sent: int
 
 
 class Client:
@@ -44,6 +59,9 @@ class Client:
         self._turn = 0
         self._unanswered = 0
         self._lease: Beat | None = None
+        self._signed: SignedLease | None = None
+        self._wish: Wish | None = None
+        self._wishes = 0
         self._nonce = self._new_nonce()
         self._sleep(rng.randint(0, scenario.lease // 2))
 
@@ -78,22 +96,34 @@ class Client:
 
     def _ask(self) -> None:
         sent_at = self._timetable.now
+        wish = self._wish or self._new_wish()
+        if wish.key is not None:
+            # The same answer may have been given long ago. Lengths in it count from the first time.
+            self._wish, sent_at = wish, wish.first_sent
         self._wait_for_an_answer()
         turn = self._turn
 
         def answered(answer: Grant | Refusal) -> None:
             if turn != self._turn:
                 return
-            self._unanswered = 0
+            self._unanswered, self._wish = 0, None
             if isinstance(answer, Refusal):
                 wait = self._scenario.lease if answer.retry_after is None else answer.retry_after
                 self._sleep(int(wait * self._rng.uniform(0.9, 1.2)) + 1)
                 return
             self._lease = Beat(lease_id=answer.lease_id, fence=answer.fence)
+            self._signed = self._line.signed(answer, wish)
             self._line.believe(self.holder, answer.fence, sent_at + answer.expires_in)
-            self._sleep(int(answer.heartbeat * self._rng.uniform(0.9, 1)))
+            late = self._timetable.now - sent_at
+            self._sleep(int(answer.heartbeat * self._rng.uniform(0.9, 1)) - late)
 
-        self._line.acquire(self.holder, self._nonce, answered)
+        self._line.acquire(wish, answered)
+
+    def _new_wish(self) -> Wish:
+        self._wishes += 1
+        keyed = self._rng.random() < self._scenario.idempotent
+        key = f"{self._clone}.{self._wishes}" if keyed else None
+        return Wish(self.holder, self._nonce, key, self._signed, self._timetable.now)
 
     def _beat(self, lease: Beat) -> None:
         sent_at = self._timetable.now
@@ -105,24 +135,26 @@ class Client:
                 return
             self._unanswered = 0
             if verdict.expires_in == 0:
-                self._lease = None
+                self._lease = self._signed = None
                 self._sleep(self._rng.randint(1, 1000))
                 return
             if verdict.code is Code.OK:
                 self._line.believe(self.holder, lease.fence, sent_at + verdict.expires_in)
             self._sleep(int(verdict.heartbeat * self._rng.uniform(0.9, 1)))
 
-        self._line.beat(self.holder, lease, answered)
+        self._line.beat(self.holder, lease, self._signed, answered)
 
     def _release(self, lease: Beat) -> None:
         self._line.stop(self.holder)
         for _ in range(self._rng.choice([1, 1, 2])):
             self._line.release(self.holder, lease)
-        self._lease = None
+        self._lease = self._signed = None
         self._sleep(self._rng.randint(1, self._scenario.lease))
 
     def _crash(self) -> None:
-        self._lease = None
+        self._lease = self._wish = None
+        if self._rng.random() < 0.5:
+            self._signed = None
         if self._rng.random() < 0.9:
             self._nonce = self._new_nonce()
         self._sleep(self._rng.randint(1, 2 * self._scenario.lease))

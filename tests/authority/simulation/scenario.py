@@ -33,6 +33,14 @@ class Scenario:
     flush_pause: int | None
     blackout_pause: int | None
     kills: int
+    idempotent: float
+    signs: bool
+    volatile: bool
+    copy_pause: int | None
+    restart_pause: int | None
+    loss_pause: int | None
+    outage_pause: int | None
+    operator_delay: int
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -47,6 +55,8 @@ def scenario_of(seed: int) -> Scenario:
     def pause(leases: float, likely: float = 0.6) -> int | None:
         return int(lease * leases * rng.uniform(0.5, 2)) if rng.random() < likely else None
 
+    kills = rng.choice([0, 0, 0, 0, 2])
+    volatile = kills == 0 and rng.random() < 0.5
     return Scenario(
         seed=seed,
         # Enough that each client lives through some leases.
@@ -69,5 +79,13 @@ def scenario_of(seed: int) -> Scenario:
         reconfigure_pause=pause(1.0),
         flush_pause=pause(1.0, likely=0.3),
         blackout_pause=pause(3.0, likely=0.4),
-        kills=rng.choice([0, 0, 0, 0, 2]),
+        kills=kills,
+        idempotent=share(1.0),
+        signs=volatile or rng.random() < 0.5,
+        volatile=volatile,
+        copy_pause=pause(0.3, likely=1.0) if volatile else None,
+        restart_pause=pause(6.0, likely=0.5),
+        loss_pause=pause(6.0, likely=0.9) if volatile else None,
+        outage_pause=pause(8.0, likely=0.4),
+        operator_delay=int(lease * rng.choice([0, 0.1, 1.5])),
     )

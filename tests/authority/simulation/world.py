@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal
+from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal, SignedLease
 from tests.authority.desk import holder
 from tests.authority.loss import Loss, Lost
 from tests.authority.simulation.administration import Administration
 from tests.authority.simulation.beliefs import Beliefs
-from tests.authority.simulation.client import Client
+from tests.authority.simulation.client import Client, Wish
+from tests.authority.simulation.endpoints import Away, Endpoints
+from tests.authority.simulation.losses import Losses
 from tests.authority.simulation.network import Network
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
@@ -56,7 +58,9 @@ class World:
             lease=Millis(scenario.lease),
             heartbeat=Millis(scenario.lease // 3),
         )
-        self.administration = Administration(self.twin, self.network, timetable, scenario, self.rng)
+        self.endpoints = Endpoints(self.twin, volatile=scenario.volatile)
+        self.administration = Administration(self.endpoints, self.network, timetable, scenario, self.rng)
+        self.losses = Losses(self.endpoints, self.beliefs, self.administration, timetable, scenario, self.rng)
         for number in range(scenario.clients):
             Client(
                 holder=holder(number % scenario.machines),
@@ -74,28 +78,48 @@ class World:
             if step in doomed:
                 self._doom_the_next_call()
             self.timetable.step()
-            if step % AUDIT_EACH == AUDIT_EACH - 1:
+            if step % AUDIT_EACH == AUDIT_EACH - 1 and not self.endpoints.forgotten:
                 self.twin.audit()
         simulated = Millis(self.timetable.now - began)
         self._come_to_rest()
         self.happened.update(self.network.fates)
         self.happened.update(self.administration.done)
+        self.happened.update(self.losses.done)
         return Outcome(self.history.hexdigest(), self.happened, simulated)
 
-    def acquire(self, holder: str, nonce: str, then: Callable[[Grant | Refusal], None]) -> None:
+    def acquire(self, wish: Wish, then: Callable[[Grant | Refusal], None]) -> None:
+        holder = wish.holder
+
         def call() -> Grant | Refusal:
-            answer = self._tell("acquire", holder, lambda: self.twin.acquire(holder, nonce))
-            if isinstance(answer, Grant):
+            def ask() -> Grant | Refusal:
+                return self.endpoints.acquire(holder, wish.nonce, wish.key, wish.signed)
+
+            answer = self._tell("acquire", holder, ask)
+            if isinstance(answer, Grant) and not self.twin.replays.told_last:
                 self.beliefs.acquired(holder, answer)
+                self._heard_of(holder)
             return answer
 
         self.network.carry(call, then)
 
-    def beat(self, holder: str, beat: Beat, then: Callable[[BeatVerdict], None]) -> None:
+    def signed(self, grant: Grant, wish: Wish) -> SignedLease | None:
+        return self.twin.proof(grant, wish.holder, wish.nonce) if self.scenario.signs else None
+
+    def beat(
+        self, holder: str, beat: Beat, signed: SignedLease | None, then: Callable[[BeatVerdict], None]
+    ) -> None:
         def call() -> BeatVerdict:
             owed = self.beliefs.owed(holder, beat.fence, self.timetable.now)
-            verdict = self._tell("beat", holder, lambda: self.twin.beat(beat)[0])
-            assert verdict.expires_in > 0 or not owed, "a client that beat in time lost its seat"
+            verdict = self._tell("beat", holder, lambda: self.endpoints.beat(holder, beat, signed))
+            if verdict.code not in {Code.SUSPENDED, Code.EXPIRED}:
+                assert verdict.expires_in > 0 or not owed, "a client that beat in time lost its seat"
+            if verdict.code is Code.RECOVERING and owed and holder in self.beliefs.held_at_loss:
+                assert self.shrunk_since_loss() or self.beliefs.outsiders, "a holder was not let back in"
+            if verdict.code is Code.RECOVERING:
+                self.beliefs.not_let_in(holder)
+            if verdict.code is Code.OK:
+                self.beliefs.renewed(holder, beat.fence)
+                self._heard_of(holder)
             if self.rng.random() < 0.1:
                 self.twin.validate(holder)
                 self.twin.validate(lease_id=beat.lease_id)
@@ -105,7 +129,7 @@ class World:
 
     def release(self, holder: str, beat: Beat) -> None:
         def call() -> Code:
-            code = self._tell("release", holder, lambda: self.twin.release(beat))
+            code = self._tell("release", holder, lambda: self._via_any(lambda: self.twin.release(beat)))
             self.beliefs.released(holder, beat.fence, code)
             return code
 
@@ -114,10 +138,23 @@ class World:
     def believe(self, holder: str, fence: int, until: int) -> None:
         self.beliefs.believe(holder, fence, until)
         believed, seats = self.beliefs.count(self.timetable.now), self.twin.model.live(self.twin.now)
-        if self.twin.model.recovering(self.twin.now):
+        if self.twin.model.recovering(self.twin.now) or self.twin.just_lost:
             # Some that hold a seat have not been heard of yet.
             seats = max(seats, self.twin.live_before_recovery, self.twin.config.capacity)
         assert believed <= seats, f"{believed} clients believe in {seats} seats"
+
+    def _via_any(self, call: Callable[[], T]) -> T:
+        return self.endpoints.via(1, call)
+
+    def _heard_of(self, holder: str) -> None:
+        if self.twin.model.recovering(self.twin.now):
+            self.beliefs.came_back(holder)
+        else:
+            self.beliefs.outsiders.discard(holder)
+            self.beliefs.refused.discard(holder)
+
+    def shrunk_since_loss(self) -> bool:
+        return self.twin.config.capacity < len(self.beliefs.held_at_loss)
 
     def stop(self, holder: str) -> None:
         self.beliefs.stop(holder)
@@ -125,8 +162,11 @@ class World:
     def _tell(self, name: str, holder: str, call: Callable[[], T]) -> T:
         try:
             answer = call()
+        except Away:
+            raise
         except Lost as lost:
             self.beliefs.forget(holder)
+            self.endpoints.server_changed()
             self.happened["died, applied" if lost.applied else "died, not applied"] += 1
             raise
         said = getattr(answer, "code", answer)
@@ -148,7 +188,11 @@ class World:
         twin = self.twin
         twin.doom = None
         # The clock may have been set back since the last call.
-        self.timetable.forward(self.administration.longest_lease + self.timetable.behind)
+        if self.endpoints.away:
+            self.endpoints.come_back()
+        self.administration.put_back_what_was_lost()
+        window = twin.model.recovering(twin.now)
+        self.timetable.forward(self.administration.longest_lease + window + self.timetable.behind)
         twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=self.scenario.seats)
         assert twin.watch.live == 0, "a seat is held by nobody"
         for number in range(self.scenario.seats + 1):
