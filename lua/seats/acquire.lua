@@ -109,7 +109,6 @@ if held then
 end
 account.counter = account.counter + 1
 account.used = account.used + 1
-account.peak = math.max(account.peak, live + 1)
 note(account, 'granted', account.clock, id, hold(fence, account.clock))
 commit(account)
 return granted('granted', fence, live + 1, 0)

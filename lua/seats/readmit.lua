@@ -72,7 +72,6 @@ if not expiry then
     account.used = account.used + 1
 end
 account.unpurged = account.used - live_leases()
-account.peak = math.max(account.peak, live_leases())
 note(account, 'readmitted', account.clock, id, back)
 commit(account)
 return answer('ok', lease)

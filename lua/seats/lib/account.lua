@@ -122,7 +122,7 @@ local function begin_recovery(account, epoch, lease)
     redis.call('HSET', STATE, 'epoch', epoch)
     redis.call('HSET', CONFIG, 'recover_until', recover_until)
     heed_recovery(recover_until)
-    account.unpurged = account.used - live_leases()
+    account.unpurged = account.used
     account.recovery = recover_until
 end
 
@@ -166,7 +166,6 @@ end
 -- Writes the account and its ledger entries. Returns the exact seat-milliseconds, as text where a number is too small.
 local function commit(account)
     local overrun = 0
-    -- Heartbeats let leases back in and write no account.
     account.peak = math.max(account.peak, account.used - account.unpurged)
     if account.unpurged > 0 then
         local oldest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
