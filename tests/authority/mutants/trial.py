@@ -48,6 +48,7 @@ def try_mutant(mutant: Mutant, server: Valkey) -> Verdict:
         )
     except AssertionError:
         return Verdict(mutant, "it reads no clock")
+    signal.signal(signal.SIGALRM, _give_up)
     with runner:
         runner.ask(("FLUSHALL",), ("SCRIPT", "FLUSH"))
         for scene in SCENES:
@@ -74,7 +75,6 @@ def _give_up(*_: object) -> None:
 
 def _try_batch(mutants: list[Mutant]) -> list[Verdict]:
     verdicts = []
-    signal.signal(signal.SIGALRM, _give_up)
     with memory_server(durable=False) as server:
         for mutant in mutants:
             with GivenTimeRunner(server, VirtualClock()) as right:
