@@ -32,6 +32,8 @@ from seatwarden.domain.seats import (
 
 KEY = hashlib.sha256(b"a licence key").hexdigest()
 HOUR = Millis(3_600_000)
+TOLD = Millis(HOUR - 1)
+"""A lease of an hour as its holder is told: the authority's clock is rounded down by up to a millisecond."""
 
 
 def holder(number: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.domain.seats import Code, Fence, Millis, PoolCounts, fence_epoch
-from tests.authority.desk import HOUR, Desk, holder
+from tests.authority.desk import HOUR, TOLD, Desk, holder
 from tests.authority.ledger_replay import ledger_seat_milliseconds
 
 
@@ -139,7 +139,7 @@ async def test_a_clock_set_back_neither_charges_twice_nor_expires_anything(desk:
     assert (await desk.sweep()).seat_milliseconds == 600_000
     assert (await desk.beat(first)).code is Code.OK
     second = await desk.seat(2)
-    assert second.expires_in == HOUR
+    assert second.expires_in == TOLD
     counts = await desk.sweep()
     assert (counts.live, counts.seat_milliseconds) == (2, 600_000)
     expired_at = await desk.run_out(first, second)
@@ -216,6 +216,4 @@ async def test_a_fence_counter_at_its_end_stops_before_the_next_epoch_and_change
     assert await desk.redis.hgetall(desk.keys.state) == before
     await desk.configure(epoch=2)
     await desk.end_recovery()
-    later = (await desk.seat(2)).fence
-    assert later > Fence(2 * 2**32 - 1)
-    assert fence_epoch(later) == 2
+    assert fence_epoch((await desk.seat(2)).fence) == 2

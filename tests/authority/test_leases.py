@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from seatwarden.domain.seats import AcquireRequest, Beat, Code, Fence, Grant, Millis, PoolUid, fence_epoch
-from tests.authority.desk import HOUR, KEY, Desk, beat_of, holder
+from tests.authority.desk import HOUR, KEY, TOLD, Desk, beat_of, holder
 
 
 @pytest.mark.behaviour(2, 4)
@@ -17,7 +17,7 @@ async def test_a_client_that_lost_the_answer_gets_the_same_lease_and_fence_with_
     await desk.until(before - HOUR + 5)
     again = await desk.seat(1, nonce="run")
     assert (again.code, again.lease_id, again.fence) == (Code.EXISTING, lost.lease_id, lost.fence)
-    assert (again.expires_in, again.heartbeat, again.capacity, again.live) == (HOUR, 20_000, 2, 1)
+    assert (again.expires_in, again.heartbeat, again.capacity, again.live) == (TOLD, 20_000, 2, 1)
     assert await desk.expiry(again) > before
 
 
@@ -56,7 +56,7 @@ async def test_a_heartbeat_renews_to_one_lease_length_from_now(desk: Desk) -> No
     before = await desk.expiry(grant)
     await desk.until(before - HOUR + 5)
     verdict = await desk.beat(grant)
-    assert (verdict.code, verdict.expires_in, verdict.heartbeat) == (Code.OK, HOUR, 20_000)
+    assert (verdict.code, verdict.expires_in, verdict.heartbeat) == (Code.OK, TOLD, 20_000)
     after = await desk.expiry(grant)
     assert before < after <= await desk.now() + HOUR
 

@@ -190,7 +190,7 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
                 code=Code(code.decode()),
                 lease_id=lease.decode(),
                 fence=Fence(fence),
-                expires_in=Millis(left),
+                expires_in=_told(left),
                 heartbeat=Millis(beat),
                 capacity=capacity,
                 live=live,
@@ -222,7 +222,10 @@ def _beat_verdict(code: bytes | int, left: bytes | int, heartbeat: int) -> BeatV
     if not isinstance(code, bytes) or not isinstance(left, int):
         raise _unexpected("heartbeat")
     pause = Millis(heartbeat if left > 0 else 0)
-    return BeatVerdict(code=Code(code.decode()), expires_in=Millis(left), heartbeat=pause)
+    said = Code(code.decode())
+    return BeatVerdict(
+        code=said, expires_in=Millis(left) if said is Code.RECOVERING else _told(left), heartbeat=pause
+    )
 
 
 def read_validation(reply: list[bytes | int | None]) -> Validation:
@@ -246,7 +249,7 @@ def read_validation(reply: list[bytes | int | None]) -> Validation:
                 document=document.decode(),
                 lease_id=None if lease is None else lease.decode(),
                 fence=None if fence is None else Fence(fence),
-                expires_in=Millis(left),
+                expires_in=_told(left),
             )
     raise _unexpected("validate")
 
@@ -334,6 +337,12 @@ def read_pulse(reply: list[int | None]) -> Pulse:
                 outages=outages,
             )
     raise _unexpected("tick")
+
+
+def _told(left: int) -> Millis:
+    # The scripts' clock is rounded down to a millisecond, so a lease may end by that much earlier than they count.
+    # Whoever goes by the answer must not believe in a seat that another has already.
+    return Millis(max(0, left - 1))
 
 
 def _tail(client_version: str, metadata: str) -> bytes:

@@ -28,7 +28,7 @@ def whoever_was_heard_of_to_the_millisecond_of_the_end_has_its_seat(twin: Twin) 
     twin.configure(capacity=1)
     grant = twin.seat(holder(1))
     _lose(twin)
-    assert twin.beat(grant)[0].expires_in == LEASE + 1
+    assert twin.beat(grant)[0].expires_in == LEASE
     assert twin.seat(holder(1)).code is Code.EXISTING
     assert twin.seat(holder(1), "another run").taken_over
     twin.clock.now = twin.model.recover_until - 1

@@ -1,0 +1,222 @@
+"""What may happen to a pool, as rules of which hypothesis makes histories."""
+
+import hashlib
+from dataclasses import replace
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+)
+
+from seatwarden.backends.redis_wire import Loss
+from seatwarden.domain.seats import Beat, Fence, Grant, Millis, Outage, PoolState, Refusal
+from seatwarden.local.valkey import Valkey
+from tests.authority.copies import PoolCopy, flush, put_back, take_copy
+from tests.authority.desk import KEY, holder
+from tests.authority.twin import Twin
+from tests.authority.virtual_time import GivenTimeRunner, VirtualClock
+
+OTHER_KEY = hashlib.sha256(b"another licence key").hexdigest()
+LEASE = 60_000
+HOLDERS = st.integers(0, 6).map(holder)
+NONCES = st.sampled_from(["", "first run", "second run"])
+# Much happens at the borders: the very millisecond of an expiry, one before, one after.
+PAUSES = st.one_of(
+    st.integers(0, 50),
+    st.sampled_from([LEASE - 1, LEASE, LEASE + 1, LEASE // 2, 2 * LEASE]),
+    st.sampled_from([600_000, 600_001, 3_600_000]),
+)
+
+
+class SeatMachine(RuleBasedStateMachine):
+    """Seven machines with three runs each, a pool of up to six seats, and an operator that changes its mind."""
+
+    server: ClassVar[Valkey]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twin = Twin(GivenTimeRunner(self.server, VirtualClock()), lease=Millis(LEASE))
+        self.grants: list[Grant] = []
+        self.outages: list[Outage] = []
+        self.copies: list[PoolCopy] = []
+        self.servers = 0
+
+    def teardown(self) -> None:
+        with self.twin.runner:
+            self.all_seats_come_back()
+
+    def all_seats_come_back(self) -> None:
+        self.twin.audit()
+        ends = [lease.expiry for lease in self.twin.model.holding()]
+        self.twin.clock.now = max([self.twin.now + 3 * LEASE, self.twin.model.recover_until, *ends])
+        self.twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=2)
+        answers = [self.twin.acquire(holder(number), "last run") for number in range(100, 103)]
+        assert [type(answer) for answer in answers] == [Grant, Grant, Refusal]
+        self.twin.sweep()
+        self.twin.audit()
+        self.twin.remove()
+
+    @rule(
+        who=HOLDERS,
+        nonce=NONCES,
+        key=st.sampled_from([KEY, KEY, KEY, OTHER_KEY]),
+        wish=st.sampled_from([None, None, "a", "b"]),
+    )
+    def acquire(self, who: str, nonce: str, key: str, wish: str | None) -> None:
+        answer = self.twin.acquire(who, nonce, key=key, idempotency_key=wish, spread=7)
+        if isinstance(answer, Grant):
+            self.grants.append(answer)
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data(), key=st.sampled_from([KEY, KEY, KEY, OTHER_KEY]))
+    def heartbeats(self, data: st.DataObject, key: str) -> None:
+        self.twin.beat(*data.draw(st.lists(st.sampled_from(self.grants), min_size=1, max_size=4)), key=key)
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data(), key=st.sampled_from([KEY, KEY, KEY, OTHER_KEY]))
+    def release(self, data: st.DataObject, key: str) -> None:
+        self.twin.release(data.draw(st.sampled_from(self.grants)), key=key)
+
+    @rule(number=st.integers(0, 3), fence=st.integers(0, 2**53 - 1))
+    def calls_about_a_lease_never_given(self, number: int, fence: int) -> None:
+        never = Beat(lease_id=f"{number:032x}", fence=Fence(fence))
+        self.twin.beat(never)
+        self.twin.release(never)
+        self.twin.validate(lease_id=never.lease_id)
+
+    @rule(who=HOLDERS)
+    def validate_by_holder(self, who: str) -> None:
+        self.twin.validate(who)
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data(), who=st.none() | HOLDERS)
+    def validate_by_lease(self, data: st.DataObject, who: str | None) -> None:
+        self.twin.validate(who, data.draw(st.sampled_from(self.grants)).lease_id)
+
+    @rule(pause=PAUSES)
+    def time_passes(self, pause: int) -> None:
+        self.twin.clock.forward(pause)
+
+    @rule(pause=st.integers(1, LEASE // 2))
+    def the_clock_is_set_back(self, pause: int) -> None:
+        self.twin.clock.forward(-pause)
+        self.twin.watch.clock_set_back()
+
+    @rule(capacity=st.integers(0, 6))
+    def resize(self, capacity: int) -> None:
+        self.twin.configure(capacity=capacity)
+
+    @rule(state=st.sampled_from(PoolState))
+    def suspend_and_resume(self, state: PoolState) -> None:
+        self.twin.configure(state=state)
+
+    @rule(end=st.none() | st.integers(-1, 2 * LEASE))
+    def licence_gets_another_end(self, end: int | None) -> None:
+        self.twin.configure(valid_until=None if end is None else Millis(self.twin.now + end))
+
+    @rule(lease=st.sampled_from([LEASE // 2, LEASE, 2 * LEASE]))
+    def lease_length_changes(self, lease: int) -> None:
+        self.twin.configure(lease=Millis(lease), heartbeat=Millis(lease // 3))
+
+    @rule(keys=st.sampled_from([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}]))
+    def keys_change(self, keys: dict[str, str]) -> None:
+        self.twin.configure(key_ids=keys)
+
+    @rule(step=st.integers(0, 2))
+    def epoch_is_raised(self, step: int) -> None:
+        self.twin.configure(epoch=self.twin.config.epoch + step)
+
+    @rule()
+    def nothing_changes(self) -> None:
+        assert not self.twin.configure().changed
+
+    @rule()
+    def sweep(self) -> None:
+        self.twin.sweep()
+
+    @rule(limit=st.sampled_from([1, 2, 3, 500]))
+    def list_sessions(self, limit: int) -> None:
+        self.twin.sessions(limit)
+
+    @rule()
+    def observe(self) -> None:
+        self.twin.observe()
+
+    @rule()
+    def scripts_are_flushed(self) -> None:
+        self.twin.runner.ask(("SCRIPT", "FLUSH"))
+
+    @rule()
+    def pool_is_made_again(self) -> None:
+        self.twin.remove()
+        self.twin.begin()
+        self.grants.clear()
+        self.copies.clear()
+
+    @rule(loss=st.sampled_from(Loss), same=st.booleans())
+    def callers_arrive(self, loss: Loss, same: bool) -> None:
+        if not same:
+            self.servers += 1
+            self.twin.runner.run_id = f"server {self.servers}"
+        self.twin.arrive(self.twin.runner.run_id, *self.outages[-16:], loss=loss)
+
+    @rule(length=st.sampled_from([3_001, LEASE // 2, LEASE, 2 * LEASE]))
+    def nobody_could_reach_the_authority(self, length: int) -> None:
+        began = Millis(self.twin.now)
+        self.twin.clock.forward(length)
+        number = len(self.outages) + 1
+        self.outages.append(Outage(number=number, began=began, ended=Millis(self.twin.now)))
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data(), nonce=NONCES, ahead=st.sampled_from([0, 0, 0, 1, 1 << 32]), late=st.booleans())
+    def a_signed_lease_is_shown(self, data: st.DataObject, nonce: str, ahead: int, late: bool) -> None:
+        grant = data.draw(st.sampled_from(self.grants))
+        who = data.draw(st.sampled_from([self.twin.holders[grant.lease_id]] * 4 + [holder(9)]))
+        ends = self.twin.now + data.draw(st.integers(0, 1)) if late else grant.at + grant.signed_for
+        self.twin.readmit(
+            self.twin.proof(grant, who, nonce, fence=Fence(grant.fence + ahead), valid_until=Millis(ends)),
+            key=data.draw(st.sampled_from([KEY, KEY, KEY, OTHER_KEY])),
+        )
+
+    @rule()
+    def a_copy_is_taken(self) -> None:
+        self.copies.append(take_copy(self.twin))
+
+    @precondition(lambda self: self.copies)
+    @rule(data=st.data(), noticed=st.booleans())
+    def an_old_copy_is_put_back(self, data: st.DataObject, noticed: bool) -> None:
+        put_back(self.twin, data.draw(st.sampled_from(self.copies)))
+        if noticed:
+            self.callers_arrive(Loss.EXPECTED, same=False)
+        self._holders_come_back(data)
+
+    @rule(data=st.data())
+    def all_is_lost_and_the_operator_puts_the_pool_back(self, data: st.DataObject) -> None:
+        epoch = self.twin.model.epoch + 1
+        flush(self.twin)
+        self.twin.config = replace(self.twin.config, epoch=epoch)
+        self.twin.set_up(term=1)
+        self.copies.clear()
+        self._holders_come_back(data)
+
+    def _holders_come_back(self, data: st.DataObject) -> None:
+        if not self.grants:
+            return
+        for grant in data.draw(st.lists(st.sampled_from(self.grants), max_size=5)):
+            self.twin.clock.forward(data.draw(st.sampled_from([0, 1, LEASE // 4])))
+            who = self.twin.holders[grant.lease_id]
+            match data.draw(st.sampled_from(["beat", "lease", "lease", "acquire"])):
+                case "beat":
+                    self.twin.beat(grant)
+                case "lease":
+                    self.twin.readmit(self.twin.proof(grant, who))
+                case _:
+                    self.twin.acquire(who)
+
+    @invariant()
+    def the_pool_is_as_modelled(self) -> None:
+        self.twin.audit()
