@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from redis.asyncio import Redis
 
 from seatwarden.local.plane_access import PlaneAccess
@@ -22,6 +23,10 @@ from seatwarden.local.valkey import Valkey
 from tests.shared_cluster import ClusterHost, ask_for_cluster
 
 _HOST = pytest.StashKey[ClusterHost]()
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("seatwarden", deadline=None)
+settings.load_profile("seatwarden")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -95,7 +95,7 @@ async def test_stopped_leader_hands_over_at_once_though_somebody_is_connected_to
 
         first.terminate()
         await world.patch_spec(pool, seats=3)
-        await until_led_by(world, "second", within=2.0 + SLACK_SECONDS)
+        await until_led_by(world, "second", within=LONG_LEASE_SECONDS * 2 / 3)
         assert await first.until_ended() == 0
     await world.until(pool, lambda it: it["status"]["capacity"] == 3)
 
