@@ -18,7 +18,8 @@ from seatwarden.backends.redis_wire import (
     read_sessions,
     read_validation,
 )
-from seatwarden.domain.seats import AcquireRequest, Fence, Millis, PoolConfig, PoolState
+from seatwarden.domain.seats import AcquireRequest, Fence, PoolConfig
+from tests.domain.objects import pool_config
 
 HOLDER = "ab" * 32
 
@@ -71,18 +72,7 @@ def test_what_cannot_be_a_fence_is_none_that_was_given(fence: int) -> None:
 
 
 def test_a_configuration_travels_without_a_valid_until_where_it_has_none() -> None:
-    config = PoolConfig(
-        tenant_uid="t",
-        generation=1,
-        epoch=2,
-        state=PoolState.ACTIVE,
-        capacity=3,
-        lease=Millis(4),
-        heartbeat=Millis(5),
-        signed_for=Millis(6),
-        valid_until=None,
-        key_ids={"aa": "id"},
-    )
+    config = pool_config(epoch=2, key_ids={"aa": "id"})
     arguments = configure_arguments(config, term=9, secret="s", run_id="r")
     assert arguments[:6] == (config.digest, 9, 2, "s", "r", "active")
     assert "valid_until" not in arguments
@@ -91,18 +81,7 @@ def test_a_configuration_travels_without_a_valid_until_where_it_has_none() -> No
 
 def test_the_digest_ignores_the_order_of_keys() -> None:
     def config(keys: dict[str, str]) -> PoolConfig:
-        return PoolConfig(
-            tenant_uid="t",
-            generation=1,
-            epoch=1,
-            state=PoolState.ACTIVE,
-            capacity=1,
-            lease=Millis(1),
-            heartbeat=Millis(1),
-            signed_for=Millis(1),
-            valid_until=None,
-            key_ids=keys,
-        )
+        return pool_config(key_ids=keys)
 
     assert config({"a": "1", "b": "2"}).digest == config({"b": "2", "a": "1"}).digest
     assert config({"a": "1"}).digest != config({"a": "2"}).digest

@@ -1,11 +1,12 @@
 """The three kinds as the API server gives them: bodies to be read, and the resources that are read from them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from seatwarden.domain.seats import PoolUid
+from seatwarden.domain.seats import Millis, PoolConfig, PoolState, PoolUid
 from seatwarden.resources.names import API_VERSION, Kind
 from seatwarden.resources.seatpool import SeatPool
 from seatwarden.resources.subscription import Subscription
@@ -20,6 +21,24 @@ NAMESPACE = "shop"
 def uid_of(name: str) -> PoolUid:
     """The uid that the object ``name`` has here unless a test gives it another."""
     return PoolUid(str(uuid5(NAMESPACE_OID, name)))
+
+
+def pool_config(**changes: Any) -> PoolConfig:
+    """What a pool is to have at the authority: five seats and the usual lengths, but for ``changes``."""
+    config = PoolConfig(
+        tenant_uid="tenant",
+        generation=1,
+        epoch=1,
+        state=PoolState.ACTIVE,
+        capacity=5,
+        lease=Millis(360_000),
+        heartbeat=Millis(120_000),
+        signed_for=Millis(86_400_000),
+        valid_until=None,
+        key_ids={"a" * 64: "a" * 10},
+        document="{}",
+    )
+    return replace(config, **changes)
 
 
 def tenant_body(

@@ -15,22 +15,11 @@ from seatwarden.domain.seats import (
     PoolState,
     fence_epoch,
 )
+from tests.domain.objects import pool_config
 
 EPOCHS = st.integers(1, 2**21 - 1)
 COUNTERS = st.integers(0, 2**FENCE_COUNTER_BITS - 1)
-CONFIG = PoolConfig(
-    tenant_uid="tenant",
-    generation=1,
-    epoch=1,
-    state=PoolState.ACTIVE,
-    capacity=5,
-    lease=Millis(360_000),
-    heartbeat=Millis(120_000),
-    signed_for=Millis(86_400_000),
-    valid_until=None,
-    key_ids={"a" * 64: "a" * 10},
-    document="{}",
-)
+CONFIG = pool_config()
 CHANGES: list[dict[str, Any]] = [
     {"tenant_uid": "another"},
     {"generation": 2},

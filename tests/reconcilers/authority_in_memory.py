@@ -13,26 +13,9 @@ from seatwarden.domain.seats import (
     PoolConfig,
     PoolCounts,
     PoolObservation,
-    PoolState,
     PoolUid,
     Pulse,
 )
-
-
-def new_config() -> PoolConfig:
-    """What a pool's reconciler wants, but for the cap and the epoch."""
-    return PoolConfig(
-        tenant_uid="tenant",
-        generation=1,
-        epoch=0,
-        state=PoolState.ACTIVE,
-        capacity=0,
-        lease=Millis(360_000),
-        heartbeat=Millis(120_000),
-        signed_for=Millis(86_400_000),
-        valid_until=None,
-        key_ids={"a" * 64: "a" * 10},
-    )
 
 
 @dataclass(slots=True)

@@ -5,14 +5,22 @@ from datetime import timedelta
 from typing import Any
 
 from seatwarden.backends.authority import StaleTerm
-from seatwarden.domain.seats import PoolConfig, PoolUid
+from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.seat_allocator import SeatAllocator, Settled, Wanted
 from seatwarden.resources.names import Kind
 from seatwarden.resources.rules import format_instant
-from tests.domain.objects import NAMESPACE, NOON, pool_body, subscription_body, tenant_body, uid_of
-from tests.reconcilers.authority_in_memory import AuthorityInMemory, HeldPool, new_config
+from tests.domain.objects import (
+    NAMESPACE,
+    NOON,
+    pool_body,
+    pool_config,
+    subscription_body,
+    tenant_body,
+    uid_of,
+)
+from tests.reconcilers.authority_in_memory import AuthorityInMemory, HeldPool
 
 TEAM = ObjectKey(Kind.SUBSCRIPTION, NAMESPACE, "team")
 
@@ -69,7 +77,7 @@ class SubscriptionDesk:
     def want(self, name: str, *, remembered_epoch: int | None = None, **changes: Any) -> PoolUid:
         """Say how the pool is to be configured."""
         uid = uid_of(name)
-        config: PoolConfig = replace(new_config(), **changes)
+        config = replace(pool_config(epoch=0, capacity=0), **changes)
         self.allocator.want(uid, Wanted(config=config, remembered_epoch=remembered_epoch))
         return uid
 

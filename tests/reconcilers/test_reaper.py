@@ -11,15 +11,6 @@ from tests.reconcilers.reaper_rounds import POOL, QUIET, Rounds, sample
 from tests.reconcilers.virtual_time import until
 
 
-@pytest.fixture
-async def rounds() -> Rounds:
-    """One pool in which nothing happens."""
-    rounds = Rounds()
-    rounds.authority.counts[POOL] = QUIET
-    rounds.reaper.track(POOL)
-    return rounds
-
-
 async def test_a_pool_is_visited_soon_and_then_in_even_steps(rounds: Rounds) -> None:
     with rounds.under_way():
         await until(40.0)

@@ -10,15 +10,6 @@ from tests.reconcilers.reaper_rounds import POOL, QUIET, Rounds, sample
 from tests.reconcilers.virtual_time import until
 
 
-@pytest.fixture
-async def rounds() -> Rounds:
-    """One pool in which nothing happens."""
-    rounds = Rounds()
-    rounds.authority.counts[POOL] = QUIET
-    rounds.reaper.track(POOL)
-    return rounds
-
-
 async def test_an_authority_that_went_away_and_came_back_is_told_once_each(rounds: Rounds) -> None:
     other = PoolUid("other")
     rounds.authority.counts[other] = QUIET

@@ -13,17 +13,6 @@ DELETED: dict[str, Any] = {"deletionTimestamp": "2027-03-01T13:00:00Z"}
 
 
 @pytest.fixture
-async def desk() -> SubscriptionDesk:
-    """Five seats, of which the older pool asks for three and the younger for two; nothing is written yet."""
-    desk = SubscriptionDesk()
-    desk.tenant()
-    desk.buy(5)
-    desk.ask("dev", 3)
-    desk.ask("test", 2, minutes=1)
-    return desk
-
-
-@pytest.fixture
 async def settled(desk: SubscriptionDesk) -> SubscriptionDesk:
     """The same, after a run, and with what it did forgotten."""
     await desk.settle()

@@ -14,17 +14,6 @@ from tests.reconcilers.virtual_time import until
 DEV, TEST = uid_of("dev"), uid_of("test")
 
 
-@pytest.fixture
-async def desk() -> SubscriptionDesk:
-    """Five seats, of which the older pool asks for three and the younger for two; nothing is written yet."""
-    desk = SubscriptionDesk()
-    desk.tenant()
-    desk.buy(5)
-    desk.ask("dev", 3)
-    desk.ask("test", 2, minutes=1)
-    return desk
-
-
 async def test_callers_that_come_together_share_one_run(desk: SubscriptionDesk) -> None:
     runs = await asyncio.gather(*(desk.settle() for _ in range(10)))
 

@@ -20,7 +20,7 @@ from seatwarden.backends.kubernetes_connection import KubernetesConnection
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, add_all
 from seatwarden.reconcilers.kopf_storage import NoDiffBase, NoProgress
-from seatwarden.reconcilers.object_store import Change, ObjectStore
+from seatwarden.reconcilers.object_store import Change, ObjectStore, key_of
 from seatwarden.reconcilers.paths import collection_path
 from seatwarden.resources.names import GROUP, VERSION, Kind
 
@@ -47,7 +47,7 @@ class Intake:
             found: set[ObjectKey] = set()
             for namespace in self.namespaces or (None,):
                 async for body in self.api.list(collection_path(kind, namespace)):
-                    found.add(_key(kind, body))
+                    found.add(key_of(kind, body))
                     self.changed(kind, body)
             for key, entry in known.items():
                 # One that changed meanwhile was there after the listing.
@@ -56,7 +56,7 @@ class Intake:
 
     def changed(self, kind: Kind, body: dict[str, Any]) -> None:
         """An object was made or changed."""
-        key = _key(kind, body)
+        key = key_of(kind, body)
         before = self.store.entry(key)
         succeeds = before is not None and before.metadata.uid != body["metadata"]["uid"]
         if succeeds and self.store.is_news(key, body):
@@ -152,7 +152,7 @@ def _on_event(intake: Intake, kind: Kind) -> Callable[..., Any]:
     async def on_event(event: dict[str, Any], **_: Any) -> None:
         body = event["object"]
         if event.get("type") == "DELETED":
-            key = _key(kind, body)
+            key = key_of(kind, body)
             entry = intake.store.entry(key)
             if entry is None or entry.metadata.uid == body["metadata"]["uid"]:
                 intake.gone(key)
@@ -160,7 +160,3 @@ def _on_event(intake: Intake, kind: Kind) -> Callable[..., Any]:
             intake.changed(kind, dict(body))
 
     return on_event
-
-
-def _key(kind: Kind, body: dict[str, Any]) -> ObjectKey:
-    return ObjectKey(kind, body["metadata"]["namespace"], body["metadata"]["name"])

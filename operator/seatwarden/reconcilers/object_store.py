@@ -71,7 +71,7 @@ class ObjectStore:
 
     def put(self, kind: Kind, body: dict[str, Any]) -> Change:
         """Take in an object, and tell what of it is new."""
-        key = _key(kind, body)
+        key = key_of(kind, body)
         before = self._entries.get(key)
         entry = self._newest(key, body)
         intent = _intent(entry)
@@ -87,7 +87,7 @@ class ObjectStore:
 
     def put_answer(self, kind: Kind, body: dict[str, Any]) -> None:
         """Take in the answer of a write of ours to an object. One that went meanwhile does not come back by it."""
-        key = _key(kind, body)
+        key = key_of(kind, body)
         before = self._entries.get(key)
         if before is not None and before.metadata.uid == body["metadata"]["uid"]:
             self._newest(key, body)
@@ -191,7 +191,8 @@ def parent_key(entry: Entry) -> ObjectKey | None:
             return None
 
 
-def _key(kind: Kind, body: dict[str, Any]) -> ObjectKey:
+def key_of(kind: Kind, body: dict[str, Any]) -> ObjectKey:
+    """The key of an object as it is on the wire."""
     return ObjectKey(kind, body["metadata"]["namespace"], body["metadata"]["name"])
 
 

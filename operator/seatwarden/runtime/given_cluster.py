@@ -116,16 +116,16 @@ async def operator_kubeconfig(cluster: GivenCluster, folder: Path) -> Path:
         *("create", "token", OPERATOR_ACCOUNT),
         *("--namespace", OPERATOR_NAMESPACE, "--duration", TOKEN_LIFE),
     )
+    clusters = json.loads(view)["clusters"]
+    where = {"cluster": clusters[0]["name"], "user": OPERATOR_ACCOUNT}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": json.loads(view)["clusters"],
+        "clusters": clusters,
         "users": [{"name": OPERATOR_ACCOUNT, "user": {"token": token.strip()}}],
-        "contexts": [],
+        "contexts": [{"name": cluster.context, "context": where}],
         "current-context": cluster.context,
     }
-    where = {"cluster": document["clusters"][0]["name"], "user": OPERATOR_ACCOUNT}
-    document["contexts"] = [{"name": cluster.context, "context": where}]
     path = folder / "operator.kubeconfig"
     write_private(path, yaml.safe_dump(document, sort_keys=False))
     return path
