@@ -8,6 +8,7 @@ emptied for each test.
 import asyncio
 import fcntl
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,6 +59,14 @@ def fresh_seeds(request: pytest.FixtureRequest) -> Callable[[int], range]:
         return found
 
     return seeds
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tell a failure when it happens: a run takes minutes, and may be stopped before its closing report."""
+    if report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
+        told = report.longreprtext[-3000:]
+        sys.stderr.write(f"\n{report.nodeid} failed in its {report.when}:\n{told}\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -25,10 +25,10 @@ from seatwarden.domain.seats import (
     Outage,
     PoolConfig,
     PoolCounts,
-    PoolState,
     PoolUid,
     Refusal,
 )
+from tests.domain.objects import pool_config
 
 KEY = hashlib.sha256(b"a licence key").hexdigest()
 HOUR = Millis(3_600_000)
@@ -48,20 +48,14 @@ def beat_of(grant: Grant) -> Beat:
 
 def new_config(**changes: Any) -> PoolConfig:
     """An active pool of two seats with leases of an hour, but for ``changes``."""
-    config = PoolConfig(
-        tenant_uid="tenant",
-        generation=1,
-        epoch=1,
-        state=PoolState.ACTIVE,
-        capacity=2,
-        lease=HOUR,
-        heartbeat=Millis(20_000),
-        signed_for=Millis(24 * 3_600_000),
-        valid_until=None,
-        key_ids={KEY: KEY[:10]},
-        document='{"plan":"team"}',
-    )
-    return replace(config, **changes)
+    usual: dict[str, Any] = {
+        "capacity": 2,
+        "lease": HOUR,
+        "heartbeat": Millis(20_000),
+        "key_ids": {KEY: KEY[:10]},
+        "document": '{"plan":"team"}',
+    }
+    return pool_config(**(usual | changes))
 
 
 @dataclass(kw_only=True)

@@ -12,8 +12,9 @@ from redis.asyncio import Redis
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS
-from seatwarden.domain.seats import AcquireRequest, Beat, Code, Grant, Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.domain.seats import AcquireRequest, Beat, Code, Grant, Millis, PoolState, PoolUid
 from seatwarden.local.valkey import Valkey, valkey_server
+from tests.domain.objects import pool_config
 
 SHIPPED = (files("seatwarden_examples") / "redis-seatwarden.acl").read_text()
 PERMISSIONS = re.findall(r"\+(\S+)", SHIPPED)
@@ -57,18 +58,13 @@ async def exercise(url: str) -> None:
     pool = PoolUid(secrets.token_hex(8))
 
     async def configure(generation: int, state: PoolState, lease: int = 60_000) -> None:
-        config = PoolConfig(
-            tenant_uid="tenant",
+        config = pool_config(
             generation=generation,
-            epoch=1,
             state=state,
             capacity=3,
             lease=Millis(lease),
             heartbeat=Millis(20),
-            signed_for=Millis(86_400_000),
-            valid_until=None,
             key_ids={KEY: "key"},
-            document="{}",
         )
         await authority.configure(pool, config, term=1)
 

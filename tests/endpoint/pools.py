@@ -6,7 +6,8 @@ from uuid import uuid4
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key
-from seatwarden.domain.seats import Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.domain.seats import Millis, PoolConfig, PoolUid
+from tests.domain.objects import pool_config
 
 LEASE = Millis(60_000)
 DOCUMENT = '{"entitlements":{"export":true,"projects":3},"plan":"Team","pool":"dev"}'
@@ -37,11 +38,8 @@ async def make_pool(
     """A new pool with ``seats`` seats."""
     uid = PoolUid(str(uuid4()))
     key = new_licence_key(uid, secrets.token_bytes(SECRET_BYTES))
-    config = PoolConfig(
+    config = pool_config(
         tenant_uid=str(uuid4()),
-        generation=1,
-        epoch=1,
-        state=PoolState.ACTIVE,
         capacity=seats,
         lease=lease,
         signed_for=Millis(3_600_000),
