@@ -8,6 +8,7 @@ emptied for each test.
 import asyncio
 import fcntl
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     with Path(_cluster_address(item.config)).with_name("exclusive.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """Undo what a command that was run in this process did to signals: it takes its end for the end of the process.
+
+    A signal that stayed blocked or ignored would be so in every program that later tests start.
+    """
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    handlers = [signal.getsignal(number) for number in numbers]
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @pytest.fixture(scope="session")
