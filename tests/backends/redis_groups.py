@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from seatwarden.local.loopback import LOOPBACK, free_port
 from seatwarden.local.processes import Child, ProcessGroup
@@ -27,7 +28,7 @@ async def until(true: Callable[[], Any], seconds: float = 30) -> None:
 
 @dataclass
 class Sentinels:
-    """A master, a replica, and three Sentinels that fail over after half a second."""
+    """A master, a replica, and three Sentinels that fail over after a second; both servers change places then."""
 
     master: Valkey
     replica: Valkey
@@ -38,6 +39,14 @@ class Sentinels:
         """The URL through the Sentinels."""
         hosts = ",".join(f"{LOOPBACK}:{port}" for port in self.ports)
         return f"redis+sentinel://{hosts}/seats/0"
+
+    async def in_step(self) -> bool:
+        """Has the one that is master now a replica that has all of it?"""
+        for server in (self.master, self.replica):
+            with contextlib.suppress(OSError, RedisError):
+                if await ask(server.port, "WAIT", 1, 100):
+                    return True
+        return False
 
 
 def _client(port: int) -> "Redis":
@@ -75,11 +84,7 @@ async def sentinels(folder: Path, program: Path | None) -> AsyncIterator[Sentine
             return all(one["num-other-sentinels"] == "2" and one["num-slaves"] == "1" for one in seen)
 
         await until(agree)
-
-        async def in_step() -> bool:
-            return bool(await ask(master.port, "WAIT", 1, 100))
-
-        await until(in_step)
+        await until(world.in_step)
         yield world
     finally:
         group.kill()
@@ -106,7 +111,7 @@ def _start_sentinel(
     configuration.write_text(
         f"bind {LOOPBACK}\nport {port}\n"
         f"sentinel monitor seats {LOOPBACK} {master} 2\n"
-        "sentinel down-after-milliseconds seats 500\nsentinel failover-timeout seats 3000\n"
+        "sentinel down-after-milliseconds seats 1000\nsentinel failover-timeout seats 3000\n"
     )
     command: list[str | Path] = [program or bundled_server(), configuration, "--sentinel"]
     return group.start(command, name="Sentinel", log=folder / "log", cwd=folder), port

@@ -64,7 +64,7 @@ async def test_where_replicas_have_it_before_it_is_granted_a_failover_opens_no_w
             await scene.settled()
             # Without another replica nothing can be granted as safely as was declared.
             await world.master.start()
-            await until(lambda: ask(world.replica.port, "WAIT", 1, 100))
+            await until(world.in_step)
         assert epochs(await scene.all_was_well()) == {1}
 
 
