@@ -45,7 +45,7 @@ class NaiveHeartbeat:
             bytes.fromhex(body["id"]),
             body["fence"].to_bytes(8, "big"),
         )
-        heartbeat, code, left = await call
+        heartbeat, _now, _signed_for, code, left = await call
         return web.json_response(
             {"code": code.decode(), "expires_in": left / 1000, "next_heartbeat_in": heartbeat / 1000}
         )
