@@ -69,9 +69,7 @@ def served() -> Iterator[Served]:
         authority = RedisSeatAuthority.connect(valkey.url, time_limit_seconds=20)
         await authority.note_provisioned()
         pool = await make_pool(authority, seats=5)
-        server = await start_server(
-            create_app(authority, EndpointSettings(authority_seconds=20)), host="127.0.0.1", port=0
-        )
+        server = await start_server(create_app(authority, EndpointSettings()), host="127.0.0.1", port=0)
         return server, authority, Served(f"http://127.0.0.1:{server.port}", pool.key.text)
 
     def there(step: Any) -> Any:

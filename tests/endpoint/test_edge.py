@@ -3,7 +3,6 @@
 import asyncio
 import io
 import re
-import time
 from collections.abc import Iterator
 
 import orjson
@@ -12,9 +11,10 @@ import pytest
 from seatwarden.endpoint.settings import EndpointSettings
 from seatwarden.runtime.logging import LogFormat, configure_logging
 from tests.endpoint.conftest import StartEndpoint
-from tests.endpoint.endpoint_client import POOL, EndpointClient
+from tests.endpoint.endpoint_client import EndpointClient
+from tests.endpoint.every_call import CALLS
 from tests.endpoint.logging_state import kept_logging
-from tests.endpoint.scripted_authority import FENCE, LEASE_ID, ScriptedAuthority
+from tests.endpoint.scripted_authority import ScriptedAuthority
 
 
 @pytest.fixture
@@ -54,20 +54,6 @@ async def test_answers_are_not_to_be_stored_and_do_not_name_the_software_below(
     assert answer.headers["Server"] == "seatwarden"
 
 
-CALLS = {
-    "acquire": lambda client: client.acquire(),
-    "heartbeat": lambda client: client.heartbeat(LEASE_ID, FENCE),
-    "bulk": lambda client: client.ask(
-        "POST", "/api/v1/licenses/heartbeats", {"sessions": [{"id": LEASE_ID, "fence": 1}]}
-    ),
-    "release": lambda client: client.release(LEASE_ID, FENCE),
-    "validate": lambda client: client.ask("POST", "/api/v1/licenses/validate", {}),
-    "pool": lambda client: client.ask("GET", POOL),
-    "sessions": lambda client: client.ask("GET", "/api/v1/licenses/sessions"),
-    "readyz": lambda client: client.ask("GET", "/readyz"),
-}
-
-
 @pytest.mark.parametrize("call", CALLS)
 async def test_an_authority_that_is_away_is_503_with_a_wait(
     client: EndpointClient, authority: ScriptedAuthority, call: str
@@ -78,18 +64,6 @@ async def test_an_authority_that_is_away_is_503_with_a_wait(
     assert answer.headers["Retry-After"] == "2"
     authority.away = False
     assert (await CALLS[call](client)).status < 300
-
-
-@pytest.mark.parametrize("call", CALLS)
-async def test_an_authority_that_does_not_answer_is_503_within_a_second(
-    start_endpoint: StartEndpoint, authority: ScriptedAuthority, call: str
-) -> None:
-    client = (await start_endpoint(authority, EndpointSettings(authority_seconds=0.3))).client
-    authority.hold = asyncio.Event()
-    started = time.monotonic()
-    answer = await CALLS[call](client)
-    assert answer.status == 503
-    assert time.monotonic() - started < 1.0
 
 
 async def test_a_fault_is_500_in_the_same_form_and_its_log_has_the_request_id(

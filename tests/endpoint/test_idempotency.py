@@ -19,7 +19,7 @@ async def holder(start_endpoint: StartEndpoint, redis_url: str) -> AsyncIterator
     seats = RedisSeatAuthority.connect(redis_url, time_limit_seconds=20)
     jitter = iter(number / 100 for number in range(100))
     endpoint = await start_endpoint(
-        seats, EndpointSettings(authority_seconds=20), lambda: next(jitter), InstallationKeys([bytes(32)])
+        seats, EndpointSettings(), lambda: next(jitter), InstallationKeys([bytes(32)])
     )
     yield endpoint.client.with_key((await make_pool(seats)).key.text)
     await endpoint.server.close()

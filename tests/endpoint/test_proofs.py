@@ -160,7 +160,7 @@ async def pool(seats: RedisSeatAuthority) -> Pool:
 @pytest.fixture
 async def holder(start_endpoint: StartEndpoint, seats: RedisSeatAuthority, pool: Pool) -> EndpointClient:
     """A client with the key of `pool`."""
-    settings = EndpointSettings(authority_seconds=20)
+    settings = EndpointSettings()
     return (await start_endpoint(seats, settings, keys=KEYS)).client.with_key(pool.key.text)
 
 

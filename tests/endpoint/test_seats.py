@@ -10,7 +10,6 @@ import pytest
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.licence_key import new_licence_key
 from seatwarden.domain.seats import Millis, PoolState
-from seatwarden.endpoint.settings import EndpointSettings
 from tests.endpoint.conftest import StartEndpoint
 from tests.endpoint.endpoint_client import BULK, HOLDER, POOL, SESSIONS, VALIDATE, Answer, EndpointClient
 from tests.endpoint.pools import Pool, make_pool
@@ -39,7 +38,7 @@ async def pool(seats: RedisSeatAuthority) -> Pool:
 @pytest.fixture
 async def anyone(start_endpoint: StartEndpoint, seats: RedisSeatAuthority) -> EndpointClient:
     """A client whose key no pool knows."""
-    return (await start_endpoint(seats, EndpointSettings(authority_seconds=PATIENT))).client
+    return (await start_endpoint(seats)).client
 
 
 @pytest.fixture

@@ -34,7 +34,10 @@ class AuthorityRecovering(Exception):
 
 
 class SeatPath(Protocol):
-    """What a client program's request needs. Every call raises `AuthorityUnavailable` where there is no answer in time.
+    """What a client program's request needs.
+
+    Every call raises `AuthorityUnavailable` where there is no answer in time: within a second in service, so that a client
+    is told within it. Nobody above sets another limit.
 
     A call for a pool that the authority does not know raises `AuthorityRecovering` while it is not certain that there is
     none.

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 PoolUid = NewType("PoolUid", str)
 """The `metadata.uid` of a SeatPool: lower-case canonical UUID. A pool made again under its old name has another one."""
@@ -172,8 +172,7 @@ class Refusal:
     retry_after: Millis | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
+class Beat(NamedTuple):
     """One heartbeat of one lease."""
 
     lease_id: str
@@ -199,8 +198,10 @@ class BeatVerdicts(list[BeatVerdict]):
     ``at`` is the instant by the authority's clock, ``signed_for`` how long a lease counts that is signed now.
     """
 
+    __slots__ = ("at", "signed_for")
+
     def __init__(
-        self, verdicts: Iterable[BeatVerdict], *, at: Millis = Millis(0), signed_for: Millis = Millis(0)
+        self, verdicts: Iterable[BeatVerdict], at: Millis = Millis(0), signed_for: Millis = Millis(0)
     ) -> None:
         super().__init__(verdicts)
         self.at = at

@@ -66,7 +66,6 @@ def create_app(
     document = openapi_document(version("seatwarden"))
     service = ServiceHandlers(
         seats=seats,
-        settings=settings,
         draining=draining,
         metrics=metrics,
         openapi=orjson.dumps(document),

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from seatwarden.backends.authority import AuthorityUnavailable, SeatPath
+from seatwarden.backends.authority import SeatPath
 from seatwarden.domain.seats import (
     AcquireRequest,
     Beat,
@@ -37,11 +37,9 @@ from seatwarden.endpoint.request_models import (
     ValidateBody,
 )
 from seatwarden.endpoint.settings import EndpointSettings
-from seatwarden.endpoint.time_limit import TimeLimit
 
 SPREAD_STEPS = 1 << 16
 Body = TypeVar("Body", bound=RequestBody)
-Verdict = TypeVar("Verdict")
 
 
 class SeatHandlers:
@@ -54,7 +52,6 @@ class SeatHandlers:
         self._proofs = proofs
         self._settings = settings
         self._spread = spread
-        self._time_limit = TimeLimit(settings.authority_seconds)
 
     async def acquire(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/acquire."""
@@ -69,11 +66,11 @@ class SeatHandlers:
             idempotency_key=idempotency_key(request),
             spread=int(self._spread() * SPREAD_STEPS),
         )
-        verdict = await self._answered(self._seats.acquire(credential.pool, wish))
+        verdict = await self._seats.acquire(credential.pool, wish)
         proved = self._proofs.shown(body.lease, credential.pool)
         if proved is not None and proved.holder == wish.holder and _went_back(verdict, proved):
-            await self._answered(self._readmit(credential, proved, wish))
-            verdict = await self._answered(self._seats.acquire(credential.pool, wish))
+            await self._readmit(credential, proved, wish)
+            verdict = await self._seats.acquire(credential.pool, wish)
         lease = None
         if isinstance(verdict, Grant):
             lease = self._proofs.of_grant(credential.pool, wish.holder, wish.nonce, verdict)
@@ -85,8 +82,8 @@ class SeatHandlers:
         lease_id = session_parameter(request)
         body = await self._body(request, HeartbeatBody)
         credential = credential_of(request, body.license_key)
-        beat = Beat(lease_id=lease_id, fence=Fence(body.fence))
-        found = await self._answered(self._seats.heartbeat(credential.pool, credential.key_hash, (beat,)))
+        beat = Beat(lease_id, Fence(body.fence))
+        found = await self._seats.heartbeat(credential.pool, credential.key_hash, (beat,))
         verdict = await self._remembered(credential, beat, body.lease, found[0])
         lease = self._proofs.renewed(
             body.lease, credential.pool, beat, verdict.code, at=found.at, signed_for=found.signed_for
@@ -97,8 +94,8 @@ class SeatHandlers:
         """POST /api/v1/licenses/heartbeats."""
         body = await self._body(request, BulkHeartbeatBody)
         credential = credential_of(request, body.license_key)
-        beats = [Beat(lease_id=item.id, fence=Fence(item.fence)) for item in body.sessions]
-        found = await self._answered(self._seats.heartbeat(credential.pool, credential.key_hash, beats))
+        beats = [Beat(item.id, Fence(item.fence)) for item in body.sessions]
+        found = await self._seats.heartbeat(credential.pool, credential.key_hash, beats)
         leases = {}
         for at, item in enumerate(body.sessions):
             if item.lease is not None:
@@ -131,24 +128,22 @@ class SeatHandlers:
         if body.fence not in {None, fence}:
             raise invalid_request(FieldError("fence", "Body and query should not differ"))
         beat = Beat(lease_id=lease_id, fence=Fence(fence))
-        verdict = await self._answered(self._seats.release(credential.pool, credential.key_hash, beat))
+        verdict = await self._seats.release(credential.pool, credential.key_hash, beat)
         return verdicts.release_outcome(verdict)
 
     async def validate(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/validate."""
         body = await self._body(request, ValidateBody)
         credential = credential_of(request, body.license_key)
-        verdict = await self._answered(
-            self._seats.validate(
-                credential.pool, credential.key_hash, holder=body.hardware_id, lease_id=body.session_id
-            )
+        verdict = await self._seats.validate(
+            credential.pool, credential.key_hash, holder=body.hardware_id, lease_id=body.session_id
         )
         return verdicts.validate_outcome(verdict)
 
     async def pool(self, request: web.Request) -> Outcome:
         """GET /api/v1/licenses/pool."""
         credential = credential_of(request)
-        verdict = await self._answered(self._seats.validate(credential.pool, credential.key_hash))
+        verdict = await self._seats.validate(credential.pool, credential.key_hash)
         return verdicts.pool_outcome(verdict)
 
     async def sessions(self, request: web.Request) -> Outcome:
@@ -157,8 +152,8 @@ class SeatHandlers:
         limit = limit_parameter(request)
         cursor = one_parameter(request, "cursor")
         try:
-            page = await self._answered(
-                self._seats.sessions(credential.pool, credential.key_hash, limit=limit, cursor=cursor)
+            page = await self._seats.sessions(
+                credential.pool, credential.key_hash, limit=limit, cursor=cursor
             )
         except ValueError:
             raise invalid_request(FieldError("cursor", "Cursor should be one that this call gave")) from None
@@ -173,7 +168,7 @@ class SeatHandlers:
         proved = self._proofs.of_beat(lease, credential.pool, beat)
         if proved is None:
             return verdict
-        return await self._answered(self._readmit(credential, proved, None))
+        return await self._readmit(credential, proved, None)
 
     def _readmit(
         self, credential: Credential, proved: SignedLease, wish: AcquireRequest | None
@@ -186,12 +181,6 @@ class SeatHandlers:
         if body:
             require_json(request)
         return decode(body, model)
-
-    async def _answered(self, call: Awaitable[Verdict]) -> Verdict:
-        try:
-            return await self._time_limit.keep(call)
-        except TimeoutError as late:
-            raise AuthorityUnavailable("the seat authority did not answer in time") from late
 
 
 def _went_back(verdict: Grant | Refusal, proved: SignedLease) -> bool:

@@ -1,16 +1,14 @@
 """The calls of the platform and of readers: health, metrics, OpenAPI, docs."""
 
-import asyncio
-
 import orjson
 from aiohttp import web
 
-from seatwarden.backends.authority import AuthorityUnavailable, SeatPath
+from seatwarden.backends.authority import SeatPath
 from seatwarden.endpoint.answers import HealthAnswer
 from seatwarden.endpoint.codes import CODES, RequestCode
 from seatwarden.endpoint.metrics import CONTENT_TYPE, EndpointMetrics
 from seatwarden.endpoint.problems import Outcome, Problem, Reply
-from seatwarden.endpoint.settings import Draining, EndpointSettings
+from seatwarden.endpoint.settings import Draining
 
 HEALTHY = Reply(200, orjson.dumps(HealthAnswer()))
 HTML = "text/html; charset=utf-8"
@@ -23,14 +21,12 @@ class ServiceHandlers:
         self,
         *,
         seats: SeatPath,
-        settings: EndpointSettings,
         draining: Draining,
         metrics: EndpointMetrics,
         openapi: bytes,
         docs: bytes,
     ) -> None:
         self._seats = seats
-        self._settings = settings
         self._draining = draining
         self._metrics = metrics
         self._openapi = Reply(200, openapi)
@@ -44,11 +40,7 @@ class ServiceHandlers:
         """GET /readyz."""
         if self._draining.begun:
             return Problem(code=RequestCode.SHUTTING_DOWN, detail=CODES[RequestCode.SHUTTING_DOWN].meaning)
-        try:
-            async with asyncio.timeout(self._settings.authority_seconds):
-                await self._seats.ready()
-        except TimeoutError as late:
-            raise AuthorityUnavailable("the seat authority did not answer in time") from late
+        await self._seats.ready()
         return HEALTHY
 
     async def metrics(self, _request: web.Request) -> Outcome:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 class EndpointSettings:
     """Limits. Times are in seconds."""
 
-    authority_seconds: float = 0.8
-    """How long the authority may take; then it is 503, so that a client knows within a second."""
     body_seconds: float = 10.0
     """How long a body may take to arrive."""
     keep_alive_seconds: float = 75.0

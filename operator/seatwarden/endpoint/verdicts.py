@@ -56,10 +56,10 @@ def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: floa
 def heartbeat_outcome(verdict: BeatVerdict, *, lease: str | None, spread: float) -> Outcome:
     """The answer to one heartbeat: 200 as long as the lease lives. ``lease`` is a new signed one, if there is any."""
     match verdict.code:
-        case Code.RECOVERING:
-            return recovering_problem(verdict.expires_in, spread=spread)
         case Code.OK:
             lives = True
+        case Code.RECOVERING:
+            return recovering_problem(verdict.expires_in, spread=spread)
         case Code.SUSPENDED | Code.EXPIRED:
             lives = verdict.expires_in > 0
         case Code.INVALID_LICENSE | Code.UNKNOWN_SESSION | Code.STALE_FENCE as code:

@@ -1,0 +1,19 @@
+"""One call of each kind that asks the authority, for what holds for all of them."""
+
+from collections.abc import Awaitable, Callable
+
+from tests.endpoint.endpoint_client import POOL, Answer, EndpointClient
+from tests.endpoint.scripted_authority import FENCE, LEASE_ID
+
+CALLS: dict[str, Callable[[EndpointClient], Awaitable[Answer]]] = {
+    "acquire": lambda client: client.acquire(),
+    "heartbeat": lambda client: client.heartbeat(LEASE_ID, FENCE),
+    "bulk": lambda client: client.ask(
+        "POST", "/api/v1/licenses/heartbeats", {"sessions": [{"id": LEASE_ID, "fence": 1}]}
+    ),
+    "release": lambda client: client.release(LEASE_ID, FENCE),
+    "validate": lambda client: client.ask("POST", "/api/v1/licenses/validate", {}),
+    "pool": lambda client: client.ask("GET", POOL),
+    "sessions": lambda client: client.ask("GET", "/api/v1/licenses/sessions"),
+    "readyz": lambda client: client.ask("GET", "/readyz"),
+}
