@@ -109,11 +109,13 @@ async def test_ask_to_a_node_that_does_not_know_the_script(make_runner: MakeRunn
     runner = make_runner(pair.url)
     pair.says[pair.one.port] = lambda _: b"-ASK %d 127.0.0.1:%d\r\n" % (SLOT, pair.two.port)
     pair.says[pair.two.port] = lambda command: (
-        b"-NOSCRIPT No matching script.\r\n" if command[0] == b"EVALSHA" else bulk(command[-1])
+        b"-NOSCRIPT No matching script.\r\n"
+        if command[0] == b"EVALSHA" and not asked_for(pair.two, b"SCRIPT")
+        else bulk(command[-1])
     )
     assert await runner.run(ECHO, keys(), "x") == b"x"
     assert asked_for(pair.two, b"ASKING") == 2
-    assert asked_for(pair.two, b"EVAL") == 1
+    assert asked_for(pair.two, b"SCRIPT") == 1
 
 
 async def test_nodes_that_point_at_each_other_are_given_up(make_runner: MakeRunner, pair: Pair) -> None:

@@ -10,7 +10,7 @@ from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS
 from seatwarden.local.valkey import Valkey, ValkeyOptions, valkey_server
-from tests.backends.calls import APPEND, ECHO, WRITE, keys
+from tests.backends.calls import APPEND, ECHO, WRITE, keys, script
 from tests.backends.conftest import MakeRunner
 from tests.backends.scripted_redis import Command, ScriptedRedis, bulk, echo, scripted_redis
 
@@ -173,7 +173,19 @@ async def test_what_is_no_reply_ends_the_connection_and_reaches_nobody(
         assert await runner.run(ECHO, keys(), 3) == b"3"
 
 
-async def test_a_script_that_redis_forgot_is_sent_in_full(make_runner: MakeRunner, valkey: Valkey) -> None:
+async def test_a_script_that_many_calls_miss_is_sent_once(make_runner: MakeRunner, valkey: Valkey) -> None:
+    runner = make_runner(valkey.url)
+    long = script(f"{ECHO.text}\n-- {'x' * 20_000}")
+    async with Redis.from_url(valkey.url) as client:
+        for _ in range(2):
+            await client.script_flush()
+            await client.config_resetstat()
+            calls = [runner.run(long, keys(f"pool {number}"), number) for number in range(1000)]
+            assert await asyncio.gather(*calls) == [b"%d" % number for number in range(1000)]
+            assert (await client.info("commandstats"))["cmdstat_script|load"]["calls"] == 1
+
+
+async def test_a_script_that_redis_forgot_is_loaded_anew(make_runner: MakeRunner, valkey: Valkey) -> None:
     runner = make_runner(valkey.url)
     async with Redis.from_url(valkey.url) as client:
         for number in range(3):

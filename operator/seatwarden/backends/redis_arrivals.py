@@ -20,6 +20,7 @@ from hiredis import ReplyError
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, PoolKeys
 from seatwarden.backends.redis_link import Link, pack
+from seatwarden.backends.redis_loading import load_once
 from seatwarden.backends.redis_pipe import Pipe
 from seatwarden.backends.redis_scripts import ARRIVE
 from seatwarden.backends.redis_wire import Loss, arrive_arguments, read_arrival
@@ -103,9 +104,11 @@ class Arrivals:
 
     async def _told(self, pipe: Pipe, link: Link, keys: PoolKeys, loss: Loss, ask: Ask) -> Any:
         arguments = arrive_arguments(link.seen.run_id, self.outages, loss)
+        command = pack("EVALSHA", ARRIVE.sha, len(keys), *keys, *arguments)
         try:
-            return await ask(pipe, pack("EVALSHA", ARRIVE.sha, len(keys), *keys, *arguments))
+            return await ask(pipe, command)
         except ReplyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-            return await ask(pipe, pack("EVAL", ARRIVE.text, len(keys), *keys, *arguments))
+        await load_once(pipe, ARRIVE)
+        return await ask(pipe, command)

@@ -6,7 +6,7 @@ script may run twice, and it is repeated once. All other trouble is Redis saying
 =====================  ================================================================================
 Redis says             then
 =====================  ================================================================================
-NOSCRIPT               send the script in full
+NOSCRIPT               load the script, once for all calls that miss it, and send the hash again
 MOVED, ASK             ask the node that it names
 TRYAGAIN, LOADING      wait a little: a slot is being moved, the data is being read
 READONLY, MASTERDOWN   this is no master any more: find out who is, once
@@ -27,6 +27,7 @@ from seatwarden.backends.redis_arrivals import Arrivals
 from seatwarden.backends.redis_commit import Commit
 from seatwarden.backends.redis_keys import Keys, PoolKeys
 from seatwarden.backends.redis_link import Argument, Link, NoLink, pack
+from seatwarden.backends.redis_loading import load_once
 from seatwarden.backends.redis_pipe import Pipe, PipeLost
 from seatwarden.backends.redis_scripts import Script
 from seatwarden.backends.redis_topology import Topology
@@ -35,6 +36,7 @@ from seatwarden.domain.backoff import Backoff
 _ASKING = pack("ASKING")
 _PAUSES = Backoff(first=0.01, longest=0.1)
 _MOST_REDISCOVERIES = 2
+_MOST_LOADS = 2
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class Course:
     arguments: tuple[Argument, ...]
     urgent: bool
     link: Link | None = None
-    in_full: bool = False
+    loads: int = 0
     asking: bool = False
     losses: int = 0
     rediscoveries: int = 0
@@ -54,8 +56,6 @@ class Course:
 
     def command(self) -> bytes:
         """What to send."""
-        if self.in_full:
-            return pack("EVAL", self.script.text, len(self.keys), *self.keys, *self.arguments)
         return by_hash(self.script, self.keys, self.arguments)
 
     async def sent(self, topology: Topology, arrivals: Arrivals | None, commit: Commit | None) -> Any:
@@ -89,8 +89,9 @@ class Course:
     async def _turn_as_told(self, topology: Topology, trouble: ReplyError) -> None:
         text = str(trouble)
         match text.partition(" ")[0]:
-            case "NOSCRIPT" if not self.in_full:
-                self.in_full = True
+            case "NOSCRIPT" if self.link is not None and self.loads < _MOST_LOADS:
+                self.loads += 1
+                await load_once(self.link.pipe or await self.link.open(), self.script)
             case "MOVED":
                 self.link, self.asking = topology.moved(text), False
             case "ASK":

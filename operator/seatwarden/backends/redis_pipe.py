@@ -63,6 +63,8 @@ class Pipe(asyncio.Protocol):
     def __init__(self, limits: PipeLimits, on_lost: Callable[["Pipe"], None]) -> None:
         self.arrived: set[str] = set()
         """What was told about this connection, as `seatwarden.backends.redis_arrivals` has it."""
+        self.loading: dict[str, asyncio.Future[Any]] = {}
+        """The scripts that are being loaded over this connection just now, by their hash."""
         self._limits = limits
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()

@@ -19,9 +19,10 @@ from seatwarden.backends.redis_commit import Commit, TooFewReplicas
 from seatwarden.backends.redis_course import Course, by_hash, serving
 from seatwarden.backends.redis_facts import facts_of
 from seatwarden.backends.redis_keys import Keys, PoolKeys
-from seatwarden.backends.redis_link import Argument, Link, NoLink, ServerSeen, pack, why
+from seatwarden.backends.redis_link import Argument, NoLink, ServerSeen, why
+from seatwarden.backends.redis_loading import load_all
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
-from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
+from seatwarden.backends.redis_scripts import Script
 from seatwarden.backends.redis_topology import Topology, find_topology
 from seatwarden.backends.redis_url import RedisPlace
 from seatwarden.domain.redis_fitness import RedisFacts
@@ -131,7 +132,7 @@ class ScriptRunner:
         with _sentences(self._time_limit_seconds):
             async with asyncio.timeout(self._time_limit_seconds):
                 links = await self._topology.links()
-                loads = await asyncio.gather(*map(_load, links), return_exceptions=True)
+                loads = await asyncio.gather(*map(load_all, links), return_exceptions=True)
         for failure in (failures := [one for one in loads if one is not None]):
             if len(failures) == len(loads) or not isinstance(failure, _TROUBLE):
                 with _sentences(self._time_limit_seconds):
@@ -193,14 +194,6 @@ class ScriptRunner:
 
 class _NotSent(Exception):
     """There was no connection yet."""
-
-
-async def _load(link: Link) -> None:
-    pipe = await link.open()
-    known = await pipe.send(pack("SCRIPT", "EXISTS", *(one.sha for one in ALL_SCRIPTS)))
-    for script, there in zip(ALL_SCRIPTS, known, strict=True):
-        if not there:
-            await pipe.send(pack("SCRIPT", "LOAD", script.text))
 
 
 @contextmanager
