@@ -21,19 +21,19 @@ from typing import Any
 import aiohttp
 import click
 import orjson
-import yaml
 
+from bench.cpu import CpuUsed, cpu_seconds
 from bench.rows import Row
 from seatwarden.backends.kubernetes_api import KubernetesApi
 from seatwarden.backends.kubernetes_connection import connect
 from seatwarden.local.control_plane import control_plane
-from seatwarden.local.crd_installation import install_crds
 from seatwarden.local.identities import OPERATOR
 from seatwarden.local.plane_access import PlaneAccess
 from seatwarden.local.tool_builds import find_tools
 from seatwarden.local.valkey import valkey_server
 from seatwarden.resources.names import API_VERSION, GROUP
-from seatwarden.resources.permissions import operator_manifests
+from seatwarden.runtime.installation import install_system
+from seatwarden.runtime.kubectl import Kubectl
 
 CALLERS = 16
 SUMS_SECONDS = 12.0
@@ -84,8 +84,7 @@ async def measure(pools: int) -> list[Row]:
     if tools is None:
         raise click.ClickException("The tools are not built yet. Run `make tools` first.")
     async with control_plane(tools) as plane, valkey_server() as valkey, plane.session() as session:
-        await install_crds(session)
-        await plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(operator_manifests()))
+        await install_system(Kubectl(program=plane.kubectl_program, kubeconfig=str(plane.kubeconfig())))
         connection = await connect(plane.kubeconfig())
         async with connection.open_session(connections=32) as own:
             bench = Bench(
@@ -102,8 +101,10 @@ async def _raw_status_writes(bench: Bench) -> list[Row]:
     click.echo(f"bare status writes on {bench.pools} pools …")
     await _namespace(bench, "raw")
     await bench.parallel(lambda n: _create_pool(bench, "raw", n), bench.pools)
+    used = CpuUsed()
     seconds = await bench.parallel(lambda n: _write_status(bench, n), bench.pools)
-    return [Row(name="raw_status_writes", value=bench.pools / seconds, unit="writes/s")]
+    raw = Row(name="raw_status_writes", value=bench.pools / seconds, unit="writes/s")
+    return [raw, *used.rows(bench.pools, "a_status_write")]
 
 
 async def _applied_while_running(bench: Bench, raw: float) -> list[Row]:
@@ -128,8 +129,9 @@ async def _applied_first(bench: Bench, raw: float) -> list[Row]:
     await bench.parallel(lambda n: _create_pool(bench, "first", n), bench.pools)
     async with _operator(bench, "first", ready_first=False) as process:
         async with _until_ready(bench, "first"):
-            started = time.perf_counter()
+            started, used = time.perf_counter(), CpuUsed()
         seconds = time.perf_counter() - started
+        spent = used.rows(bench.pools, "a_ready_pool")
         await _settled(process, bench.pools)
         cpu, rss = process.cpu_seconds(), process.rss_megabytes()
         await _quiet(bench)
@@ -141,9 +143,10 @@ async def _applied_first(bench: Bench, raw: float) -> list[Row]:
         restart_seconds = time.perf_counter() - restarted
         await asyncio.sleep(1)
         written = _difference(await bench.writes(), before)
-    steady = sum(count for name, count in written.items() if name != "leases")
+    steady = sum(_without_leases(written).values())
     return [
         Row(name="ready_rate", value=bench.pools / seconds, unit="pools/s", reference=raw),
+        *spent,
         Row(name="operator_cpu_per_pool", value=cpu * 1000 / bench.pools, unit="ms"),
         Row(name="operator_rss", value=rss, unit="MB"),
         Row(name="restart_seconds", value=restart_seconds, unit="s"),
@@ -160,8 +163,7 @@ class OperatorProcess:
 
     def cpu_seconds(self) -> float:
         """User and system time since its start."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.pid)
 
     def rss_megabytes(self) -> float:
         """Resident memory."""
@@ -241,9 +243,14 @@ async def _settled(process: OperatorProcess, pools: int) -> None:
 async def _quiet(bench: Bench) -> None:
     """Wait until nothing is written any more: sums over many objects come some seconds later."""
     before: dict[str, int] = {}
-    while (now := await bench.writes()) != before:
+    while (now := _without_leases(await bench.writes())) != before:
         before = now
         await asyncio.sleep(SUMS_SECONDS)
+
+
+def _without_leases(written: dict[str, int]) -> dict[str, int]:
+    """Servers renew theirs for ever."""
+    return {name: count for name, count in written.items() if name != "leases"}
 
 
 async def _customer(bench: Bench, namespace: str) -> None:

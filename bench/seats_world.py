@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from bench.cpu import cpu_seconds
 from bench.load import http_request
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key
@@ -34,13 +35,7 @@ class Server:
     def cpu_seconds(self) -> float:
         """CPU time of the process and its children so far."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return sum(map(_cpu_seconds, (self.pid, *map(int, children))))
-
-
-def _cpu_seconds(pid: int) -> float:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    nanoseconds = [int((task / "schedstat").read_text().split()[0]) for task in tasks]
-    return sum(nanoseconds) / 1e9
+        return sum(map(cpu_seconds, (self.pid, *map(int, children))))
 
 
 @dataclass(slots=True)

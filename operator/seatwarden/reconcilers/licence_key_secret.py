@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key, parse_licence_key
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers.engine import ObjectKey, RetryLater
+from seatwarden.reconcilers.object_store import Entry
 from seatwarden.reconcilers.ownership import OwnedSecrets, Problem, Secret
 from seatwarden.resources.names import LICENCE_KEY_FIELD, licence_key_secret
 from seatwarden.resources.reasons import Reason
@@ -39,6 +40,17 @@ class LicenceKeySecrets:
         if secret is None:
             raise RetryLater(f"Secret {name!r} was removed just now")
         return _read(secret, name, uid)
+
+    async def is_there(self, key: ObjectKey, pool: Entry) -> bool:
+        """Was the key of ``pool`` made? A Secret of that name that is somebody else's is none.
+
+        Raises:
+            RetryLater: a pool that had this name before still has its key.
+        """
+        try:
+            return await self.secrets.read(key, pool, licence_key_secret(pool.metadata.name)) is not None
+        except Problem:
+            return False
 
 
 def _read(secret: Secret, name: str, pool: PoolUid) -> LicenceKey:

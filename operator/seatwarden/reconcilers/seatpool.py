@@ -23,7 +23,7 @@ from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.names import FINALIZER, Kind
 from seatwarden.resources.reasons import Outlook, Reason
-from seatwarden.resources.seatpool import SeatPool
+from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
 from seatwarden.resources.subscription import Phase
 
 log = structlog.get_logger(__name__)
@@ -176,6 +176,9 @@ class SeatPoolReconciler:
         return None
 
     async def _wait_for_redis(self, key: ObjectKey, entry: Entry, error: AuthorityUnavailable) -> None:
+        never_ready = isinstance(entry.status, SeatPoolStatus) and entry.status.epoch is None
+        if never_ready and not await self.keys.is_there(key, entry):
+            return  # the key is made before anything is in Redis, so nothing is
         since = entry.metadata.deletion_timestamp
         left = self.deletion_patience - (self.now() - since) if since is not None else timedelta(0)
         if left <= timedelta(0):

@@ -66,7 +66,7 @@ async def announcement(cluster: GivenCluster, *, example: bool) -> str:
     Raises:
         KubectlFailed: the cluster does not answer, or may not be read.
     """
-    system = system_manifests()
+    system = await system_manifests(cluster.kubectl)
     wanted = [*system, *(quickstart_manifests() if example else [])]
     # Of the example only the namespace is of a kind that every cluster knows.
     readable = [*system, *(item for item in wanted if item["kind"] == "Namespace")]

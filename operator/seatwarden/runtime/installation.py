@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from seatwarden.local.crd_installation import packaged_definitions
-from seatwarden.resources.names import GROUP, Kind
+from seatwarden.resources.admission import POLICIES, POLICY_BINDINGS, admission_manifests
+from seatwarden.resources.names import API_VERSION, GROUP, Kind
 from seatwarden.resources.permissions import operator_manifests
 from seatwarden.runtime.kubectl import Kubectl, KubectlFailed
 
@@ -27,11 +28,29 @@ _LOOK_SECONDS = 0.1
 
 Manifest = dict[str, Any]
 _RESOURCES = ",".join(kind.plural for kind in Kind)
+_SAMPLES = yaml.safe_dump_all(
+    {
+        "apiVersion": API_VERSION,
+        "kind": kind.value,
+        "metadata": {"generateName": "sample-", "namespace": "default"},
+        "spec": spec,
+    }
+    for kind, spec in (
+        (Kind.TENANT, {}),
+        (Kind.SUBSCRIPTION, {"tenantRef": {"name": "sample"}, "plan": {"name": "sample"}, "seats": 1}),
+        (Kind.SEAT_POOL, {"subscriptionRef": {"name": "sample"}, "seats": 1}),
+    )
+)
 
 
-def system_manifests() -> list[Manifest]:
-    """The definitions, and the operator's namespace, account and rights."""
-    return [*packaged_definitions(), *operator_manifests()]
+async def system_manifests(kubectl: Kubectl) -> list[Manifest]:
+    """The definitions, the operator's namespace, account and rights, and our admission policy where the cluster serves its kind.
+
+    Raises:
+        KubectlFailed: the cluster does not answer.
+    """
+    admission = admission_manifests() if await _serves_policies(kubectl) else []
+    return [*packaged_definitions(), *operator_manifests(), *admission]
 
 
 def quickstart_manifests() -> list[Manifest]:
@@ -41,17 +60,17 @@ def quickstart_manifests() -> list[Manifest]:
 
 
 async def install_system(kubectl: Kubectl) -> None:
-    """Apply `system_manifests` and wait until the API server serves the definitions.
+    """Apply `system_manifests` and wait until the API server would take an object of each kind.
 
     Raises:
         KubectlFailed: something was refused, or is not served in time.
     """
-    await apply(kubectl, system_manifests())
+    await apply(kubectl, await system_manifests(kubectl))
     deadline = time.monotonic() + _SERVED_SECONDS
     while True:
         try:
-            # Answered only where the kinds are served, which is a moment later than they are established.
-            await kubectl.run("get", _RESOURCES, "--all-namespaces", "-o", "name")
+            # The kinds are served a moment after they are established, and admission knows their form three seconds later.
+            await kubectl.run("create", "--dry-run=server", "-f", "-", stdin=_SAMPLES)
         except KubectlFailed:
             if time.monotonic() > deadline:
                 raise
@@ -112,12 +131,19 @@ async def remove_system(kubectl: Kubectl) -> bool:
     Raises:
         KubectlFailed: a deletion was refused, or is not over within two minutes.
     """
+    if await _serves_policies(kubectl):
+        await _delete(kubectl, f"{POLICY_BINDINGS},{POLICIES}")
     await _delete(kubectl, "namespaces")
     await _delete(kubectl, "clusterroles,clusterrolebindings")
     if (await kubectl.run("get", _RESOURCES, "--all-namespaces", "-o", "name")).strip():
         return False
     await _delete(kubectl, "customresourcedefinitions")
     return True
+
+
+async def _serves_policies(kubectl: Kubectl) -> bool:
+    served = json.loads(await kubectl.run("get", "--raw", "/apis/admissionregistration.k8s.io/v1"))
+    return any(resource["name"] == POLICIES for resource in served["resources"])
 
 
 async def _delete(kubectl: Kubectl, kinds: str, *options: str) -> None:
