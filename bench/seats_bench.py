@@ -129,6 +129,8 @@ async def _single_calls(bench: Bench) -> None:
     echoes = [pool.request("POST", "/echo", {"fence": grant.fence}) for grant in bench.grants]
     bench.load("bare", bench.world.bare, bench.closed(bench.world.bare, echoes))
     bench.load("heartbeat", served, bench.closed(served, beats))
+    proving = [pool.heartbeat_with_proof(grant, number) for number, grant in enumerate(bench.grants)]
+    bench.load("heartbeat_with_proof", served, bench.closed(served, proving))
     looks = [
         pool.request("POST", "/api/v1/licenses/validate", {"session_id": grant.lease_id})
         for grant in bench.grants
@@ -180,7 +182,9 @@ async def _workers(bench: Bench) -> None:
     beats = [bench.pool.heartbeat(grant) for grant in bench.grants]
     with ExitStack() as stack:
         for workers in MANY_WORKERS:
-            served = stack.enter_context(endpoint(bench.world.redis_url, workers=workers))
+            served = stack.enter_context(
+                endpoint(bench.world.redis_url, bench.world.key_file, workers=workers)
+            )
             bench.load(f"heartbeat_{workers}_workers", served, bench.closed(served, beats))
 
 
@@ -218,7 +222,7 @@ async def _live(bench: Bench) -> list[Row]:
 
 
 def _rows(samples: Samples) -> list[Row]:
-    calls = ["heartbeat", "acquire", "validate", "release", "naive_heartbeat"]
+    calls = ["heartbeat", "heartbeat_with_proof", "acquire", "validate", "release", "naive_heartbeat"]
     many = [f"heartbeat_{workers}_workers" for workers in MANY_WORKERS]
     rows = [samples.row("bare")]
     rows += [samples.row(name, "bare") for name in (*calls, *many)]

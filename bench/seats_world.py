@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,18 @@ from uuid import uuid4
 
 from bench.cpu import cpu_seconds
 from bench.load import http_request
+from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key
 from seatwarden.domain.seats import AcquireRequest, Grant, Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.endpoint.proofs import Proofs
 from seatwarden.local.valkey import ValkeyOptions, valkey_server
 
 SESSIONS = "/api/v1/licenses/sessions"
 HOUR = Millis(3_600_000)
+KEY = secrets.token_bytes(32)
+KEYS = InstallationKeys([KEY])
+PROOFS = Proofs(KEYS)
 ACQUIRES_AT_A_TIME = 500
 
 
@@ -68,6 +74,12 @@ class SeatPool:
         """A heartbeat of one lease."""
         return self.request("PATCH", f"{SESSIONS}/{grant.lease_id}/heartbeat", {"fence": grant.fence})
 
+    def heartbeat_with_proof(self, grant: Grant, number: int) -> str:
+        """One that shows the signed lease of holder ``number``, as clients do that want to survive a loss of Redis."""
+        lease = PROOFS.of_grant(self.uid, holder(number), "", grant)
+        body = {"fence": grant.fence, "lease": lease}
+        return self.request("PATCH", f"{SESSIONS}/{grant.lease_id}/heartbeat", body)
+
 
 def holder(number: int) -> str:
     """The hardware id of holder ``number``."""
@@ -105,6 +117,7 @@ class World:
     naive_port: int
     endpoint: Server
     authority: RedisSeatAuthority
+    key_file: Path
 
 
 @contextlib.asynccontextmanager
@@ -112,12 +125,28 @@ async def world() -> AsyncIterator[World]:
     """Everything started, for as long as the block lasts. Redis is Debian's where it is on the PATH."""
     found = shutil.which("redis-server")
     async with valkey_server(ValkeyOptions(program=None if found is None else Path(found))) as redis:
-        authority = RedisSeatAuthority.connect(redis.url, time_limit_seconds=10)
-        with bare_server(redis.url) as (bare, naive_port), endpoint(redis.url) as served:
+        authority = RedisSeatAuthority.connect(redis.url, keys=KEYS, time_limit_seconds=10)
+        with (
+            key_in_a_file() as key_file,
+            bare_server(redis.url) as (bare, naive_port),
+            endpoint(redis.url, key_file) as served,
+        ):
             try:
-                yield World(Server(redis.pid, redis.port), redis.url, bare, naive_port, served, authority)
+                yield World(
+                    Server(redis.pid, redis.port), redis.url, bare, naive_port, served, authority, key_file
+                )
             finally:
                 await authority.close()
+
+
+@contextlib.contextmanager
+def key_in_a_file() -> Iterator[Path]:
+    """The installation's key as the endpoint reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "installation.key"
+        path.touch(mode=0o600)
+        path.write_text(KEY.hex())
+        yield path
 
 
 @contextlib.contextmanager
@@ -131,9 +160,10 @@ def bare_server(redis_url: str) -> Iterator[tuple[Server, int]]:
 
 
 @contextlib.contextmanager
-def endpoint(redis_url: str, *, workers: int = 1) -> Iterator[Server]:
-    """`seatwarden serve` with that many workers."""
+def endpoint(redis_url: str, key_file: Path, *, workers: int = 1) -> Iterator[Server]:
+    """`seatwarden serve` with that many workers, and all that it can do switched on."""
     command = [sys.executable, "-m", "seatwarden", "serve", "--listen", "127.0.0.1:0", "--drain-seconds", "0"]
+    command += ["--installation-key-file", str(key_file)]
     environment = os.environ | {"SEATWARDEN_REDIS_URL": redis_url}
     with _process([*command, "--workers", str(workers)], environment, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None

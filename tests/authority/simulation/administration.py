@@ -15,6 +15,8 @@ from tests.authority.simulation.network import Network
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
 
+# The reaper looks at busy pools so often, and writes a new epoch into status.
+LOOK_MILLISECONDS = 10_000
 NEXT_KEY = hashlib.sha256(b"the next licence key").hexdigest()
 
 
@@ -45,6 +47,12 @@ class Administration:
         self._every(scenario.reconfigure_pause, self._reconfigure)
         self._every(scenario.flush_pause, self._flush)
         self._every(scenario.blackout_pause, self._blackout)
+        self._every(LOOK_MILLISECONDS, self._look)
+
+    @property
+    def is_behind(self) -> bool:
+        """Is the pool in an epoch that the operator has not seen?"""
+        return self._twin.model.epoch > self._remembered
 
     def _every(self, pause: int | None, action: Callable[[], None]) -> None:
         if pause is None:
@@ -94,6 +102,9 @@ class Administration:
             "document",
         )
         self._remembered = self._twin.configure(**{name: getattr(self._wanted, name) for name in names}).epoch
+
+    def _look(self) -> None:
+        self._remembered = max(self._remembered, self._twin.model.epoch)
 
     def _sweep(self) -> None:
         self._twin.sweep()

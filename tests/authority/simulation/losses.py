@@ -68,6 +68,8 @@ class Losses:
         self._endpoints.server_changed()
 
     def _lose(self) -> None:
+        if self._operator.is_behind:
+            return  # what nobody outside Redis knows cannot be had back: no promise covers a second loss in ten seconds
         self._beliefs.loss(self._timetable.now)
         if not self._copies or self._rng.random() < 0.3:
             self._did("flush of all")
