@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from seatwarden.domain.seats import Fence, Millis, PoolUid, SignedLease
 from seatwarden.domain.signed_lease import (
     LONGEST_TOKEN,
+    may_be_past_half,
     past_half,
     read_token,
     signed_token,
@@ -145,7 +146,27 @@ def test_a_token_with_another_letter_is_none_or_says_so_in_what_is_signed(at: in
 
 @pytest.mark.parametrize(("hours", "old"), [(0, False), (12, False), (12.01, True), (24, True), (30, True)])
 def test_a_signed_lease_grows_old_at_half_of_its_time(hours: float, old: bool) -> None:
-    assert past_half(LEASE, Millis(LEASE.issued_at + int(hours * 3_600_000))) is old
+    now = Millis(LEASE.issued_at + int(hours * 3_600_000))
+    assert past_half(LEASE, now) is old
+    assert may_be_past_half(signed_token(signing_input(LEASE, KID), SIGNATURE), now) is old
+
+
+@given(st.text() | st.lists(st.text(), min_size=2, max_size=4).map(".".join))
+def test_what_is_no_token_is_not_past_half(text: str) -> None:
+    assert may_be_past_half(text, Millis(2_000_000_000_000)) is False
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["iat", "exp", "x"]), inner),
+    max_leaves=4,
+)
+
+
+@given(JSON)
+def test_claims_of_any_form_are_past_half_or_not_and_no_fault(claims: object) -> None:
+    text = f"{part(HEADER)}.{part(claims)}.{part(SIGNATURE)}"
+    assert may_be_past_half(text, Millis(2_000_000_000_000)) in {True, False}
 
 
 def test_a_lease_keeps_whole_seconds_only() -> None:

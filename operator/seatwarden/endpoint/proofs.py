@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_wire import nonce_digest
 from seatwarden.domain.seats import Beat, Code, Grant, Millis, PoolUid, SignedLease
-from seatwarden.domain.signed_lease import past_half, read_token
+from seatwarden.domain.signed_lease import may_be_past_half, past_half
 
 FORGOTTEN = frozenset({Code.UNKNOWN_SESSION, Code.STALE_FENCE})
 """Verdicts on a lease that the authority may have given and lost."""
@@ -55,10 +55,9 @@ class Proofs:
         """A new signed lease in place of one that grows old, or None where it is good for long."""
         if self.keys is None or text is None or code is not Code.OK:
             return None
-        token = read_token(text)
-        if token is None or not past_half(token.lease, at):
+        if not may_be_past_half(text, at):
             return None
         lease = self.of_beat(text, pool, beat)
-        if lease is None:
+        if lease is None or not past_half(lease, at):
             return None
         return self.keys.sign(replace(lease, issued_at=at, valid_until=Millis(at + signed_for)))
