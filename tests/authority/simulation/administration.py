@@ -78,7 +78,7 @@ class Administration:
             self._timetable.after(self._scenario.lease // 10, self.put_back_what_was_lost)
             return
         if not self._endpoints.forgotten:
-            self._tell()
+            self._endpoints.via(OPERATOR, self._tell)
             return
         epoch = next_epoch(remembered=self._remembered, observed=None)
         self._twin.config = self._wanted = replace(self._wanted, epoch=epoch)

@@ -53,7 +53,12 @@ class Beliefs:
         self.spared.pop(holder, None)
 
     def loss(self, now: int) -> None:
-        """Something was lost, or may be: who holds a seat now may come back. Whoever else does is an outsider."""
+        """Something was lost, or may be: who holds a seat now may come back. Whoever else does is an outsider.
+
+        An outsider of an earlier loss slept through its lease. A pool that now knows that again owes it nothing.
+        """
+        for holder in self.outsiders:
+            self.forget(holder)
         self.held_at_loss = {
             holder for holder, (fence, _) in self.until.items() if self.owed(holder, fence, now)
         }
@@ -75,12 +80,16 @@ class Beliefs:
         """There are more holders than seats: this one goes by what it believes, and no outage is made good to it."""
         self.refused.add(holder)
 
-    def outage(self, length: int, now: int) -> None:
-        """Nobody could renew anything for so long: who held a seat before holds it for as much longer."""
+    def outage(self, length: int, now: int, lease: int) -> None:
+        """Nobody could renew anything for so long: who held a seat before holds it for as much longer.
+
+        Not so where it was taken when leases were longer than the ``lease`` of now, and has more than one of those left after
+        the outage: nothing is to be made good there.
+        """
         self.spared = {
             holder: (fence, until + length)
             for holder, (fence, until) in self.until.items()
-            if self.owed(holder, fence, now)
+            if self.owed(holder, fence, now) and until <= now + lease
         }
 
     def believe(self, holder: str, fence: int, until: int) -> None:

@@ -97,7 +97,7 @@ class Losses:
     def _outage(self) -> None:
         self._did("outage")
         length = int(self._scenario.lease * self._rng.uniform(0.3, 2.5)) + 3_001
-        self._beliefs.outage(length, self._timetable.now)
+        self._beliefs.outage(length, self._timetable.now, self._twin.config.lease)
         self._endpoints.go_away()
 
         def over() -> None:
