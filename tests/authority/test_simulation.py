@@ -1,5 +1,5 @@
 """Hundreds of clients that crash, sleep, retry and come back, on pools that change under them and on servers that are lost:
-eighty new worlds a run, and a dozen of which it is certain that they lose what they had acknowledged.
+fifty new worlds a run, and a dozen of which it is certain that they lose what they had acknowledged.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from tests.authority.simulation.seeds import Failure, run_seed
 from tests.authority.simulation.servers import memory_server
 from tests.authority.simulation.world import Outcome
 
-BATCHES, BATCH = 5, 16
+BATCHES, BATCH = 5, 10
 LOSING_WORLDS = (0, 1, 2, 8, 9, 10, 11, 16, 18, 24, 26, 32)
 
 
