@@ -12,6 +12,11 @@ def cpu_seconds(pid: int) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
+def children(pid: int) -> list[int]:
+    """The processes that ``pid`` has started and that still run."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class CpuUsed:
     """What this process and its children use from now on, by the name of the program."""
 
@@ -32,10 +37,10 @@ class CpuUsed:
 
 def _by_program() -> dict[str, float]:
     own = os.getpid()
-    children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
     used = {"bench": cpu_seconds(own)}
-    for child in children:
+    for child in children(own):
         command = Path(f"/proc/{child}/cmdline").read_text().split("\0")
-        program = "operator" if "operator" in command else Path(command[0]).name
-        used[program] = used.get(program, 0.0) + cpu_seconds(int(child))
+        # Some servers write where they listen behind their name.
+        program = "operator" if "operator" in command else Path(command[0].split(" ")[0]).name
+        used[program] = used.get(program, 0.0) + cpu_seconds(child)
     return used

@@ -133,7 +133,7 @@ async def _applied_first(bench: Bench, raw: float) -> list[Row]:
         seconds = time.perf_counter() - started
         spent = used.rows(bench.pools, "a_ready_pool")
         await _settled(process, bench.pools)
-        cpu, rss = process.cpu_seconds(), process.rss_megabytes()
+        cpu, rss = cpu_seconds(process.pid), process.rss_megabytes()
         await _quiet(bench)
     click.echo("restart with all of them Ready …")
     before = await bench.writes()
@@ -160,10 +160,6 @@ class OperatorProcess:
 
     pid: int
     health_port: int
-
-    def cpu_seconds(self) -> float:
-        """User and system time since its start."""
-        return cpu_seconds(self.pid)
 
     def rss_megabytes(self) -> float:
         """Resident memory."""

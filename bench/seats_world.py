@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from bench.cpu import cpu_seconds
+from bench.cpu import children, cpu_seconds
 from bench.load import http_request
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_authority import RedisSeatAuthority
@@ -22,6 +22,7 @@ from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_
 from seatwarden.domain.seats import AcquireRequest, Grant, Millis, PoolConfig, PoolState, PoolUid
 from seatwarden.endpoint.proofs import Proofs
 from seatwarden.local.valkey import ValkeyOptions, valkey_server
+from seatwarden.runtime.given_cluster import write_private
 
 SESSIONS = "/api/v1/licenses/sessions"
 HOUR = Millis(3_600_000)
@@ -40,8 +41,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """CPU time of the process and its children so far."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return sum(map(cpu_seconds, (self.pid, *map(int, children))))
+        return sum(map(cpu_seconds, (self.pid, *children(self.pid))))
 
 
 @dataclass(slots=True)
@@ -144,8 +144,7 @@ def key_in_a_file() -> Iterator[Path]:
     """The installation's key as the endpoint reads it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "installation.key"
-        path.touch(mode=0o600)
-        path.write_text(KEY.hex())
+        write_private(path, KEY.hex())
         yield path
 
 

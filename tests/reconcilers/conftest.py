@@ -28,6 +28,14 @@ async def desk() -> SubscriptionDesk:
 
 
 @pytest.fixture
+async def settled(desk: SubscriptionDesk) -> None:
+    """Both pools of `desk` have their seats, and what was done for that is not counted."""
+    await desk.settle()
+    desk.authority.caps.clear()
+    desk.changed.clear()
+
+
+@pytest.fixture
 async def rounds() -> Rounds:
     """One pool in which nothing happens."""
     rounds = Rounds()

@@ -7,19 +7,7 @@ from tests.reconcilers.subscription_desk import SubscriptionDesk
 
 DEV, TEST = uid_of("dev"), uid_of("test")
 
-
-@pytest.fixture
-async def desk() -> SubscriptionDesk:
-    """Five seats, of which the older pool has three and the younger two."""
-    desk = SubscriptionDesk()
-    desk.tenant()
-    desk.buy(5)
-    desk.ask("dev", 3)
-    desk.ask("test", 2, minutes=1)
-    await desk.settle()
-    desk.authority.caps.clear()
-    desk.changed.clear()
-    return desk
+pytestmark = pytest.mark.usefixtures("settled")
 
 
 async def test_seats_of_an_unreadable_pool_are_not_given_to_another(desk: SubscriptionDesk) -> None:

@@ -79,14 +79,18 @@ def may_be_past_half(text: str, now: Millis) -> bool:
     """
     try:
         claims = orjson.loads(urlsafe_b64decode(text.split(".")[1] + "=="))
-        return bool(now - claims["iat"] * 1000 > claims["exp"] * 1000 - now)
+        return _is_past_half(claims["iat"] * 1000, claims["exp"] * 1000, now)
     except (ValueError, LookupError, TypeError):
         return False
 
 
 def past_half(lease: SignedLease, now: Millis) -> bool:
     """Is more than half of the time over for which the signed lease counts? Then its holder gets a new one."""
-    return now - lease.issued_at > lease.valid_until - now
+    return _is_past_half(lease.issued_at, lease.valid_until, now)
+
+
+def _is_past_half(issued_at: int, valid_until: int, now: int) -> bool:
+    return now - issued_at > valid_until - now
 
 
 def _lease(claims: dict[str, object]) -> SignedLease | None:
