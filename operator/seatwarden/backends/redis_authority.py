@@ -4,6 +4,7 @@ What a script does, costs and touches is told at the top of its file in ``lua/se
 here, so any number of processes can use one Redis.
 """
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 
@@ -98,8 +99,8 @@ class RedisSeatAuthority:
 
     async def ready(self) -> None:
         """See `SeatPath.ready`."""
-        await self._runner.load()
-        problem = await self.unfit()
+        # At the same time, so that both together take no longer than the limit of one.
+        _, problem = await asyncio.gather(self._runner.load(), self.unfit())
         if problem is not None:
             raise AuthorityUnavailable(f"this Redis may not hold seats. {problem}")
 
