@@ -56,13 +56,6 @@ def _lease(answer: Answer) -> tuple[str, int]:
     return answer.body["session_id"], answer.body["fence"]
 
 
-async def _gone(client: EndpointClient, lease_id: str) -> None:
-    """Wait until the lease has run out."""
-    asked = {"session_id": lease_id}
-    while (await client.ask("POST", VALIDATE, asked)).body["session"]:  # noqa: ASYNC110  # seen from outside only
-        await asyncio.sleep(0.005)
-
-
 async def test_the_life_of_a_seat(holder: EndpointClient) -> None:
     granted = await holder.acquire(nonce="run-1", client_version="3.1", metadata={"user": "ada"})
     assert (granted.status, granted.code) == (201, "granted")
@@ -124,10 +117,12 @@ async def test_a_lease_that_ran_out_is_410_and_its_seat_is_free(
 ) -> None:
     client = anyone.with_key((await make_pool(seats, seats=1, lease=SHORT)).key.text)
     lease = _lease(await client.acquire(_holder_id()))
-    await _gone(client, lease[0])
+    # Until the seat is given again, a machine that stands still for an outage's length may prolong the lease.
+    while (next_one := await client.acquire(_holder_id())).status != 201:  # noqa: ASYNC110  # seen from outside only
+        assert next_one.code == "pool_exhausted"
+        await asyncio.sleep(0.005)
     late = await client.heartbeat(*lease)
     assert (late.status, late.code) == (410, "lease_expired")
-    assert (await client.acquire(_holder_id())).status == 201
 
 
 async def test_a_suspended_pool_gives_no_seat_and_tells_holders_how_long_they_have(
