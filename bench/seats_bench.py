@@ -1,6 +1,7 @@
 """The seat path over HTTP beside the least that its parts can do, all in one run on one machine.
 
-The reference of single calls is the rate of a bare aiohttp handler that reads JSON and answers with it. The reference of
+The reference of single calls is the rate of a bare aiohttp handler that reads JSON and answers with it; that of heartbeats
+with a proof reads as long a body. The reference of
 bulk heartbeats is Redis's own rate for the same script, one heartbeat a call, sixteen calls at a time. Everything is
 measured in turns, round after round, so that a disturbance meets all alike; a figure is the median of the rounds,
 with the smallest and the largest beside it. CPU time is read from the kernel for each process.
@@ -130,6 +131,10 @@ async def _single_calls(bench: Bench) -> None:
     bench.load("bare", bench.world.bare, bench.closed(bench.world.bare, echoes))
     bench.load("heartbeat", served, bench.closed(served, beats))
     proving = [pool.heartbeat_with_proof(grant, number) for number, grant in enumerate(bench.grants)]
+    proofs = [
+        pool.request("POST", "/echo", pool.proof(grant, number)) for number, grant in enumerate(bench.grants)
+    ]
+    bench.load("bare_with_proof", bench.world.bare, bench.closed(bench.world.bare, proofs))
     bench.load("heartbeat_with_proof", served, bench.closed(served, proving))
     looks = [
         pool.request("POST", "/api/v1/licenses/validate", {"session_id": grant.lease_id})
@@ -222,15 +227,18 @@ async def _live(bench: Bench) -> list[Row]:
 
 
 def _rows(samples: Samples) -> list[Row]:
+    bare = {"heartbeat_with_proof": "bare_with_proof"}
     calls = ["heartbeat", "heartbeat_with_proof", "acquire", "validate", "release", "naive_heartbeat"]
     many = [f"heartbeat_{workers}_workers" for workers in MANY_WORKERS]
-    rows = [samples.row("bare")]
-    rows += [samples.row(name, "bare") for name in (*calls, *many)]
+    rows = [samples.row("bare"), samples.row("bare_with_proof")]
+    rows += [samples.row(name, bare.get(name, "bare")) for name in (*calls, *many)]
     rows.append(samples.row("bulk_heartbeat", "redis_alone_16_at_a_time"))
     rows += [samples.row("redis_alone"), samples.row("redis_alone_16_at_a_time")]
     for kind in ("p50", "p99", "cpu"):
-        rows.append(samples.row(f"bare_{kind}"))
-        rows += [samples.row(f"{name}_{kind}", f"bare_{kind}") for name in (*calls, *many)]
+        rows += [samples.row(f"bare_{kind}"), samples.row(f"bare_with_proof_{kind}")]
+        rows += [
+            samples.row(f"{name}_{kind}", f"{bare.get(name, 'bare')}_{kind}") for name in (*calls, *many)
+        ]
         rows.append(samples.row(f"bulk_heartbeat_{kind}"))
     rows += [samples.row(f"{name}_redis_cpu") for name in (*calls, *many, "bulk_heartbeat")]
     return rows

@@ -76,9 +76,11 @@ class SeatPool:
 
     def heartbeat_with_proof(self, grant: Grant, number: int) -> str:
         """One that shows the signed lease of holder ``number``, as clients do that want to survive a loss of Redis."""
-        lease = PROOFS.of_grant(self.uid, holder(number), "", grant)
-        body = {"fence": grant.fence, "lease": lease}
-        return self.request("PATCH", f"{SESSIONS}/{grant.lease_id}/heartbeat", body)
+        return self.request("PATCH", f"{SESSIONS}/{grant.lease_id}/heartbeat", self.proof(grant, number))
+
+    def proof(self, grant: Grant, number: int) -> dict[str, object]:
+        """The body of such a heartbeat."""
+        return {"fence": grant.fence, "lease": PROOFS.of_grant(self.uid, holder(number), "", grant)}
 
 
 def holder(number: int) -> str:

@@ -118,7 +118,7 @@ async def test_a_lease_that_ran_out_is_410_and_its_seat_is_free(
     client = anyone.with_key((await make_pool(seats, seats=1, lease=SHORT)).key.text)
     lease = _lease(await client.acquire(_holder_id()))
     # Until the seat is given again, a machine that stands still for an outage's length may prolong the lease.
-    while (next_one := await client.acquire(_holder_id())).status != 201:  # noqa: ASYNC110  # seen from outside only
+    while (next_one := await client.acquire(_holder_id())).status != 201:  # seen from outside only
         assert next_one.code == "pool_exhausted"
         await asyncio.sleep(0.005)
     late = await client.heartbeat(*lease)

@@ -78,7 +78,8 @@ def may_be_past_half(text: str, now: Millis) -> bool:
     upon it reads it with `read_token` and has its signature verified.
     """
     try:
-        claims = orjson.loads(urlsafe_b64decode(text.split(".")[1] + "=="))
+        # The characters in which the URL's alphabet differs stand for none that claims are made of.
+        claims = orjson.loads(binascii.a2b_base64(text.split(".", 2)[1] + "=="))
         return _is_past_half(claims["iat"] * 1000, claims["exp"] * 1000, now)
     except (ValueError, LookupError, TypeError):
         return False
