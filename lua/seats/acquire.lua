@@ -1,17 +1,19 @@
 #!lua
 -- Takes a seat, or gives the holder the lease that it has.
 --
--- KEYS all six. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; tail of the record.
+-- KEYS all seven. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; tail of the record.
 -- With an idempotency key also: KEYS its own, a STRING that lasts as long as the lease that it was given; ARGV digest
 -- of the request, 16 bytes; a number that goes with the answer. A grant is kept there, and given again as it was.
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
 -- unpurged ones: so a seat is free in the millisecond in which its lease expires, however many are still to be purged.
--- In recovery only the holder of a lease that survived gets it, up to the cap.
--- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number}, or a
+-- In recovery only the holder of a lease that survived gets it, up to the limit.
+-- Above the capacity overage is given, and marked. A pool that drains gives no new seat. In shadow mode both are counted
+-- only, and the seat is given.
+-- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number, above}, or a
 -- refusal {code, capacity, live, retry after or nil}.
 
 local key_hash, holder, nonce, tail = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local REPLAY, request, number = KEYS[7], ARGV[5], tonumber(ARGV[6]) or 0
+local REPLAY, request, number = KEYS[8], ARGV[5], tonumber(ARGV[6]) or 0
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -37,6 +39,7 @@ if closed then
     return refuse(closed, false)
 end
 
+read_policies(pool)
 local id = lease_id_of(secret, holder)
 local held = redis.call('HGET', LEASES, id)
 local expiry = held and letter_of(held) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
@@ -52,9 +55,9 @@ local function hold(fence, since)
     return record
 end
 
-local function granted(code, fence, live, taken_over)
+local function granted(code, fence, live, taken_over, above)
     local answer = { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now,
-        pool.signed_for, number }
+        pool.signed_for, number, above and 1 or 0 }
     if REPLAY then
         redis.call('SET', REPLAY, request .. cmsgpack.pack(answer), 'PX', lease)
     end
@@ -62,13 +65,13 @@ local function granted(code, fence, live, taken_over)
 end
 
 local lives = expiry and kept_until(expiry) > now
-if recovering and not (lives and (expiry >= recovering or live_leases() < pool.capacity)) then
+if recovering and not (lives and (expiry >= recovering or live_leases() < pool.limit)) then
     return refuse('recovering', recovering - now)
 end
 if lives and nonce_of(held) == nonce then
     local fence = struct.unpack('>I8', held)
     hold(fence, since_of(held))
-    return granted('existing', fence, live_leases(), 0)
+    return granted('existing', fence, live_leases(), 0, redis.call('ZSCORE', OVERAGE, id))
 end
 
 local account = open_account()
@@ -81,8 +84,9 @@ if lives then
     local record = hold(fence, since_of(held))
     account.unpurged = account.used - live_leases()
     note(account, 'taken_over', account.clock, id, record)
+    convert_overage(account, pool.capacity)
     commit(account)
-    return granted('granted', fence, account.used - account.unpurged, 1)
+    return granted('granted', fence, account.used - account.unpurged, 1, redis.call('ZSCORE', OVERAGE, id))
 end
 
 if expiry then
@@ -94,14 +98,18 @@ if #account.entries > 0 then
 end
 
 local live = account.used - account.unpurged
-if live >= pool.capacity then
+local denied = pool.drain and 'draining' or live >= pool.allowed and 'pool_exhausted'
+if denied and not pool.shadow then
     if #account.entries > 0 then
+        convert_overage(account, pool.capacity)
         commit(account)
     end
-    -- The lease whose expiry brings the pool below its capacity; none where the capacity is 0.
-    local rank = account.used - pool.capacity
-    local next_free = redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
-    return refuse('pool_exhausted', next_free and tonumber(next_free) - now or false)
+    -- The lease whose expiry brings the pool below what is allowed; none where that is 0.
+    local rank = account.used - pool.allowed
+    local next_free = denied == 'pool_exhausted' and redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
+    return refuse(denied, next_free and tonumber(next_free) - now or false)
+elseif denied then
+    count(account, 'would_deny')
 end
 
 if held then
@@ -109,6 +117,11 @@ if held then
 end
 account.counter = account.counter + 1
 account.used = account.used + 1
-note(account, 'granted', account.clock, id, hold(fence, account.clock))
+local above = live >= pool.capacity and (live < pool.allowed and 'overage' or 'shadow')
+if above == 'overage' then
+    mark_overage(account, fence, id)
+end
+note(account, 'granted', account.clock, id, hold(fence, account.clock), above)
+convert_overage(account, pool.capacity)
 commit(account)
-return granted('granted', fence, live + 1, 0)
+return granted('granted', fence, live + 1, 0, above == 'overage')

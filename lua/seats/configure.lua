@@ -1,7 +1,7 @@
 #!lua
 -- Makes the pool as the operator says. Touches no lease and no count.
 --
--- KEYS all six. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the server;
+-- KEYS all seven. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the server;
 -- state of the pool; then the other fields of `config` with their values, licence keys as `key:<sha256>`.
 -- Cost: one read where nothing changes; otherwise O(fields). A higher term is kept at once, so that the leader before
 -- is fenced off even where the new one found nothing to change: one write per pool and change of leader.
@@ -31,7 +31,7 @@ end
 
 local lost = existed and epoch > account.epoch or not existed and epoch > 1
 if not existed then
-    redis.call('UNLINK', EXPIRY, LEASES, ENDED)
+    redis.call('UNLINK', EXPIRY, LEASES, ENDED, OVERAGE)
     if redis.call('HEXISTS', STATE, 'secret') == 0 then
         redis.call('DEL', STATE)
         -- What acquire reads comes first: a small hash is searched from its start.
@@ -39,7 +39,7 @@ if not existed then
             'secret', secret, 'seat_ms', 0, 'granted', 0, 'released', 0, 'expired', 0, 'taken_over', 0, 'denied', 0)
     end
     -- Whoever meets this pool on another server knows by it that something may be lost, also before anybody arrived.
-    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0, 'run', run)
+    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0, 'over', 0, 'run', run)
     account = open_account()
 end
 if state == 'suspended' and held[3] ~= 'suspended' then
@@ -65,6 +65,7 @@ account.unpurged = account.used - live_leases()
 if lost then
     begin_recovery(account, math.max(epoch, account.epoch), math.max(tonumber(told[3]), tonumber(held[5]) or 0))
 end
+convert_overage(account, tonumber(told[2]))
 local seat_ms = commit(account)
 redis.call('XADD', LEDGER, '*', 'event', 'configured', 'generation', told[1], 'capacity', told[2], 'state', state,
     'epoch', account.epoch, 'at', account.clock, 'used', account.used, 'seat_ms', seat_ms)

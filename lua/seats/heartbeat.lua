@@ -7,7 +7,7 @@
 -- nothing and writes no ledger: a heartbeat changes no seat. It may run when memory is full, since it takes none and
 -- refusing it would let every lease die.
 -- A lease never ends earlier than its holder was told before, also where leases have become shorter.
--- In recovery a lease that was not heard of since the loss is renewed even if it ran out, up to the cap.
+-- In recovery a lease that was not heard of since the loss is renewed even if it ran out, up to the limit.
 -- Returns {heartbeat, now, signed for, code, expires in, code, expires in, ...}, or a code where the key opens no pool.
 
 local pool, unopened = pool_opened_by(ARGV[1])
@@ -20,7 +20,11 @@ local records = redis.call('HMGET', LEASES, unpack(ARGV, 2, beats + 1))
 local expiries = redis.call('ZMSCORE', EXPIRY, unpack(ARGV, 2, beats + 1))
 local closed = closed_because(pool)
 local lease = lease_from_now(pool.lease)
-local room = recovering and pool.capacity - live_leases()
+local room
+if recovering then
+    read_policies(pool)
+    room = pool.limit - live_leases()
+end
 local heard_of = {}
 
 -- The code, and how long the lease has left if it is held. A renewal is one of code `ok`.

@@ -1,7 +1,7 @@
 #!lua
 -- Lets the holder of a validly signed lease back in, where the authority has forgotten it.
 --
--- The caller has checked the signature. KEYS all six. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8
+-- The caller has checked the signature. KEYS all seven. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8
 -- bytes; holder, 32 bytes; nonce digest, 8 bytes; the instant after which the signed lease counts for nothing; tail.
 -- A fence above all that the pool gave is a lease from the future: the authority went back without noticing it, so the
 -- recovery begins here. In recovery every lease that the pool does not know better is let in, first come, up to the
@@ -52,8 +52,9 @@ elseif not recovering then
 end
 
 local expiry = record and letter_of(record) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
-local confirmed = expiry and expiry >= recovering
-if not confirmed and live_leases() >= pool.capacity then
+local confirmed, live = expiry and expiry >= recovering, live_leases()
+read_policies(pool)
+if not confirmed and live >= pool.limit then
     if from_the_future then
         commit(account)
     end
@@ -68,10 +69,15 @@ local since = struct.pack('>I6', expiry and since_of(record) or account.clock)
 local back = fence .. LIVE .. since .. holder .. nonce .. tail
 redis.call('ZADD', EXPIRY, 'GT', now + lease, id)
 redis.call('HSET', LEASES, id, back)
+local above
 if not expiry then
     account.used = account.used + 1
+    if live >= pool.capacity and live < pool.allowed then
+        above = 'overage'
+        mark_overage(account, number, id)
+    end
 end
 account.unpurged = account.used - live_leases()
-note(account, 'readmitted', account.clock, id, back)
+note(account, 'readmitted', account.clock, id, back, above)
 commit(account)
 return answer('ok', lease)

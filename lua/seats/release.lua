@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Gives a seat back. Works in a suspended or expired pool too, and when memory is full.
 --
--- KEYS all six. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8 bytes.
+-- KEYS all seven. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8 bytes.
 -- Cost: O(log n). A lease that ran out counts as gone and is left to the purge, which charges it to its true end.
 -- Returns a code.
 
@@ -23,6 +23,7 @@ end
 local account = open_account()
 end_leases(account, 'released', { id }, { account.clock }, { 'r' })
 account.unpurged = account.used - live_leases()
+convert_overage(account, pool.capacity)
 commit(account)
 trim_tombstones(pool.lease)
 return 'released'

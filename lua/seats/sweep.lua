@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
 -- Purges a chunk of what expired, trims tombstones and ledger, and counts.
 --
--- KEYS all six. ARGV: how long the ledger is kept, in milliseconds.
+-- KEYS all seven. ARGV: how long the ledger is kept, in milliseconds.
 -- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
--- purged, unpurged, next expiry in, how long the recovery goes on}, or nil where the pool is unknown. In recovery
+-- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be
+-- denials}, or nil where the pool is unknown. In recovery
 -- nothing is purged, and what is not confirmed is not counted as unpurged either. But the account is written then: of
 -- leases that ran out and may come back a part is charged only, and a sum that was told once must not fall.
 
@@ -18,24 +19,26 @@ if not config[1] or not account then
 end
 local lease = tonumber(config[2])
 
-local purged = purge(account)
-if purged > 0 or account.unpurged > 0 then
+local capacity, purged = tonumber(config[1]), purge(account)
+convert_overage(account, capacity)
+local changed = #account.entries > 0 or account.unpurged > 0
+if changed then
     commit(account)
 end
 trim_tombstones(lease)
 redis.call('XTRIM', LEDGER, 'MINID', '~', string.format('%.0f', math.max(0, now - ledger_kept)))
 
-local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied')
+local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied', 'overage_granted', 'would_deny')
 -- A lease granted right after this runs out one lease length from now, if none does before.
 local soonest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
 local next_expiry_in = math.min(lease, soonest and kept_until(tonumber(soonest)) - now or lease)
 return {
     account.epoch,
-    tonumber(config[1]),
+    capacity,
     account.used - account.unpurged,
     account.peak,
     total[1],
-    (purged > 0 or account.unpurged > 0) and 0 or account.uncharged,
+    changed and 0 or account.uncharged,
     tonumber(total[2]),
     tonumber(total[3]),
     tonumber(total[4]),
@@ -45,4 +48,7 @@ return {
     recovering and 0 or account.unpurged,
     math.max(1, next_expiry_in),
     recovering and recovering - now or 0,
+    account.over,
+    tonumber(total[7]) or 0,
+    tonumber(total[8]) or 0,
 }

@@ -40,19 +40,42 @@ class SeatModel(ModelledState):
             self._commit(now)
             return Code.GRANTED, held.fence
         own = [held] if held is not None and held.ended is None else []
-        if self._purge(now, own) > 0:
+        purged = self._purge(now, own)
+        if purged > 0:
             self._forget(now)
-        live = self.live(now)
-        if live >= self.capacity:
-            self._count("denied")
-            held_until = [lease.expiry for lease in self.holding()]
-            rank = len(held_until) - self.capacity
-            return Code.POOL_EXHAUSTED, held_until[rank] - now if rank < len(held_until) else None
+        if (denied := self._denied(now)) is not None:
+            if not self.shadow:
+                self._count("denied")
+                if purged > 0:
+                    self._convert(now)
+                return denied, self._next_seat(now) if denied is Code.POOL_EXHAUSTED else None
+            self._count("would_deny")
+        return Code.GRANTED, self._grant(now, holder, nonce)
+
+    def _denied(self, now: int) -> Code | None:
+        if self.drain:
+            return Code.DRAINING
+        return Code.POOL_EXHAUSTED if self.live(now) >= self.capacity + self.overage else None
+
+    def _next_seat(self, now: int) -> int | None:
+        held_until = [lease.expiry for lease in self.holding()]
+        rank = len(held_until) - self.capacity - self.overage
+        return held_until[rank] - now if rank < len(held_until) else None
+
+    def _grant(self, now: int, holder: str, nonce: str) -> int:
+        live, fence = self.live(now), self._next_fence()
         self.clock = max(self.clock, now)
-        self.leases[holder] = ModelLease(self._next_fence(), nonce, self.clock, now + self.lease)
-        self.peak = max(self.peak, live + 1)
+        lease = ModelLease(fence, nonce, self.clock, now + self.lease)
+        self.leases[holder] = self._marked(lease, live)
         self._count("granted")
-        return Code.GRANTED, self.leases[holder].fence
+        self._commit(now)
+        return fence
+
+    def _marked(self, lease: ModelLease, live: int) -> ModelLease:
+        if self.capacity <= live < self.capacity + self.overage:
+            lease.above = lease.fence
+            self._count("overage_granted")
+        return lease
 
     def heartbeat(self, now: int, holder: str | None, fence: int) -> tuple[Code, int]:
         """The code, and how long the lease then lives."""
@@ -90,6 +113,7 @@ class SeatModel(ModelledState):
     def sweep(self, now: int) -> int:
         """How many are purged."""
         purged = self._purge(now, [])
+        self._convert(now)
         self._forget(now)
         return purged
 
@@ -135,10 +159,12 @@ class SeatModel(ModelledState):
         elif not self.recovering(now):
             return Code.UNKNOWN_SESSION, 0
         held = known if known is not None and known.ended is None else None
-        if not (self.live(now) < self.capacity if held is None else self._may_come_back(now, held)):
+        live = self.live(now)
+        if not (live < self.limit if held is None else self._may_come_back(now, held)):
             return Code.RECOVERING, self.recovering(now)
         self.clock = max(self.clock, now)
-        back = held or ModelLease(shown.fence, shown.nonce, self.clock, 0, shown.lease_id)
+        new = ModelLease(shown.fence, shown.nonce, self.clock, 0, shown.lease_id)
+        back = held or self._marked(new, live)
         back.fence, back.nonce = shown.fence, shown.nonce
         self.leases[shown.holder] = back
         self._renew(now, back)

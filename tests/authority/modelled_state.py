@@ -1,5 +1,6 @@
 """What the model of a pool knows, and what becomes of it with time: what is counted, purged, forgotten and let back in."""
 
+import math
 from dataclasses import dataclass, field
 
 from seatwarden.domain.seats import Code, PoolState
@@ -22,6 +23,8 @@ class ModelLease:
     lease_id: str = ""
     ended: Code | None = None
     ended_at: int = 0
+    above: int = 0
+    """The fence with which it was granted above the capacity, while that is so."""
 
 
 @dataclass
@@ -29,6 +32,9 @@ class ModelledState:
     """One pool. In recovery nothing is purged, and only leases count that were heard of since."""
 
     capacity: int = 2
+    overage: int = 0
+    drain: bool = False
+    shadow: bool = False
     lease: int = 3_600_000
     state: PoolState = PoolState.ACTIVE
     valid_until: int | None = None
@@ -77,8 +83,27 @@ class ModelledState:
             return Code(self.state.value)
         return Code.EXPIRED if self.valid_until is not None and now >= self.valid_until else None
 
+    @property
+    def limit(self) -> float:
+        """How many may hold a seat."""
+        return math.inf if self.shadow else self.capacity + self.overage
+
+    def above(self) -> list[ModelLease]:
+        """The leases that are marked as above the capacity, oldest first."""
+        return sorted((one for one in self.holding() if one.above), key=lambda one: one.above)
+
     def _may_come_back(self, now: int, lease: ModelLease) -> bool:
-        return lease.expiry >= self.recover_until or self.live(now) < self.capacity
+        return lease.expiry >= self.recover_until or self.live(now) < self.limit
+
+    def _convert(self, now: int) -> int:
+        """The oldest above the capacity become base leases where there are seats for them."""
+        above = self.above()
+        surplus = 0 if self.recovering(now) else len(above) - max(0, self.live(now) - self.capacity)
+        # Those that a bounded purge left are live to nobody, and are above nothing.
+        for lease in above[: max(0, min(PURGE_CHUNK, surplus))]:
+            lease.above = 0
+            self._count("converted")
+        return max(0, surplus)
 
     def _renew(self, now: int, lease: ModelLease) -> None:
         lease.expiry = max(lease.expiry, now + self.lease_from_now(now))
@@ -86,6 +111,7 @@ class ModelledState:
     def _commit(self, now: int) -> None:
         self.clock = max(self.clock, now)
         self.peak = max(self.peak, self.live(now))
+        self._convert(now)
 
     def _begin_recovery(self, now: int, epoch: int, lease: int) -> None:
         ends = [now + lease, self.recover_until if self.recovering(now) else 0]
@@ -148,7 +174,7 @@ class ModelledState:
             del self.leases[holder]
 
     def _end(self, lease: ModelLease, code: Code, instant: int, now: int, total: str) -> None:
-        lease.ended, lease.ended_at = code, now
+        lease.ended, lease.ended_at, lease.above = code, now, 0
         self.charged += max(0, instant - lease.since)
         self._count(total)
 

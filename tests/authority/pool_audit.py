@@ -11,14 +11,26 @@ from tests.authority.ledger_replay import LedgerReplay
 from tests.authority.model import SeatModel
 from tests.authority.virtual_time import GivenTimeRunner, at_once
 
-TOTALS = ("granted", "released", "expired", "taken_over", "denied")
+TOTALS = (
+    "granted",
+    "released",
+    "expired",
+    "taken_over",
+    "denied",
+    "overage_granted",
+    "converted",
+    "would_deny",
+)
+NOT_IN_LEDGER = {"denied", "would_deny"}
 _FENCE, _HOLDER = slice(0, 8), slice(15, 47)
 
 
 class StoredPool(NamedTuple):
-    """By holder: fence and, where there is no tombstone, expiry. Then the pool's numbers, and where its callers are."""
+    """By holder: fence and, where there is no tombstone, expiry. Those above the capacity, oldest first. Then the pool's
+    numbers, and where its callers are."""
 
     leases: dict[str, tuple[int, int | None]]
+    above: list[tuple[str, int]]
     epoch: int
     counter: int
     totals: tuple[int, ...]
@@ -29,22 +41,25 @@ class StoredPool(NamedTuple):
 
 def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, str], now: int) -> StoredPool:
     """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
-    records, expiries, state, [run, outage], recover_until = runner.ask(
+    records, expiries, state, [run, outage], recover_until, marks = runner.ask(
         ("HGETALL", keys.leases),
         ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
-        ("HMGET", keys.state, "epoch", "counter", *TOTALS),
+        ("HMGET", keys.state, "epoch", "counter", "over", *TOTALS),
         ("HMGET", keys.state, "run", "outage"),
         ("HGET", keys.config, "recover_until"),
+        ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
     )
     scores = {lease: int(score) for lease, score in _pairs(expiries)}
     leases = {
         holders[lease.hex()]: (int.from_bytes(record[_FENCE], "big"), scores.get(lease))
         for lease, record in _pairs(records)
     }
-    epoch, counter, *totals = map(int, state)
+    epoch, counter, over, *totals = (int(number or 0) for number in state)
+    above = [(holders[lease.hex()], int(score)) for lease, score in _pairs(marks)]
+    assert over == len(above), "the count of leases above the capacity has left their marks"
     recovering = max(0, int(recover_until or 0) - now)
     return StoredPool(
-        leases, epoch, counter, tuple(totals), recovering, (run or b"").decode(), int(outage or 0)
+        leases, above, epoch, counter, tuple(totals), recovering, (run or b"").decode(), int(outage or 0)
     )
 
 
@@ -53,9 +68,13 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
     leases = {
         holder: (lease.fence, None if lease.ended else lease.expiry) for holder, lease in model.leases.items()
     }
+    holders = {id(lease): holder for holder, lease in model.leases.items()}
+    above = [(holders[id(lease)], lease.above) for lease in model.above()]
     totals = tuple(model.totals.get(name, 0) for name in TOTALS)
     recovering = model.recovering(now)
-    return StoredPool(leases, model.epoch, model.counter, totals, recovering, model.run or "", model.outage)
+    return StoredPool(
+        leases, above, model.epoch, model.counter, totals, recovering, model.run or "", model.outage
+    )
 
 
 def leases_by_id(runner: GivenTimeRunner, keys: PoolKeys) -> dict[str, str]:
@@ -90,9 +109,10 @@ def check_ledger(ledger: Iterable[Mapping[str, str]], model: SeatModel) -> None:
     """Whoever reads the ledger alone must know the leases, the charged time and the totals."""
     replay = LedgerReplay.of(ledger)
     assert replay.held == {lease.lease_id: lease.since for lease in model.holding()}
+    assert replay.above == [lease.lease_id for lease in model.above()]
     assert replay.charged == model.charged
     assert replay.fences == sorted(set(replay.fences))
-    told = {name: replay.totals.get(name, 0) for name in TOTALS if name != "denied"}
+    told = {name: replay.totals.get(name, 0) for name in TOTALS if name not in NOT_IN_LEDGER}
     assert told == {name: model.totals.get(name, 0) for name in told}
 
 

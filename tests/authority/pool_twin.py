@@ -101,6 +101,7 @@ class PoolTwin:
     def _tell_the_model(self) -> None:
         model, config = self.model, self.config
         model.capacity, model.valid_until = config.capacity, config.valid_until
+        model.overage, model.drain, model.shadow = config.overage, config.drain, config.shadow
         model.configure(self.now, config.state, config.epoch, config.lease)
 
     def _both(self, real: Coroutine[Any, Any, T], expected: Callable[[SeatModel], E]) -> tuple[T, E]:
@@ -122,7 +123,7 @@ class PoolTwin:
             doom.revive()
         verdict = expected(self.model)
         self._note_live()
-        self.watch.looked(self.runner.seen[:5], capacity=self.config.capacity)
+        self.watch.looked(self.runner.seen[:5], limit=self.model.limit)
         assert self.watch.live == self.model.live(self.now)
         return answer, verdict
 

@@ -54,10 +54,10 @@ class PoolWatch:
         """An outage is made good in the next call: what had run out in it lives again."""
         self._may_revive = True
 
-    def looked(self, seen: Sequence[Any], *, capacity: int) -> None:
+    def looked(self, seen: Sequence[Any], *, limit: float) -> None:
         live, held, records, ended, (used, seat_ms, peak) = seen
         if not self._may_revive:
-            assert live <= max(capacity, self.live), f"{live} leases live on {capacity} seats"
+            assert live <= max(limit, self.live), f"{live} leases live on {limit} seats"
         self._may_revive = False
         assert int(used) == held, "the count of seats in use has left the leases"
         assert records == held + ended, "a record belongs to neither a lease nor a tombstone"

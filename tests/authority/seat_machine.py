@@ -53,7 +53,9 @@ class SeatMachine(RuleBasedStateMachine):
         self.twin.audit()
         ends = [lease.expiry for lease in self.twin.model.holding()]
         self.twin.clock.now = max([self.twin.now + 3 * LEASE, self.twin.model.recover_until, *ends])
-        self.twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=2)
+        self.twin.configure(
+            state=PoolState.ACTIVE, valid_until=None, capacity=2, overage=0, drain=False, shadow=False
+        )
         answers = [self.twin.acquire(holder(number), "last run") for number in range(100, 103)]
         assert [type(answer) for answer in answers] == [Grant, Grant, Refusal]
         self.twin.sweep()
@@ -109,6 +111,10 @@ class SeatMachine(RuleBasedStateMachine):
     @rule(capacity=st.integers(0, 6))
     def resize(self, capacity: int) -> None:
         self.twin.configure(capacity=capacity)
+
+    @rule(overage=st.integers(0, 3), drain=st.booleans(), shadow=st.sampled_from([False, False, True]))
+    def policies_change(self, overage: int, drain: bool, shadow: bool) -> None:  # given by hypothesis
+        self.twin.configure(overage=overage, drain=drain, shadow=shadow)
 
     @rule(state=st.sampled_from(PoolState))
     def suspend_and_resume(self, state: PoolState) -> None:

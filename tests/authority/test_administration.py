@@ -31,6 +31,9 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "valid_until": Millis(1),
         "key_ids": {KEY: "renamed"},
         "document": "[]",
+        "overage": 1,
+        "drain": True,
+        "shadow": True,
     }
     for name, value in changes.items():
         assert (await desk.configure(**{name: value})).changed, name
@@ -98,7 +101,9 @@ async def test_many_pools_are_observed_and_swept_in_order_with_gaps_for_unknown_
 @pytest.mark.behaviour(24)
 async def test_remove_leaves_no_key_and_is_safe_to_repeat(desk: Desk) -> None:
     await desk.release(await desk.seat(1))
-    await desk.seat(2)
+    await desk.configure(capacity=1, overage=1)
+    for number in (2, 3):
+        await desk.seat(number)
     assert await desk.redis.exists(*desk.keys) == len(desk.keys)
     await desk.authority.remove(desk.pool)
     await desk.authority.remove(desk.pool)

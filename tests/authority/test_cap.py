@@ -40,7 +40,7 @@ async def test_three_hundred_rounds_of_a_crowd_on_twenty_connections_never_give_
     async def crowd(pool: PoolUid, members: list[tuple[Argument, ...]]) -> list[Grant | Refusal]:
         async with desk.redis.pipeline(transaction=False) as together:
             for arguments in members:
-                together.evalsha(ACQUIRE.sha, 6, *pool_keys(pool), *arguments)
+                together.evalsha(ACQUIRE.sha, len(pool_keys(pool)), *pool_keys(pool), *arguments)
             return [read_acquired(reply) for reply in await together.execute()]
 
     for _ in range(300):

@@ -71,7 +71,7 @@ def test_a_broken_promise_is_found_and_told_with_its_seed(server: Valkey) -> Non
     """A seat too many, given by a script that compares wrongly."""
     from seatwarden.backends.redis_scripts import ACQUIRE
 
-    careless = ACQUIRE.text.replace("if live >= pool.capacity then", "if live > pool.capacity then")
+    careless = ACQUIRE.text.replace("or live >= pool.allowed and", "or live > pool.allowed and")
     assert careless != ACQUIRE.text
     found = run_seed(1, server, texts={"acquire": careless})
     assert isinstance(found, Failure)

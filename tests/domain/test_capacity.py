@@ -100,6 +100,21 @@ def test_leases_above_a_shrunken_cap_are_held_still(has: Holding, held: int) -> 
     assert has.held == held
 
 
+@pytest.mark.parametrize(
+    ("capacity", "live", "beyond", "held"),
+    [
+        pytest.param(5, 7, 2, 5, id="overage takes nothing from the others"),
+        pytest.param(3, 7, 2, 5, id="what a shrunken cap left counts still"),
+        pytest.param(5, 3, 2, 5, id="overage that nobody has"),
+        pytest.param(5, 70, 2**31, 5, id="nothing is enforced"),
+    ],
+)
+def test_leases_above_the_cap_by_permission_are_nobody_elses_seats(
+    capacity: int, live: int, beyond: int, held: int
+) -> None:
+    assert Holding(capacity=capacity, live=live, beyond=beyond).held == held
+
+
 def test_only_caps_above_their_share_are_made_smaller() -> None:
     holdings = {A: holding(5), B: holding(2), C: holding(1)}
 

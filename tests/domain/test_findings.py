@@ -84,6 +84,34 @@ def test_over_capacity_says_how_many_seats_must_come_back() -> None:
     assert told.message == "7 seats are held and the pool has 5; none is granted until 2 more came back."
 
 
+def test_overage_is_no_more_than_there_is_until_it_is_used_up() -> None:
+    assert findings.over_capacity(live=7, capacity=5, overage=2) == ()
+    [told] = findings.over_capacity(live=8, capacity=5, overage=2)
+    assert told.message == (
+        "8 seats are held and the pool has 5 and 2 overage; none is granted until 1 more came back."
+    )
+
+
+def test_overage_is_told_while_it_is_used() -> None:
+    assert findings.overage(held=0, allowed=2, capacity=5) == ()
+    [told] = findings.overage(held=2, allowed=3, capacity=5)
+    assert (told.type, told.status, told.reason) == (ConditionType.OVERAGE, TRUE, Reason.OVERAGE_IN_USE)
+    assert told.message == "2 seats are held above the 5 of the pool; up to 3 may be."
+
+
+def test_a_pool_that_drains_tells_how_many_seats_are_still_held() -> None:
+    [held], [empty] = findings.draining(live=3), findings.draining(live=0)
+    assert (held.type, held.status, held.reason) == (ConditionType.DRAINING, TRUE, Reason.DRAINING)
+    assert (empty.type, empty.status, empty.reason) == (ConditionType.DRAINING, TRUE, Reason.DRAINED)
+    assert held.message.startswith("3 seats are still held")
+
+
+def test_shadow_mode_tells_how_much_it_would_have_refused() -> None:
+    [told] = findings.shadow_mode(would_deny=12)
+    assert (told.type, told.status, told.reason) == (ConditionType.SHADOW_MODE, TRUE, Reason.NOT_ENFORCED)
+    assert "12 grants would have been refused" in told.message
+
+
 def test_a_signing_key_is_ready_or_says_what_is_wrong_with_it() -> None:
     good = findings.signing_key(problem=None, message="Key a1 signs.")
     bad = findings.signing_key(problem=(Reason.SECRET_CONFLICT, "taken"), message="Key  signs.")

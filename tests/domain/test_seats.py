@@ -34,6 +34,9 @@ CHANGES: list[dict[str, Any]] = [
     {"key_ids": {"a" * 64: "b" * 10}},
     {"key_ids": {"b" * 64: "a" * 10}},
     {"document": '{"plan":"team"}'},
+    {"overage": 1},
+    {"drain": True},
+    {"shadow": True},
 ]
 
 
@@ -72,7 +75,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "c63910823db1cbd49107545e1f39138aee2113a76aef17bcb2d1db22ea9098ca"
+    assert CONFIG.digest == "7cc3fe0e83d5c5a272310cba081a7880b803487002ae5f22da18cc8b1187fabf"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

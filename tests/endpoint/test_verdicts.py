@@ -39,6 +39,7 @@ def test_a_new_lease_is_201_and_says_all_that_the_client_needs() -> None:
         "expires_in": 360.0,
         "next_heartbeat_in": 120.0,
         "taken_over": False,
+        "overage": False,
         "lease": None,
         "seats": {"capacity": 5, "used": 1, "free": 4},
     }

@@ -28,6 +28,9 @@ QUIET = PoolCounts(
     unpurged=0,
     next_expiry_in=HOUR,
     recovering_for=NO_TIME,
+    overage=0,
+    overage_granted=0,
+    would_deny=0,
 )
 
 

@@ -9,9 +9,8 @@ from seatwarden.domain import findings
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import Change, ObjectStore
 from seatwarden.reconcilers.paths import object_path
-from seatwarden.reconcilers.status_writer import StatusWriter, _worth_an_event
-from seatwarden.resources.conditions import Condition, Finding, find_condition, merge_conditions
-from seatwarden.resources.conditions import ConditionType as Type
+from seatwarden.reconcilers.status_writer import StatusWriter
+from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import Kind
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
@@ -107,44 +106,9 @@ async def test_an_object_that_is_gone_or_made_again_is_not_written_to(desk: Desk
     assert desk.pool == pool
 
 
-def ready(told: tuple[Finding, ...] | None) -> Condition | None:
-    return find_condition(merge_conditions((), told or (), generation=1, now=NOON), Type.READY)
-
-
 WELL = findings.ready("well")
 AWAY = findings.not_ready(Reason.REDIS_UNAVAILABLE, "no answer")
 STILL_AWAY = findings.not_ready(Reason.REDIS_UNAVAILABLE, "no answer for a minute")
-NO_KEY = findings.not_ready(Reason.INVALID_SECRET, "no key")
-AT_WORK = findings.not_ready(Reason.PROGRESSING, "working on it")
-SUSPENDED = findings.suspended()
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "worth"),
-    [
-        pytest.param(None, WELL, False, id="a new object that became ready"),
-        pytest.param(None, AWAY, True, id="a new object in trouble"),
-        pytest.param(None, AT_WORK, False, id="a new object that is worked on"),
-        pytest.param(WELL, AWAY, True, id="trouble"),
-        pytest.param(AWAY, STILL_AWAY, False, id="the same trouble, told otherwise"),
-        pytest.param(AWAY, NO_KEY, True, id="another trouble"),
-        pytest.param(AWAY, WELL, True, id="the end of trouble"),
-        pytest.param(AT_WORK, WELL, True, id="the end of work"),
-        pytest.param(AWAY, AT_WORK, False, id="work on trouble"),
-        pytest.param(WELL, WELL, False, id="nothing"),
-        pytest.param(WELL, SUSPENDED, False, id="a person's own wish"),
-        pytest.param(SUSPENDED, WELL, False, id="the end of that wish"),
-        pytest.param(AWAY, SUSPENDED, True, id="trouble that is not looked at any more"),
-        pytest.param(SUSPENDED, AWAY, True, id="trouble after a suspension"),
-    ],
-)
-def test_events_tell_of_trouble_and_of_its_end(
-    before: tuple[Finding, ...] | None, after: tuple[Finding, ...], worth: bool
-) -> None:
-    now = ready(after)
-    assert now is not None
-
-    assert _worth_an_event(ready(before), now) is worth
 
 
 async def test_trouble_is_a_warning_and_its_end_is_not(desk: Desk) -> None:
@@ -154,6 +118,19 @@ async def test_trouble_is_a_warning_and_its_end_is_not(desk: Desk) -> None:
     assert [(event["type"], event["reason"], event["note"]) for event in desk.events()] == [
         ("Warning", "RedisUnavailable", "no answer"),
         ("Normal", "Succeeded", "well"),
+    ]
+
+
+async def test_overage_and_an_empty_pool_are_told_as_they_come_and_go(desk: Desk) -> None:
+    there = (*WELL, findings.redis_ready("there"))
+    above = findings.overage(held=1, allowed=2, capacity=5)
+    for told in (there, (*there, *above), there, (*there, *findings.draining(live=0))):
+        await desk.tell(told)
+
+    assert [(event["type"], event["reason"]) for event in desk.events()] == [
+        ("Normal", "OverageInUse"),
+        ("Normal", "OverageEnded"),
+        ("Normal", "Drained"),
     ]
 
 

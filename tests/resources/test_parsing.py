@@ -83,7 +83,13 @@ def test_status_is_written_as_it_was_read() -> None:
 
 
 def test_spec_is_written_as_it_was_read() -> None:
-    assert SeatPool.parse(pool()).spec.wire() == {**POOL["spec"], "suspend": False}
+    assert SeatPool.parse(pool()).spec.wire() == {
+        **POOL["spec"],
+        "overage": {"seats": 0},
+        "drain": False,
+        "mode": "Enforce",
+        "suspend": False,
+    }
 
 
 def test_validity_is_written_in_utc() -> None:

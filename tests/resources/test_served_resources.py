@@ -370,6 +370,8 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
                 "used": 0,
                 "free": 5,
                 "peak": 0,
+                "overage": 0,
+                "wouldDeny": 0,
                 "tenant": "acme",
                 "selector": "seatwarden.dev/pool=dev",
                 "epoch": 1,

@@ -24,7 +24,7 @@ end
 
 -- The account, or nil where the pool has no coherent state: it is new, or some of it was lost.
 local function read_account()
-    local read = redis.call('HMGET', STATE, 'epoch', 'counter', 'used', 'at', 'overrun', 'peak', 'secret')
+    local read = redis.call('HMGET', STATE, 'epoch', 'counter', 'used', 'at', 'overrun', 'peak', 'secret', 'over')
     local used, at = tonumber(read[3]), tonumber(read[4])
     if not (used and used == redis.call('ZCARD', EXPIRY)
             and redis.call('HLEN', LEASES) == used + redis.call('ZCARD', ENDED)) then
@@ -39,6 +39,7 @@ local function read_account()
         uncharged = tonumber(read[5]) + used * (clock - at),
         peak = tonumber(read[6]),
         secret = read[7],
+        over = tonumber(read[8]),
         unpurged = 0,
         totals = {},
         entries = {},
@@ -51,9 +52,16 @@ local function open_account()
     return account
 end
 
-local function note(account, event, at, id, record)
-    account.totals[event] = (account.totals[event] or 0) + 1
-    table.insert(account.entries, { event = event, at = at, id = id, record = record, used = account.used })
+local function count(account, total)
+    account.totals[total] = (account.totals[total] or 0) + 1
+end
+
+-- `above` is told of a lease that is granted above the capacity: `overage` by permission, `shadow` only because nothing
+-- is enforced.
+local function note(account, event, at, id, record, above)
+    count(account, event)
+    table.insert(account.entries,
+        { event = event, at = at, id = id, record = record, used = account.used, above = above })
 end
 
 -- Ends leases; `ends` are the instants up to which each is charged, `letters` go into the tombstones. ZREM comes first
@@ -73,6 +81,9 @@ local function end_leases(account, event, ids, ends, letters)
         graves[2 * i - 1], graves[2 * i] = now, id
     end
     redis.call('ZREM', EXPIRY, unpack(ids))
+    if account.over > 0 then
+        account.over = account.over - redis.call('ZREM', OVERAGE, unpack(ids))
+    end
     redis.call('HSET', LEASES, unpack(tombstones))
     redis.call('ZADD', ENDED, unpack(graves))
 end
@@ -150,12 +161,44 @@ local function trim_tombstones(lease)
     end
 end
 
+local function mark_overage(account, fence, id)
+    redis.call('ZADD', OVERAGE, fence, id)
+    account.over = account.over + 1
+    count(account, 'overage_granted')
+end
+
+-- How many overage leases have a base seat free for them. While it is not known who is there, none.
+local function overage_to_convert(account, capacity)
+    local above = math.max(0, account.used - account.unpurged - capacity)
+    return recovering and 0 or math.min(PURGE_CHUNK, account.over - above)
+end
+
+-- A base seat that is free makes the oldest overage lease a base one. To be followed by a `commit`.
+local function convert_overage(account, capacity)
+    local count = overage_to_convert(account, capacity)
+    if count <= 0 then
+        return
+    end
+    local oldest, ids = redis.call('ZPOPMIN', OVERAGE, count), {}
+    for i = 1, #oldest, 2 do
+        table.insert(ids, oldest[i])
+    end
+    -- Fewer than there should be means that the key was lost. Then no lease is known to be above the capacity.
+    account.over = #ids == count and account.over - count or 0
+    for _, id in ipairs(ids) do
+        note(account, 'converted', account.clock, id, redis.call('HGET', LEASES, id))
+    end
+end
+
 local function write_ledger(account, seat_ms)
     for _, entry in ipairs(account.entries) do
-        redis.call('XADD', LEDGER, '*', 'event', entry.event,
-            'lease', hex(entry.id), 'holder', hex(holder_of(entry.record)),
-            'fence', (struct.unpack('>I8', entry.record)), 'at', entry.at, 'used', entry.used,
-            'seat_ms', seat_ms)
+        local fields = { 'event', entry.event, 'lease', hex(entry.id), 'holder', hex(holder_of(entry.record)),
+            'fence', (struct.unpack('>I8', entry.record)), 'at', entry.at, 'used', entry.used, 'seat_ms', seat_ms }
+        if entry.above then
+            table.insert(fields, 'above')
+            table.insert(fields, entry.above)
+        end
+        redis.call('XADD', LEDGER, '*', unpack(fields))
     end
     if account.recovery then
         redis.call('XADD', LEDGER, '*', 'event', 'recovering', 'epoch', account.epoch, 'until', account.recovery,
@@ -174,7 +217,7 @@ local function commit(account)
         overrun = math.max(0, math.min(overrun, account.uncharged))
     end
     redis.call('HSET', STATE, 'counter', account.counter, 'used', account.used, 'at', account.clock,
-        'overrun', overrun, 'peak', account.peak)
+        'overrun', overrun, 'peak', account.peak, 'over', account.over)
     local seat_ms = redis.call('HINCRBY', STATE, 'seat_ms', account.uncharged - overrun)
     if seat_ms >= 9007199254740992 then
         seat_ms = redis.call('HGET', STATE, 'seat_ms')

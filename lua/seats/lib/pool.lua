@@ -1,7 +1,7 @@
 -- The start of every seat script: the pool's keys, Redis's clock, and who may ask.
 -- The loader puts this text behind the script's first line, so that these locals are the script's own.
 --
--- One pool is six keys in one hash slot:
+-- One pool is seven keys in one hash slot:
 --   config  HASH    what the operator said, and `key:<sha256>` for each valid licence key; always rewritten as a whole,
 --                   but for `recover_until`, which belongs to the pool and is kept
 --   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run
@@ -9,6 +9,7 @@
 --   leases  HASH    lease id -> record of a live lease, or the tombstone of an ended one
 --   ended   ZSET    lease id -> when its tombstone was set
 --   ledger  STREAM  one entry per change
+--   overage ZSET    lease id -> the fence it was granted with, for each lease that is above the capacity by permission
 -- Configuration and leases are different keys, so that a reconcile can never touch a lease. The licence keys are fields
 -- of `config` since each request then learns all it needs about the pool from one HMGET.
 --
@@ -21,7 +22,8 @@
 -- `recover_until`, and every other one before it: so what is confirmed is told by the expiry alone, and nothing has to
 -- be marked. Confirmed leases are what counts against the cap meanwhile.
 
-local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER, OVERAGE =
+    KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -100,6 +102,15 @@ local function closed_because(pool)
         return 'expired'
     end
     return nil
+end
+
+-- What the pool's policies make of its capacity. `allowed` is how many seats may be taken with overage; `limit` is where
+-- that is enforced, and no limit in shadow mode. Heartbeats need it in recovery only, so it is not read with the rest.
+local function read_policies(pool)
+    local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow')
+    pool.allowed = pool.capacity + (tonumber(read[1]) or 0)
+    pool.drain, pool.shadow = read[2], read[3]
+    pool.limit = pool.shadow and math.huge or pool.allowed
 end
 
 local function live_leases()

@@ -8,7 +8,7 @@ from seatwarden.domain.seats import PoolUid
 
 
 class PoolKeys(NamedTuple):
-    """The six keys in the order in which scripts declare them. The braces keep them in one hash slot."""
+    """The seven keys in the order in which scripts declare them. The braces keep them in one hash slot."""
 
     config: str
     state: str
@@ -16,10 +16,11 @@ class PoolKeys(NamedTuple):
     leases: str
     ended: str
     ledger: str
+    overage: str
 
 
 class PoolAndReplayKeys(NamedTuple):
-    """The six keys, and the one of an idempotency key."""
+    """The seven keys, and the one of an idempotency key."""
 
     config: str
     state: str
@@ -27,6 +28,7 @@ class PoolAndReplayKeys(NamedTuple):
     leases: str
     ended: str
     ledger: str
+    overage: str
     replay: str
 
 

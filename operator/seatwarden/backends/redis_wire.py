@@ -168,6 +168,8 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
     }
     if config.valid_until is not None:
         fields["valid_until"] = config.valid_until
+    policies = {"overage": config.overage, "drain": int(config.drain), "shadow": int(config.shadow)}
+    fields |= {name: value for name, value in policies.items() if value}
     fields |= {f"key:{key_hash}": key_id for key_hash, key_id in config.key_ids.items()}
     flat = [part for pair in fields.items() for part in pair]
     return config.digest, term, config.epoch, secret, run_id, config.state.value, *flat
@@ -188,6 +190,7 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
             int(at),
             int(signed_for),
             int(spread),
+            int(overage),
         ]:
             return Grant(
                 code=Code(code.decode()),
@@ -201,6 +204,7 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
                 at=Millis(at),
                 signed_for=Millis(signed_for),
                 spread=spread,
+                overage=bool(overage),
             )
         case [bytes(code), int(capacity), int(live), (int() | None) as wait]:
             retry_after = None if wait is None else Millis(wait)
@@ -295,9 +299,10 @@ def read_counts(reply: list[bytes | int] | None) -> PoolCounts | None:
         case None:
             return None
         case [int(epoch), int(capacity), int(live), int(peak), bytes(seat_ms), int(since), *rest]:
-            granted, released, expired, taken_over, denied, purged, unpurged, soonest, recovering = map(
-                int, rest
+            granted, released, expired, taken_over, denied, purged, unpurged, soonest, recovering, *above = (
+                map(int, rest)
             )
+            overage, overage_granted, would_deny = above
             return PoolCounts(
                 epoch=epoch,
                 capacity=capacity,
@@ -313,6 +318,9 @@ def read_counts(reply: list[bytes | int] | None) -> PoolCounts | None:
                 unpurged=unpurged,
                 next_expiry_in=Millis(soonest),
                 recovering_for=Millis(recovering),
+                overage=overage,
+                overage_granted=overage_granted,
+                would_deny=would_deny,
             )
     raise _unexpected("sweep")
 

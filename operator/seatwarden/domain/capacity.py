@@ -8,7 +8,7 @@ grow yet grows when the others' leases have ended.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seatwarden.domain.seats import PoolUid
@@ -29,15 +29,20 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """What one pool has by the authority's books: its cap and its live leases."""
+    """What one pool has by the authority's books: its cap and its live leases.
+
+    ``beyond`` is how many leases may live above the cap, by overage or because nothing is enforced. They are nobody else's
+    seats.
+    """
 
     capacity: int
     live: int
+    beyond: int = 0
 
     @property
     def held(self) -> int:
         """Seats that nobody else may have: leases above a shrunken cap still count."""
-        return max(self.capacity, self.live)
+        return max(self.capacity, self.live - self.beyond)
 
 
 def shares(demands: Sequence[Demand], seats: int) -> dict[PoolUid, int]:
@@ -74,5 +79,5 @@ def grown(
         cap = min(share, seats - others)
         if cap > has.capacity:
             result[pool] = cap
-            total = others + max(cap, has.live)
+            total = others + replace(has, capacity=cap).held
     return result

@@ -51,12 +51,39 @@ def recovering(message: str | None) -> tuple[Finding, ...]:
     return (_finding(ConditionType.RECOVERING, ConditionStatus.TRUE, Reason.RECOVERING, message),)
 
 
-def over_capacity(*, live: int, capacity: int) -> tuple[Finding, ...]:
-    """Are more seats held than there are? Said only while it is so."""
-    if live <= capacity:
+def over_capacity(*, live: int, capacity: int, overage: int = 0) -> tuple[Finding, ...]:
+    """Are more seats held than there are, with the overage that is allowed? Said only while it is so."""
+    surplus = live - capacity - overage
+    if surplus <= 0:
         return ()
-    message = f"{live} seats are held and the pool has {capacity}; none is granted until {live - capacity} more came back."
+    allowed = f"{capacity} and {overage} overage" if overage else f"{capacity}"
+    message = (
+        f"{live} seats are held and the pool has {allowed}; none is granted until {surplus} more came back."
+    )
     return (_finding(ConditionType.OVER_CAPACITY, ConditionStatus.TRUE, Reason.OVER_CAPACITY, message),)
+
+
+def overage(*, held: int, allowed: int, capacity: int) -> tuple[Finding, ...]:
+    """Are overage seats held? Said only while it is so."""
+    if held <= 0:
+        return ()
+    message = f"{held} seats are held above the {capacity} of the pool; up to {allowed} may be."
+    return (_finding(ConditionType.OVERAGE, ConditionStatus.TRUE, Reason.OVERAGE_IN_USE, message),)
+
+
+def draining(*, live: int) -> tuple[Finding, ...]:
+    """How far a pool is that is to run empty."""
+    if live > 0:
+        message = f"{live} seats are still held; no new one is given while spec.drain is true."
+        return (_finding(ConditionType.DRAINING, ConditionStatus.TRUE, Reason.DRAINING, message),)
+    message = "No seat is held, and none is given while spec.drain is true."
+    return (_finding(ConditionType.DRAINING, ConditionStatus.TRUE, Reason.DRAINED, message),)
+
+
+def shadow_mode(*, would_deny: int) -> tuple[Finding, ...]:
+    """What a pool would have refused if it enforced its policies."""
+    message = f"Nothing is refused for want of a seat. {would_deny} grants would have been refused since the pool was made."
+    return (_finding(ConditionType.SHADOW_MODE, ConditionStatus.TRUE, Reason.NOT_ENFORCED, message),)
 
 
 def signing_key(*, problem: tuple[Reason, str] | None, message: str) -> Finding:

@@ -9,7 +9,7 @@ from seatwarden.domain.seats import NO_TIME, Millis
 from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import GROUP, licence_key_secret
 from seatwarden.resources.reasons import Reason
-from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
+from seatwarden.resources.seatpool import Mode, SeatPool, SeatPoolStatus
 
 _ROUNDED_SECONDS = 10
 
@@ -42,6 +42,8 @@ class LiveCounts:
     live: int
     peak: int
     recovering_for: Millis = NO_TIME
+    overage: int = 0
+    would_deny: int = 0
 
 
 def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now: datetime) -> SeatPoolStatus:
@@ -54,7 +56,11 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         observed_generation=pool.metadata.generation,
         conditions=merge_conditions(
             before.conditions,
-            _findings(pool, run, live, _recovery(run, counts, now)),
+            (
+                *_findings(pool, run, _recovery(run, counts, now)),
+                *_policy_findings(pool, run.provisioned, live, counts),
+                *findings.recovering(_recovery(run, counts, now)),
+            ),
             generation=pool.metadata.generation,
             now=now,
         ),
@@ -62,6 +68,8 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         used=live,
         free=max(capacity - live, 0),
         peak=max(before.peak or 0, live, counts.peak if counts is not None else 0),
+        overage=counts.overage if counts is not None else before.overage,
+        would_deny=counts.would_deny if counts is not None else before.would_deny,
         tenant=run.tenant or before.tenant,
         selector=f"{GROUP}/pool={pool.metadata.name}",
         epoch=has.epoch if has is not None else before.epoch,
@@ -87,7 +95,7 @@ def _recovery(run: PoolRun, counts: LiveCounts | None, now: datetime) -> str | N
     )
 
 
-def _findings(pool: SeatPool, run: PoolRun, live: int, recovery: str | None) -> Sequence[Finding]:
+def _findings(pool: SeatPool, run: PoolRun, recovery: str | None) -> Sequence[Finding]:
     has = run.provisioned
     redis = findings.redis_ready(f"The pool is in Redis, epoch {has.epoch}.") if has is not None else None
     if run.problem is not None:
@@ -101,12 +109,30 @@ def _findings(pool: SeatPool, run: PoolRun, live: int, recovery: str | None) -> 
         told = findings.not_ready(Reason.RECOVERING, recovery)
     elif has is not None and has.capacity < pool.spec.seats:
         told = findings.not_ready(Reason.AWAITING_CAPACITY, _awaiting(pool, has))
+    elif pool.spec.drain and pool.spec.mode is Mode.ENFORCE:
+        told = findings.ready("No new seat is given while spec.drain is true.")
     else:
         told = findings.ready(
             f"{pool.spec.seats} seats can be taken with the key in Secret {_secret(pool)!r}."
         )
-    over = findings.over_capacity(live=live, capacity=has.capacity) if has is not None else ()
-    return (*told, *((redis,) if redis is not None else ()), *over, *findings.recovering(recovery))
+    return (*told, *((redis,) if redis is not None else ()))
+
+
+def _policy_findings(
+    pool: SeatPool, has: Provisioned | None, live: int, counts: LiveCounts | None
+) -> Sequence[Finding]:
+    """What the pool's policies make of the seats that are held."""
+    if has is None:
+        return ()
+    allowed, shadow = pool.spec.overage.seats, pool.spec.mode is Mode.SHADOW
+    above = counts.overage if counts is not None else pool.status.overage or 0
+    would_deny = counts.would_deny if counts is not None else pool.status.would_deny or 0
+    return (
+        *(() if shadow else findings.over_capacity(live=live, capacity=has.capacity, overage=allowed)),
+        *findings.overage(held=above, allowed=allowed, capacity=has.capacity),
+        *(findings.draining(live=live) if pool.spec.drain else ()),
+        *(findings.shadow_mode(would_deny=would_deny) if shadow else ()),
+    )
 
 
 def _awaiting(pool: SeatPool, has: Provisioned) -> str:

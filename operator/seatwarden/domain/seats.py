@@ -57,6 +57,7 @@ class Code(StrEnum):
     EVICTED = "evicted"
     RECOVERING = "recovering"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    DRAINING = "draining"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,12 @@ class PoolConfig:
     valid_until: Millis | None
     key_ids: dict[str, str] = field(hash=False)
     document: str = "{}"
+    overage: int = 0
+    """So many seats are given above the capacity, each marked as such."""
+    drain: bool = False
+    """No new seat is given; who holds one keeps it."""
+    shadow: bool = False
+    """Nothing is refused for want of a seat or because of `drain`; it is counted only."""
 
     @property
     def digest(self) -> str:
@@ -124,6 +131,11 @@ class PoolCounts:
     """How long until a lease of this pool can expire at the soonest, also counting leases not yet granted."""
     recovering_for: Millis
     """How long only those come back who held a seat before a loss; 0 where all is as usual."""
+    overage: int
+    """Live leases that are marked as above the capacity."""
+    overage_granted: int
+    would_deny: int
+    """Grants that would have been refusals but for the shadow mode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +172,8 @@ class Grant:
     signed_for: Millis
     taken_over: bool = False
     spread: int = 0
+    overage: bool = False
+    """The seat is above the capacity, by permission. It becomes a base one when one of those gets free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

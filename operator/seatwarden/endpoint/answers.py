@@ -69,6 +69,13 @@ class AcquireAnswer:
     taken_over: Annotated[
         bool, Field(description="True where an earlier run of this holder lost the seat to this one.")
     ]
+    overage: Annotated[
+        bool,
+        Field(
+            description="True where the seat is above the capacity of the pool, by permission."
+            " It becomes an ordinary one when one of those gets free."
+        ),
+    ]
     lease: SignedLeaseText
     seats: Seats
 

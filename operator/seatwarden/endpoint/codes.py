@@ -113,6 +113,12 @@ CODES: dict[AnyCode, CodeEntry] = {
         "As many leases live as the pool has seats.",
         "Try again after retry_after seconds, or ask the administrator for more seats.",
     ),
+    Code.DRAINING: CodeEntry(
+        (409,),
+        "The pool gives no new seats",
+        "An administrator lets this pool run empty. Who holds a seat keeps it, also through a restart.",
+        "Take a seat from another pool, or ask the administrator when this one opens again.",
+    ),
     Code.UNKNOWN_SESSION: CodeEntry(
         (404, 200),
         "No such session in this pool",

@@ -172,6 +172,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
             (403, Code.SUSPENDED),
             (403, Code.EXPIRED),
             (409, Code.POOL_EXHAUSTED),
+            (409, Code.DRAINING),
             (422, Code.IDEMPOTENCY_MISMATCH),
         ),
     ),

@@ -47,6 +47,7 @@ def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: floa
         expires_in=verdict.expires_in / 1000,
         next_heartbeat_in=_next_beat(verdict.heartbeat, spread),
         taken_over=verdict.taken_over,
+        overage=verdict.overage,
         lease=lease,
         seats=_seats(verdict.capacity, verdict.live),
     )

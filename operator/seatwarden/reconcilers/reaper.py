@@ -160,4 +160,5 @@ class Reaper:
 
 def _published(counts: PoolCounts) -> tuple[int, ...]:
     """What of the counts is shown in status."""
-    return (counts.live, counts.capacity, counts.peak, counts.epoch, counts.recovering_for > 0)
+    numbers = (counts.live, counts.capacity, counts.peak, counts.epoch, counts.overage, counts.would_deny)
+    return (*numbers, counts.recovering_for > 0)

@@ -20,6 +20,7 @@ from seatwarden.reconcilers.shared_runs import SharedRuns
 from seatwarden.resources.seatpool import SeatPool
 from seatwarden.resources.subscription import Subscription
 
+_UNLIMITED = 2**31
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -123,7 +124,10 @@ class SeatAllocator:
         run = _Round(
             frozen=self._frozen(found),
             observed=observed,
-            holdings={uid: Holding(capacity=seen.capacity, live=seen.live) for uid, seen in observed.items()},
+            holdings={
+                uid: Holding(capacity=seen.capacity, live=seen.live, beyond=self._beyond(uid))
+                for uid, seen in observed.items()
+            },
             entitled=shares(demands, seats),
         )
         for demand in demands:
@@ -194,7 +198,7 @@ class SeatAllocator:
         if seen is not None and seen.config_digest == config.digest:
             return
         done = await self._configure_in_term(uid, config)
-        run.holdings[uid] = Holding(capacity=capacity, live=done.live)
+        run.holdings[uid] = Holding(capacity=capacity, live=done.live, beyond=self._beyond(uid))
         run.epochs[uid] = max(done.epoch, config.epoch)
         self._known.note(uid, run.epochs[uid])
         if done.changed:
@@ -211,6 +215,12 @@ class SeatAllocator:
         except StaleTerm as stale:
             await self.confirm_term(stale)
             return await self.authority.configure(uid, config, term=self.term())
+
+    def _beyond(self, uid: PoolUid) -> int:
+        wanted = self._wanted.get(uid)
+        if wanted is None:
+            return 0
+        return _UNLIMITED if wanted.config.shadow else wanted.config.overage
 
     def _settled(self, run: _Round, uid: PoolUid) -> Settled:
         has = run.holdings.get(uid, Holding(capacity=0, live=0))

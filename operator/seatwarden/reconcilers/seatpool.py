@@ -23,7 +23,7 @@ from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.names import FINALIZER, Kind
 from seatwarden.resources.reasons import Outlook, Reason
-from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
+from seatwarden.resources.seatpool import Mode, SeatPool, SeatPoolStatus
 from seatwarden.resources.subscription import Phase
 
 log = structlog.get_logger(__name__)
@@ -149,7 +149,13 @@ class SeatPoolReconciler:
             return None
         counts = self.reaper.counts.get(uid)
         live = (
-            LiveCounts(live=counts.live, peak=counts.peak, recovering_for=counts.recovering_for)
+            LiveCounts(
+                live=counts.live,
+                peak=counts.peak,
+                recovering_for=counts.recovering_for,
+                overage=counts.overage,
+                would_deny=counts.would_deny,
+            )
             if counts is not None
             else None
         )
@@ -258,6 +264,9 @@ def _config(pool: SeatPool, licence_key: LicenceKey, above: Upstream, state: Poo
         valid_until=Millis(int(until.timestamp() * 1000)) if until is not None else None,
         key_ids={licence_key.sha256: licence_key.key_id},
         document=_document(pool, above),
+        overage=pool.spec.overage.seats,
+        drain=pool.spec.drain,
+        shadow=pool.spec.mode is Mode.SHADOW,
     )
 
 

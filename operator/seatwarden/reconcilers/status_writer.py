@@ -1,4 +1,4 @@
-"""Writes status, only where it changed, and tells about transitions of ``Ready`` in Events."""
+"""Writes status, only where it changed, and tells in Events what `worth_telling` finds in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 import structlog
 
 from seatwarden.backends.kubernetes_api import KubernetesApi, KubernetesError, KubernetesUnavailable
+from seatwarden.domain.transitions import worth_telling
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Status
 from seatwarden.reconcilers.paths import object_path
-from seatwarden.resources.conditions import Condition, ConditionStatus, ConditionType, find_condition
 from seatwarden.resources.names import API_VERSION, FIELD_MANAGER
-from seatwarden.resources.reasons import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +38,7 @@ class StatusWriter:
         """
         if status == resource.status:
             return
-        before = find_condition(resource.status.conditions, ConditionType.READY)
+        before = resource.status.conditions
         meta = resource.metadata
         body = {
             "apiVersion": API_VERSION,
@@ -51,11 +50,8 @@ class StatusWriter:
         metrics.STATUS_WRITES.labels(kind=key.kind).inc()
         self.store.put_answer(key.kind, written)
         self.written(key)
-        after = find_condition(status.conditions, ConditionType.READY)
-        if after is not None and _worth_an_event(before, after):
-            await self.event(
-                key, resource, after.reason, after.message, warning=after.status is ConditionStatus.FALSE
-            )
+        for told in worth_telling(before, status.conditions):
+            await self.event(key, resource, told.reason, told.note, warning=told.warning)
 
     async def event(self, key: ObjectKey, resource: Entry, reason: str, note: str, *, warning: bool) -> None:
         """Post an Event about ``resource``. An Event that cannot be posted is logged and not tried again."""
@@ -87,12 +83,3 @@ class StatusWriter:
             log.warning("could not post an event", reason=reason, error=str(error))
         else:
             metrics.EVENTS.labels(type=kind).inc()
-
-
-def _worth_an_event(before: Condition | None, after: Condition) -> bool:
-    """Trouble, and the end of trouble. That a new object became ready is what its status says; no Event repeats it."""
-    if after.status is ConditionStatus.FALSE:
-        if before is not None and before.status is after.status and before.reason == after.reason:
-            return False
-        return after.reason != Reason.PROGRESSING
-    return before is not None and before.status is ConditionStatus.FALSE

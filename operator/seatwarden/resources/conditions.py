@@ -40,6 +40,12 @@ class ConditionType(StrEnum):
     """Redis holds a pool as it should be."""
     OVER_CAPACITY = "OverCapacity"
     """More seats of a pool are held than it has."""
+    OVERAGE = "Overage"
+    """Seats of a pool are held above its capacity, by permission."""
+    DRAINING = "Draining"
+    """A pool gives no new seats, so that it runs empty."""
+    SHADOW_MODE = "ShadowMode"
+    """A pool refuses nothing for want of a seat, and counts what it would have refused."""
     RECOVERING = "Recovering"
     """Only programs that held a seat of the pool before a loss of Redis come back."""
 

@@ -116,14 +116,38 @@ class Reason(StrEnum):
     OVER_CAPACITY = (
         "OverCapacity",
         Outlook.RETRYING,
-        "More seats are held than the pool has, since it was made smaller; none is granted for now.",
+        "More seats are held than the pool has with its overage, since it was made smaller; none is granted for now.",
         "Wait for holders to give seats back, or raise the seats again.",
     )
-    WITHIN_CAPACITY = (
-        "WithinCapacity",
+    OVERAGE_IN_USE = (
+        "OverageInUse",
         Outlook.SETTLED,
-        "No more seats are held than the pool has.",
+        "Seats are held above the capacity of the pool, as spec.overage allows.",
+        "Nothing; or more seats, if it stays so.",
+    )
+    OVERAGE_ENDED = (
+        "OverageEnded",
+        Outlook.SETTLED,
+        "No seat is held above the capacity of the pool any more. Said in an Event only.",
         "Nothing.",
+    )
+    DRAINING = (
+        "Draining",
+        Outlook.SETTLED,
+        "spec.drain is true: no new seat is given, and some are still held.",
+        "Wait for holders to give their seats back, or set spec.drain to false.",
+    )
+    DRAINED = (
+        "Drained",
+        Outlook.SETTLED,
+        "spec.drain is true, and no seat is held any more.",
+        "Delete the pool, or set spec.drain to false.",
+    )
+    NOT_ENFORCED = (
+        "NotEnforced",
+        Outlook.SETTLED,
+        "spec.mode is Shadow: what would be refused for want of a seat is granted and counted.",
+        "Set spec.mode to Enforce when the numbers are as you expect.",
     )
     REDIS_UNAVAILABLE = (
         "RedisUnavailable",

@@ -1,6 +1,7 @@
 """SeatPool: where seats are taken. Data only."""
 
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -55,6 +56,21 @@ class Lease(SpecModel):
     )
 
 
+class Overage(SpecModel):
+    """Seats above the capacity that may be taken all the same."""
+
+    seats: Seats = 0
+    """How many seats may be taken above those of the pool, from 0 to 1,000,000. Each such lease is marked, and becomes an
+    ordinary one when a seat of the pool gets free. They do not count against the Subscription. Default 0."""
+
+
+class Mode(StrEnum):
+    """Whether the pool's policies are enforced."""
+
+    ENFORCE = "Enforce"
+    SHADOW = "Shadow"
+
+
 class SeatPoolSpec(SpecModel):
     """How many seats there are to take, and how."""
 
@@ -69,6 +85,14 @@ class SeatPoolSpec(SpecModel):
     field."""
     lease: Lease = Lease()
     """How long a seat stays taken without a sign of life, and how often programs give one."""
+    overage: Overage = Overage()
+    """Seats above the capacity that may be taken all the same."""
+    drain: Bool = False
+    """True lets the pool run empty: no new seat is given, and who holds one keeps it. The condition Draining tells
+    when it is empty. Default false."""
+    mode: Mode = Mode.ENFORCE
+    """Shadow refuses nothing for want of a seat, nor because of drain, and counts in status.wouldDeny what Enforce would
+    have refused: for trying out a number of seats. Default Enforce."""
     suspend: Bool = False
     """True stops the operator from acting on changes of this SeatPool until it is false again. Deletion
     still works, and programs go on taking and keeping seats. Default false."""
@@ -80,7 +104,8 @@ class SeatPoolStatus(Model):
     observed_generation: Count | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
-    """Ready, with Reconciling or Stalled while they are so, RedisReady, OverCapacity and Recovering."""
+    """Ready, with Reconciling or Stalled while they are so, RedisReady, OverCapacity, Overage, Draining, ShadowMode and
+    Recovering."""
     capacity: Annotated[Count, Field(le=2**31 - 1)] | None = None
     """How many seats may be taken at one time now: spec.seats, or what the Subscription has left if that is
     less."""
@@ -90,6 +115,10 @@ class SeatPoolStatus(Model):
     """Seats that can be taken at this moment. Follows the truth by some seconds."""
     peak: Count | None = None
     """The most seats that were ever held at one time."""
+    overage: Count | None = None
+    """Seats held above the capacity at this moment, by permission of spec.overage."""
+    would_deny: Count | None = None
+    """Grants that would have been refused if spec.mode were Enforce, since the pool was made."""
     tenant: Annotated[str, Field(max_length=DERIVING_NAME_LENGTH)] | None = None
     """Name of the Tenant whose pool this is."""
     selector: Annotated[str, Field(max_length=512)] | None = None

@@ -165,6 +165,7 @@ def the_last_fence_of_all_can_be_given(twin: Twin) -> None:
 
 def a_removed_pool_leaves_nothing(twin: Twin) -> None:
     twin.release(twin.seat(holder(1)))
+    twin.configure(capacity=0, overage=1)
     twin.seat(holder(2))
     assert twin.runner.ask(("EXISTS", *twin.keys)) == [len(twin.keys)]
     twin.remove()

@@ -131,6 +131,7 @@ def a_new_pool_has_all_its_numbers(twin: Twin) -> None:
         "counter",
         "used",
         "overrun",
+        "over",
         "peak",
         "seat_ms",
         "granted",

@@ -58,7 +58,7 @@ def _pass_time(twin: Twin, rng: random.Random) -> None:
 
 
 def _change(twin: Twin, rng: random.Random) -> None:
-    match rng.randrange(6):
+    match rng.randrange(8):
         case 0 | 1:
             twin.configure(capacity=rng.choice([0, 1, 3, 3, 5]))
         case 2:
@@ -70,6 +70,11 @@ def _change(twin: Twin, rng: random.Random) -> None:
         case 4:
             lease = rng.choice([LEASE // 2, LEASE, LEASE, 400_000])
             twin.configure(lease=Millis(lease), heartbeat=Millis(lease // 3))
+        case 5:
+            twin.configure(overage=rng.choice([0, 1, 2, 2]))
+        case 6:
+            drain, shadow = rng.choice([(False, False), (False, False), (True, False), (False, True)])
+            twin.configure(drain=drain, shadow=shadow)
         case _:
             epoch = twin.config.epoch + rng.choice([-1, 0, 1])
             twin.configure(epoch=max(1, epoch), key_ids=rng.choice([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}]))

@@ -100,6 +100,9 @@ class Administration:
             "valid_until",
             "key_ids",
             "document",
+            "overage",
+            "drain",
+            "shadow",
         )
         self._remembered = self._twin.configure(**{name: getattr(self._wanted, name) for name in names}).epoch
 
@@ -124,7 +127,7 @@ class Administration:
     def _reconfigure(self) -> None:
         twin, rng = self._twin, self._rng
         # A pool that was put back with a shorter lease than holders have been told cannot know of them.
-        wishes = ["valid_until", "valid_until", "keys", "document"]
+        wishes = ["valid_until", "valid_until", "keys", "document", "overage", "drain", "shadow"]
         match rng.choice(wishes if self._scenario.volatile else [*wishes, "lease", "epoch"]):
             case "lease":
                 lease = Millis(max(1000, int(self._scenario.lease * rng.choice([0.5, 1, 1, 2]))))
@@ -137,8 +140,14 @@ class Administration:
             case "keys":
                 self._tell(key_ids={KEY: "kept", **rng.choice([{}, {NEXT_KEY: "next"}])})
             # Above the cap not all come back, and one that ran out may come before one that did not.
-            case "epoch" if twin.model.live(twin.now) <= self._wanted.capacity:
+            case "epoch" if twin.model.live(twin.now) <= twin.model.limit:
                 self._tell(epoch=self._wanted.epoch + rng.choice([0, 1, 3]))
+            case "overage":
+                self._tell(overage=rng.choice([0, 1, self._scenario.seats // 4 + 1]))
+            case "drain":
+                self._tell(drain=not self._wanted.drain)
+            case "shadow":
+                self._tell(shadow=not self._wanted.shadow)
             case _:
                 self._tell(document=f'{{"plan":"{rng.random()}"}}')
 

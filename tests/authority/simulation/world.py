@@ -137,10 +137,11 @@ class World:
 
     def believe(self, holder: str, fence: int, until: int) -> None:
         self.beliefs.believe(holder, fence, until)
-        believed, seats = self.beliefs.count(self.timetable.now), self.twin.model.live(self.twin.now)
+        believed = self.beliefs.count(self.timetable.now)
+        seats: float = self.twin.model.live(self.twin.now)
         if self.twin.model.recovering(self.twin.now) or self.twin.just_lost:
             # Some that hold a seat have not been heard of yet.
-            seats = max(seats, self.twin.live_before_recovery, self.twin.config.capacity)
+            seats = max(seats, self.twin.live_before_recovery, self.twin.model.limit)
         assert believed <= seats, f"{believed} clients believe in {seats} seats"
 
     def _via_any(self, call: Callable[[], T]) -> T:
@@ -154,7 +155,7 @@ class World:
             self.beliefs.refused.discard(holder)
 
     def shrunk_since_loss(self) -> bool:
-        return self.twin.config.capacity < len(self.beliefs.held_at_loss)
+        return self.twin.model.limit < len(self.beliefs.held_at_loss)
 
     def stop(self, holder: str) -> None:
         self.beliefs.stop(holder)
@@ -193,7 +194,8 @@ class World:
         self.administration.put_back_what_was_lost()
         window = twin.model.recovering(twin.now)
         self.timetable.forward(self.administration.longest_lease + window + self.timetable.behind)
-        twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=self.scenario.seats)
+        calm = {"valid_until": None, "overage": 0, "drain": False, "shadow": False}
+        twin.configure(state=PoolState.ACTIVE, capacity=self.scenario.seats, **calm)
         assert twin.watch.live == 0, "a seat is held by nobody"
         for number in range(self.scenario.seats + 1):
             answer = twin.acquire(holder(10_000 + number), "last")

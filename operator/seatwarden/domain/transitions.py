@@ -1,0 +1,67 @@
+"""Which changes of conditions are worth an Event."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seatwarden.resources.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from seatwarden.resources.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an Event says."""
+
+    reason: str
+    note: str
+    warning: bool
+
+
+def worth_telling(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
+    """Trouble and its end, the beginning and the end of overage, and a pool that has run empty.
+
+    That a new object became ready is what its status says; no Event repeats it.
+    """
+    return [*_of_ready(before, after), *_of_overage(before, after), *_of_draining(before, after)]
+
+
+def _of_ready(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
+    then, now = (find_condition(conditions, ConditionType.READY) for conditions in (before, after))
+    if now is None:
+        return []
+    trouble = now.status is ConditionStatus.FALSE
+    if trouble:
+        the_same = then is not None and then.status is now.status and then.reason == now.reason
+        worth = not the_same and now.reason != Reason.PROGRESSING
+    else:
+        worth = then is not None and then.status is ConditionStatus.FALSE
+    return [Told(reason=now.reason, note=now.message, warning=trouble)] if worth else []
+
+
+def _of_overage(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
+    # While Redis is away nothing is said of overage, which is no end of it.
+    if not (_redis_is_there(before) and _redis_is_there(after)):
+        return []
+    then, now = (find_condition(conditions, ConditionType.OVERAGE) for conditions in (before, after))
+    if now is not None and then is None:
+        return [Told(reason=now.reason, note=now.message, warning=False)]
+    if then is not None and now is None:
+        note = "No seat is held above the capacity of the pool any more."
+        return [Told(reason=Reason.OVERAGE_ENDED, note=note, warning=False)]
+    return []
+
+
+def _redis_is_there(conditions: Sequence[Condition]) -> bool:
+    found = find_condition(conditions, ConditionType.REDIS_READY)
+    return found is not None and found.status is ConditionStatus.TRUE
+
+
+def _of_draining(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
+    then, now = (find_condition(conditions, ConditionType.DRAINING) for conditions in (before, after))
+    if (
+        not _redis_is_there(before)
+        or now is None
+        or now.reason != Reason.DRAINED
+        or (then is not None and then.reason == now.reason)
+    ):
+        return []
+    return [Told(reason=now.reason, note=now.message, warning=False)]

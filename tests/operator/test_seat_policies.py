@@ -1,0 +1,88 @@
+"""What an admin sees of a pool's policies with `kubectl` alone."""
+
+import asyncio
+from typing import Any
+
+from seatwarden.domain.seats import Beat, Code, Grant, Refusal
+from seatwarden.reconcilers.engine import ObjectKey
+from tests.operator.world import PATIENCE_SECONDS, World, condition
+
+
+async def test_overage_is_counted_and_told_from_its_beginning_to_its_end(world: World) -> None:
+    pool = await world.customer()
+    await _set(world, pool, overage={"seats": 1})
+    seats = (await world.get(pool))["spec"]["seats"]
+    grants = [await world.acquire(number) for number in range(seats + 1)]
+    assert [isinstance(grant, Grant) and grant.overage for grant in grants] == [False] * seats + [True]
+    assert isinstance(await world.acquire(99), Refusal)
+
+    found = await world.until(pool, lambda it: it["status"].get("overage") == 1)
+    assert condition(found, "Overage")["reason"] == "OverageInUse"
+    assert not condition(found, "OverCapacity")
+    assert condition(found, "Ready")["status"] == "True"
+
+    await _release(world, grants[0])
+    await world.until(pool, lambda it: it["status"]["overage"] == 0 and not condition(it, "Overage"))
+    await _until_told(world, {"OverageInUse", "OverageEnded"})
+
+
+async def test_a_drained_pool_says_so_when_the_last_seat_came_back(world: World) -> None:
+    pool = await world.customer()
+    grant = await world.acquire(1)
+    await _set(world, pool, drain=True)
+    found = await world.until(pool, lambda it: bool(condition(it, "Draining")) and it["status"]["used"] == 1)
+    assert condition(found, "Draining")["reason"] == "Draining"
+    assert (await world.acquire(2)).code is Code.DRAINING
+
+    await _release(world, grant)
+    await world.until(pool, lambda it: condition(it, "Draining")["reason"] == "Drained")
+    await _until_told(world, {"Drained"})
+
+    await _set(world, pool, drain=False)
+    await world.until(pool, lambda it: not condition(it, "Draining"))
+    assert isinstance(await world.acquire(2), Grant)
+
+
+async def test_a_pool_in_shadow_mode_counts_what_it_would_have_refused(world: World) -> None:
+    pool = await world.customer()
+    await _set(world, pool, mode="Shadow")
+    seats = (await world.get(pool))["spec"]["seats"]
+    for number in range(seats + 2):
+        assert isinstance(await world.acquire(number), Grant)
+
+    found = await world.until(pool, lambda it: it["status"].get("wouldDeny") == 2)
+    assert found["status"]["used"] == seats + 2
+    assert "2 grants would have been refused" in condition(found, "ShadowMode")["message"]
+    assert not condition(found, "OverCapacity")
+
+    await _set(world, pool, mode="Enforce")
+    found = await world.until(pool, lambda it: bool(condition(it, "OverCapacity")))
+    assert not condition(found, "ShadowMode")
+
+
+async def test_overage_of_one_pool_takes_no_seat_from_its_sibling(world: World) -> None:
+    first = await world.customer()
+    await _set(world, first, seats=3, overage={"seats": 2})
+    for number in range(5):
+        assert isinstance(await world.acquire(number), Grant)
+    second = await world.younger_pool("second", than=first, seats=2)
+    assert (await world.until_ready(second))["status"]["capacity"] == 2
+
+
+async def _set(world: World, pool: ObjectKey, **spec: Any) -> None:
+    await world.patch_spec(pool, **spec)
+    await world.until(pool, lambda it: it["status"]["observedGeneration"] == it["metadata"]["generation"])
+
+
+async def _release(world: World, grant: Grant | Refusal) -> None:
+    assert isinstance(grant, Grant)
+    key = await world.licence_key()
+    await world.seats.release(key.pool, key.sha256, Beat(lease_id=grant.lease_id, fence=grant.fence))
+
+
+async def _until_told(world: World, reasons: set[str]) -> None:
+    """An Event is posted after the status that it tells of."""
+    path = f"/apis/events.k8s.io/v1/namespaces/{world.namespace}/events"
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not reasons <= {event["reason"] async for event in world.api.list(path)}:  # noqa: ASYNC110  # seen from outside only
+            await asyncio.sleep(0.05)
