@@ -26,10 +26,18 @@ if kept then
     end
     return cmsgpack.unpack(string.sub(kept, 17))
 end
-local secret = redis.call('HGET', STATE, 'secret')
+local use_of_key = 'use:' .. pool.key_id
+local secret, use = unpack(redis.call('HMGET', STATE, 'secret', use_of_key))
 invariant(secret, 'the state of the pool is complete')
 
+-- So that the use of a key that leaked shows.
+local function note_use(granted, denied)
+    local given, refused = string.match(use or '0 0', '(%d+) (%d+)')
+    redis.call('HSET', STATE, use_of_key, given + granted .. ' ' .. refused + denied .. ' ' .. now)
+end
+
 local function refuse(code, retry_after)
+    note_use(0, 1)
     redis.call('HINCRBY', STATE, 'denied', 1)
     return { code, pool.capacity, live_leases(), retry_after }
 end
@@ -56,6 +64,7 @@ local function hold(fence, since)
 end
 
 local function granted(code, fence, live, taken_over, above)
+    note_use(code == 'granted' and 1 or 0, 0)
     local answer = { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now,
         pool.signed_for, number, above and 1 or 0 }
     if REPLAY then

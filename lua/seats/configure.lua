@@ -2,7 +2,8 @@
 -- Makes the pool as the operator says. Touches no lease and no count.
 --
 -- KEYS all seven. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the server;
--- state of the pool; then the other fields of `config` with their values, licence keys as `key:<sha256>`.
+-- state of the pool; then the other fields of `config` with their values, licence keys as `key:<sha256>` and their ids
+-- once more as `keys`, parted by spaces.
 -- Cost: one read where nothing changes; otherwise O(fields). A higher term is kept at once, so that the leader before
 -- is fenced off even where the new one found nothing to change: one write per pool and change of leader.
 -- A pool whose state is not coherent (new, or a key was lost) starts without leases. Its fence counter and totals go
@@ -13,7 +14,7 @@
 local digest, term, epoch, secret, run, state =
     ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 
-local held = redis.call('HMGET', CONFIG, 'digest', 'term', 'state', 'recover_until', 'lease')
+local held = redis.call('HMGET', CONFIG, 'digest', 'term', 'state', 'recover_until', 'lease', 'keys')
 heed_recovery(held[4])
 local held_term = tonumber(held[2])
 if held_term and term < held_term then
@@ -51,7 +52,12 @@ end
 
 redis.call('DEL', CONFIG)
 redis.call('HSET', CONFIG, 'state', state, 'digest', digest, 'term', term, unpack(ARGV, 7))
-local told = redis.call('HMGET', CONFIG, 'generation', 'capacity', 'lease')
+local told = redis.call('HMGET', CONFIG, 'generation', 'capacity', 'lease', 'keys')
+for key_id in string.gmatch(held[6] or '', '%S+') do
+    if not string.find(told[4], key_id) then
+        redis.call('HDEL', STATE, 'use:' .. key_id)
+    end
+end
 if recovering then
     redis.call('HSET', CONFIG, 'recover_until', held[4])
     -- The longer leases may be those of before the loss: their holders have as long to come back.

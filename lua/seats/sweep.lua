@@ -4,14 +4,14 @@
 -- KEYS all seven. ARGV: how long the ledger is kept, in milliseconds.
 -- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
--- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be
--- denials}, or nil where the pool is unknown. In recovery
+-- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be denials,
+-- ids of the licence keys, {use of each or nil}}, or nil where the pool is unknown. In recovery
 -- nothing is purged, and what is not confirmed is not counted as unpurged either. But the account is written then: of
 -- leases that ran out and may come back a part is charged only, and a sum that was told once must not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 
-local config = redis.call('HMGET', CONFIG, 'capacity', 'lease', 'recover_until')
+local config = redis.call('HMGET', CONFIG, 'capacity', 'lease', 'recover_until', 'keys')
 heed_recovery(config[3])
 local account = read_account()
 if not config[1] or not account then
@@ -28,7 +28,12 @@ end
 trim_tombstones(lease)
 redis.call('XTRIM', LEDGER, 'MINID', '~', string.format('%.0f', math.max(0, now - ledger_kept)))
 
-local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied', 'overage_granted', 'would_deny')
+local uses = {}
+for key_id in string.gmatch(config[4], '%S+') do
+    table.insert(uses, 'use:' .. key_id)
+end
+local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied',
+    'overage_granted', 'would_deny', unpack(uses))
 -- A lease granted right after this runs out one lease length from now, if none does before.
 local soonest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
 local next_expiry_in = math.min(lease, soonest and kept_until(tonumber(soonest)) - now or lease)
@@ -51,4 +56,6 @@ return {
     account.over,
     tonumber(total[7]) or 0,
     tonumber(total[8]) or 0,
+    config[4],
+    { unpack(total, 9) },
 }

@@ -21,8 +21,13 @@ from tests.authority.modelled_state import ModelLease, ModelledState
 class SeatModel(ModelledState):
     """The calls on one pool. ``nonce`` is the digest of one."""
 
-    def acquire(self, now: int, holder: str, nonce: str) -> tuple[Code, int | None]:
-        """The code, and the fence that is given or how long to wait."""
+    def acquire(self, now: int, holder: str, nonce: str, key_id: str) -> tuple[Code, int | None]:
+        """The code, and the fence that is given or how long to wait. The key of that id is known to open the pool."""
+        code, number = self._seat(now, holder, nonce)
+        self._note_use(now, key_id, code)
+        return code, number
+
+    def _seat(self, now: int, holder: str, nonce: str) -> tuple[Code, int | None]:
         if (closed := self.closed(now)) is not None:
             self._count("denied")
             return closed, None

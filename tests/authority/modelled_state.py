@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from seatwarden.domain.seats import Code, PoolState
+from seatwarden.domain.seats import Code, KeyUse, Millis, PoolState
 
 PURGE_CHUNK = 200
 TRIM_STEP = 400
@@ -49,6 +49,7 @@ class ModelledState:
     run: str | None = None
     outage: int = 0
     totals: dict[str, int] = field(default_factory=dict)
+    key_uses: dict[str, KeyUse] = field(default_factory=dict)
     leases: dict[str, ModelLease] = field(default_factory=dict)
 
     def holding(self) -> list[ModelLease]:
@@ -177,6 +178,11 @@ class ModelledState:
         lease.ended, lease.ended_at, lease.above = code, now, 0
         self.charged += max(0, instant - lease.since)
         self._count(total)
+
+    def _note_use(self, now: int, key_id: str, code: Code) -> None:
+        granted, denied, _ = self.key_uses.get(key_id, (0, 0, 0))
+        given, kept = code is Code.GRANTED, code is Code.EXISTING
+        self.key_uses[key_id] = KeyUse(granted + given, denied + (not given and not kept), Millis(now))
 
     def _next_fence(self) -> int:
         self.counter += 1

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import PoolKeys
-from seatwarden.domain.seats import PoolUid, SessionPage, SessionRow
+from seatwarden.domain.seats import KeyUse, Millis, PoolUid, SessionPage, SessionRow
 from tests.authority.desk import KEY
 from tests.authority.ledger_replay import LedgerReplay
 from tests.authority.model import SeatModel
@@ -37,15 +37,16 @@ class StoredPool(NamedTuple):
     recovering: int
     run: str
     outage: int
+    key_uses: dict[str, KeyUse]
 
 
 def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, str], now: int) -> StoredPool:
     """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
-    records, expiries, state, [run, outage], recover_until, marks = runner.ask(
+    records, expiries, state, everything, recover_until, marks = runner.ask(
         ("HGETALL", keys.leases),
         ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
         ("HMGET", keys.state, "epoch", "counter", "over", *TOTALS),
-        ("HMGET", keys.state, "run", "outage"),
+        ("HGETALL", keys.state),
         ("HGET", keys.config, "recover_until"),
         ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
     )
@@ -58,9 +59,15 @@ def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, s
     above = [(holders[lease.hex()], int(score)) for lease, score in _pairs(marks)]
     assert over == len(above), "the count of leases above the capacity has left their marks"
     recovering = max(0, int(recover_until or 0) - now)
-    return StoredPool(
-        leases, above, epoch, counter, tuple(totals), recovering, (run or b"").decode(), int(outage or 0)
-    )
+    told = {name.decode(): value for name, value in _pairs(everything)}
+    run, outage = told.get("run", b"").decode(), int(told.get("outage", 0))
+    uses = {name[4:]: _use(value) for name, value in told.items() if name.startswith("use:")}
+    return StoredPool(leases, above, epoch, counter, tuple(totals), recovering, run, outage, uses)
+
+
+def _use(value: bytes) -> KeyUse:
+    granted, denied, last_used = map(int, value.split())
+    return KeyUse(granted, denied, Millis(last_used))
 
 
 def modelled_pool(model: SeatModel, now: int) -> StoredPool:
@@ -72,9 +79,8 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
     above = [(holders[id(lease)], lease.above) for lease in model.above()]
     totals = tuple(model.totals.get(name, 0) for name in TOTALS)
     recovering = model.recovering(now)
-    return StoredPool(
-        leases, above, model.epoch, model.counter, totals, recovering, model.run or "", model.outage
-    )
+    run, outage, uses = model.run or "", model.outage, model.key_uses
+    return StoredPool(leases, above, model.epoch, model.counter, totals, recovering, run, outage, uses)
 
 
 def leases_by_id(runner: GivenTimeRunner, keys: PoolKeys) -> dict[str, str]:

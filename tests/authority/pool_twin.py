@@ -81,6 +81,10 @@ class PoolTwin:
         assert answer.live == self.model.live(self.now)
         return answer
 
+    def opened_by(self, key: str) -> bool:
+        """Is it one of the pool's keys, and not dead yet?"""
+        return key in self.config.key_ids and self.now < self.config.keys_die.get(key, self.now + 1)
+
     def remove(self) -> None:
         at_once(self.authority.remove(self.pool))
         self.replays.all_that_is_left()
@@ -103,6 +107,8 @@ class PoolTwin:
         model.capacity, model.valid_until = config.capacity, config.valid_until
         model.overage, model.drain, model.shadow = config.overage, config.drain, config.shadow
         model.configure(self.now, config.state, config.epoch, config.lease)
+        known = set(config.key_ids.values())
+        model.key_uses = {key_id: use for key_id, use in model.key_uses.items() if key_id in known}
 
     def _both(self, real: Coroutine[Any, Any, T], expected: Callable[[SeatModel], E]) -> tuple[T, E]:
         doom, self.doom = self.doom, None

@@ -130,7 +130,13 @@ class SeatMachine(RuleBasedStateMachine):
 
     @rule(keys=st.sampled_from([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}]))
     def keys_change(self, keys: dict[str, str]) -> None:
-        self.twin.configure(key_ids=keys)
+        self.twin.configure(key_ids=keys, keys_die={})
+
+    @rule(dies_in=st.integers(-1, 2 * LEASE))
+    def a_key_is_replaced(self, dies_in: int) -> None:
+        self.twin.configure(
+            key_ids={KEY: "a", OTHER_KEY: "b"}, keys_die={OTHER_KEY: Millis(self.twin.now + dies_in)}
+        )
 
     @rule(step=st.integers(0, 2))
     def epoch_is_raised(self, step: int) -> None:

@@ -30,6 +30,7 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "signed_for": Millis(1),
         "valid_until": Millis(1),
         "key_ids": {KEY: "renamed"},
+        "keys_die": {KEY: Millis(2**45)},
         "document": "[]",
         "overage": 1,
         "drain": True,

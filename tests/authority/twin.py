@@ -36,7 +36,7 @@ class Twin(PoolTwin):
         kept = self.replays.kept_for(request, self.now)
         self.replays.told_last = kept is not None
         real = self.authority.acquire(self.pool, request)
-        if key not in self.config.key_ids:
+        if not self.opened_by(key):
             answer = self._both(real, lambda _: None)[0]
             assert answer == Refusal(code=Code.INVALID_LICENSE)
             return answer
@@ -46,7 +46,10 @@ class Twin(PoolTwin):
         digest = nonce_digest(nonce)
         taken_over = self.model.totals.get("taken_over", 0)
         try:
-            answer, (code, number) = self._both(real, lambda model: model.acquire(self.now, holder, digest))
+            key_id = self.config.key_ids[key]
+            answer, (code, number) = self._both(
+                real, lambda model: model.acquire(self.now, holder, digest, key_id)
+            )
         except Lost as lost:
             if lost.applied and holder in self.model.leases:
                 self.replays.may_be_kept(request, self.model.leases[holder].fence, self._kept_until())
@@ -84,7 +87,7 @@ class Twin(PoolTwin):
     def beat(self, *grants: Grant | Beat, key: str = KEY) -> list[BeatVerdict]:
         beats = [beat_of(one) if isinstance(one, Grant) else one for one in grants]
         real = self.authority.heartbeat(self.pool, key, beats)
-        if key not in self.config.key_ids:
+        if not self.opened_by(key):
             answers = self._both(real, lambda _: None)[0]
             assert answers == [BeatVerdict(code=Code.INVALID_LICENSE)] * len(beats)
             return answers
@@ -101,7 +104,7 @@ class Twin(PoolTwin):
 
     def release(self, grant: Grant | Beat, *, key: str = KEY) -> Code:
         beat = beat_of(grant) if isinstance(grant, Grant) else grant
-        known = key in self.config.key_ids
+        known = self.opened_by(key)
         holder = self.holders.get(beat.lease_id)
         answer, expected = self._both(
             self.authority.release(self.pool, key, beat),
@@ -158,6 +161,7 @@ class Twin(PoolTwin):
             name: model.totals.get(name, 0) for name in told
         }
         assert counts.overage == len(model.above())
+        assert counts.key_uses == model.key_uses
         self.watch.counted(counts, exact=model.seat_milliseconds(self.now))
         soonest = model.left(self.now, holding[0]) if holding else self.config.lease
         assert counts.next_expiry_in == max(1, min(self.config.lease, soonest))
@@ -182,7 +186,7 @@ class Twin(PoolTwin):
     def readmit(self, shown: SignedLease, *, key: str = KEY) -> BeatVerdict:
         """A client shows a lease whose signature was verified."""
         real = self.authority.readmit(self.pool, key, shown)
-        if key not in self.config.key_ids:
+        if not self.opened_by(key):
             answer = self._both(real, lambda _: None)[0]
             assert answer == BeatVerdict(code=Code.INVALID_LICENSE)
             return answer

@@ -18,10 +18,11 @@ from seatwarden.backends.redis_wire import (
     read_sessions,
     read_validation,
 )
-from seatwarden.domain.seats import AcquireRequest, Fence, PoolConfig
+from seatwarden.domain.seats import AcquireRequest, Fence, Millis, PoolConfig
 from tests.domain.objects import pool_config
 
 HOLDER = "ab" * 32
+KEY_HASH = "0123456789" + 54 * "f"
 
 
 def _record(request: AcquireRequest) -> bytes:
@@ -46,18 +47,21 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 @given(st.text(max_size=64), st.text(max_size=200))
 def test_a_session_reads_what_acquire_wrote(version: str, metadata: str) -> None:
-    request = AcquireRequest(key_hash="k", holder=HOLDER, client_version=version, metadata=metadata or "{}")
+    request = AcquireRequest(
+        key_hash=KEY_HASH, holder=HOLDER, client_version=version, metadata=metadata or "{}"
+    )
     [row] = read_sessions([500, 0, bytes(16), 900, _record(request)]).rows
     assert (row.holder, row.fence, row.acquired_at, row.expires_in) == (HOLDER, 7, 1000, 400)
-    assert (row.client_version, row.metadata) == (version, metadata or "{}")
+    assert (row.key_id, row.client_version, row.metadata) == ("0123456789", version, metadata or "{}")
 
 
-def test_a_client_without_notes_costs_no_byte() -> None:
-    assert len(_record(AcquireRequest(key_hash="k", holder=HOLDER, nonce="any"))) == 55
+def test_a_client_without_notes_costs_no_byte_but_the_id_of_its_key() -> None:
+    # Redis keeps a small hash compact while no value of it is longer than 64 bytes.
+    assert len(_record(AcquireRequest(key_hash=KEY_HASH, holder=HOLDER, nonce="any"))) == 55 + 5
 
 
 def test_nonces_are_told_apart_without_being_stored() -> None:
-    nonces = [acquire_arguments(AcquireRequest(key_hash="k", holder=HOLDER, nonce=n))[2] for n in "abc"]
+    nonces = [acquire_arguments(AcquireRequest(key_hash=KEY_HASH, holder=HOLDER, nonce=n))[2] for n in "abc"]
     assert len(set(nonces)) == 3
 
 
@@ -76,7 +80,13 @@ def test_a_configuration_travels_without_a_valid_until_where_it_has_none() -> No
     arguments = configure_arguments(config, term=9, secret="s", run_id="r")
     assert arguments[:6] == (config.digest, 9, 2, "s", "r", "active")
     assert "valid_until" not in arguments
-    assert arguments[-2:] == ("key:aa", "id")
+    assert arguments[-4:] == ("keys", "id", "key:aa", "id")
+
+
+def test_a_key_that_dies_travels_with_its_instant() -> None:
+    config = pool_config(key_ids={"aa": "new", "bb": "old"}, keys_die={"bb": Millis(1234)})
+    arguments = configure_arguments(config, term=9, secret="s", run_id="r")
+    assert arguments[-6:] == ("keys", "new old", "key:aa", "new", "key:bb", "old@1234")
 
 
 def test_the_digest_ignores_the_order_of_keys() -> None:

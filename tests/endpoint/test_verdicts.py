@@ -224,6 +224,7 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
         fence=FENCE,
         acquired_at=Millis(1_700_000_000_123),
         expires_in=Millis(250),
+        key_id="0123456789",
         client_version="2.1",
         metadata='{"seat":"4b"}',
     )
@@ -235,6 +236,7 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
                 "hardware_id": "ab" * 32,
                 "acquired_at": "2023-11-14T22:13:20.123Z",
                 "expires_in": 0.25,
+                "license_key_id": "0123456789",
                 "client_version": "2.1",
                 "metadata": {"seat": "4b"},
             }

@@ -2,9 +2,11 @@
 -- The loader puts this text behind the script's first line, so that these locals are the script's own.
 --
 -- One pool is seven keys in one hash slot:
---   config  HASH    what the operator said, and `key:<sha256>` for each valid licence key; always rewritten as a whole,
---                   but for `recover_until`, which belongs to the pool and is kept
---   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run
+--   config  HASH    what the operator said, and `key:<sha256>` for each licence key: its id, and behind an `@` the
+--                   millisecond in which it dies, if it does. Always rewritten as a whole, but for `recover_until`,
+--                   which belongs to the pool and is kept
+--   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run, and
+--                   `use:<key id>` for each licence key: seats given, refusals, the instant of the last of either
 --   expiry  ZSET    lease id -> the millisecond at which it expires; purged ones are gone from it
 --   leases  HASH    lease id -> record of a live lease, or the tombstone of an ended one
 --   ended   ZSET    lease id -> when its tombstone was set
@@ -75,15 +77,19 @@ local function kept_until(expiry)
     return recovering and math.max(expiry, recovering) or expiry
 end
 
--- The pool as configured; or nil and the answer: the key is none of its keys, or there is no such pool.
+-- The pool as configured; or nil and the answer: the key is none of its keys or is dead, or there is no such pool.
 local function pool_opened_by(key_hash)
     local read = redis.call('HMGET', CONFIG, 'key:' .. key_hash,
         'state', 'valid_until', 'lease', 'heartbeat', 'capacity', 'recover_until', 'signed_for')
-    if not read[1] then
+    local key = read[1]
+    local mark = key and string.find(key, '@')
+    if not key or mark and now >= tonumber(string.sub(key, mark + 1)) then
         return nil, read[2] and 'invalid_license' or 'unknown_pool'
     end
     heed_recovery(read[7])
+    local key_id = mark and string.sub(key, 1, mark - 1) or key
     return {
+        key_id = key_id,
         state = read[2],
         valid_until = tonumber(read[3]),
         lease = tonumber(read[4]),

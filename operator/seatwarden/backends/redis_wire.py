@@ -1,7 +1,8 @@
 """What goes to the scripts and comes back from them, as bytes and as the words of `seatwarden.domain.seats`.
 
-The layout of a lease's record is told in ``lua/seats/lib/pool.lua``. Its tail is ours alone: the length of
-the client's version (2 bytes), the version, the metadata; and nothing at all where both have their defaults.
+The layout of a lease's record is told in ``lua/seats/lib/pool.lua``. Its tail is ours alone: the id of the
+licence key (5 bytes); then the length of the client's version (2 bytes), the version, the metadata, and none of these
+three where both have their defaults.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from seatwarden.backends.redis_link import Argument
+from seatwarden.domain.licence_key import KEY_ID_LENGTH, key_id_of
 from seatwarden.domain.seats import (
     AcquireRequest,
     Arrival,
@@ -24,6 +26,7 @@ from seatwarden.domain.seats import (
     Code,
     Fence,
     Grant,
+    KeyUse,
     Millis,
     Outage,
     PoolConfig,
@@ -100,7 +103,8 @@ def fence_bytes(fence: Fence) -> bytes:
 
 def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
     """The ARGV of acquire.lua."""
-    nonce, tail = bytes.fromhex(nonce_digest(request.nonce)), _tail(request.client_version, request.metadata)
+    nonce = bytes.fromhex(nonce_digest(request.nonce))
+    tail = _tail(request.key_hash, request.client_version, request.metadata)
     plain = (request.key_hash, holder_bytes(request.holder), nonce, tail)
     if request.idempotency_key is None:
         return plain
@@ -124,7 +128,7 @@ def readmit_arguments(
         holder_bytes(lease.holder),
         bytes.fromhex(lease.nonce),
         lease.valid_until,
-        _tail(client_version, metadata),
+        _tail(key_hash, client_version, metadata),
     )
 
 
@@ -170,7 +174,10 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
         fields["valid_until"] = config.valid_until
     policies = {"overage": config.overage, "drain": int(config.drain), "shadow": int(config.shadow)}
     fields |= {name: value for name, value in policies.items() if value}
-    fields |= {f"key:{key_hash}": key_id for key_hash, key_id in config.key_ids.items()}
+    fields["keys"] = " ".join(config.key_ids.values())
+    for key_hash, key_id in config.key_ids.items():
+        dies_at = config.keys_die.get(key_hash)
+        fields[f"key:{key_hash}"] = key_id if dies_at is None else f"{key_id}@{dies_at}"
     flat = [part for pair in fields.items() for part in pair]
     return config.digest, term, config.epoch, secret, run_id, config.state.value, *flat
 
@@ -293,14 +300,25 @@ def read_observation(reply: list[bytes | int] | None) -> PoolObservation | None:
     raise _unexpected("observe")
 
 
-def read_counts(reply: list[bytes | int] | None) -> PoolCounts | None:
+def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCounts | None:
     """The answer of sweep.lua."""
     match reply:
         case None:
             return None
-        case [int(epoch), int(capacity), int(live), int(peak), bytes(seat_ms), int(since), *rest]:
+        case [
+            int(epoch),
+            int(capacity),
+            int(live),
+            int(peak),
+            bytes(seat_ms),
+            int(since),
+            *rest,
+            bytes(key_ids),
+            list(uses),
+        ]:
+            numbers = (number for number in rest if isinstance(number, int))
             granted, released, expired, taken_over, denied, purged, unpurged, soonest, recovering, *above = (
-                map(int, rest)
+                numbers
             )
             overage, overage_granted, would_deny = above
             return PoolCounts(
@@ -321,8 +339,15 @@ def read_counts(reply: list[bytes | int] | None) -> PoolCounts | None:
                 overage=overage,
                 overage_granted=overage_granted,
                 would_deny=would_deny,
+                key_uses=_key_uses(key_ids, uses),
             )
     raise _unexpected("sweep")
+
+
+def _key_uses(key_ids: bytes, uses: Sequence[bytes | None]) -> dict[str, KeyUse]:
+    by_key = zip(key_ids.decode().split(), uses, strict=True)
+    told = {key_id: map(int, use.split()) for key_id, use in by_key if use is not None}
+    return {key_id: KeyUse(granted, denied, Millis(at)) for key_id, (granted, denied, at) in told.items()}
 
 
 _ARRIVALS = (Arrival.NOTHING_NEW, Arrival.RECOVERY_BEGAN, Arrival.LEASES_PROLONGED)
@@ -356,25 +381,28 @@ def _told(left: int) -> Millis:
     return Millis(max(0, left - 1))
 
 
-def _tail(client_version: str, metadata: str) -> bytes:
+def _tail(key_hash: str, client_version: str, metadata: str) -> bytes:
+    key_id = bytes.fromhex(key_id_of(key_hash))
     if not client_version and metadata == "{}":
-        return b""
+        return key_id
     version = client_version.encode()
-    return struct.pack(">H", len(version)) + version + metadata.encode()
+    return key_id + struct.pack(">H", len(version)) + version + metadata.encode()
 
 
 def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionRow:
     fence, _, since, holder, _ = _RECORD.unpack_from(record)
-    tail = record[_RECORD.size :]
-    version_end = 2 + int.from_bytes(tail[:2], "big")
+    notes_at = _RECORD.size + KEY_ID_LENGTH // 2
+    notes = record[notes_at:]
+    version_end = 2 + int.from_bytes(notes[:2], "big")
     return SessionRow(
         lease_id=lease_id.hex(),
         holder=holder.hex(),
         fence=Fence(fence),
         acquired_at=Millis(int.from_bytes(since, "big")),
         expires_in=expires_in,
-        client_version=tail[2:version_end].decode(),
-        metadata=tail[version_end:].decode() if tail else "{}",
+        key_id=record[_RECORD.size : notes_at].hex(),
+        client_version=notes[2:version_end].decode(),
+        metadata=notes[version_end:].decode() if notes else "{}",
     )
 
 

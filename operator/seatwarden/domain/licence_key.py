@@ -14,6 +14,7 @@ from uuid import UUID
 from seatwarden.domain.seats import PoolUid
 
 SECRET_BYTES = 20
+KEY_ID_LENGTH = 10
 _KEY = re.compile(r"LIC-([a-z2-7]{26})-([a-z2-7]{32})")
 
 
@@ -35,7 +36,12 @@ class LicenceKey:
     @property
     def key_id(self) -> str:
         """A public name of the key, for logs, metrics and status: the first 10 characters of its hash."""
-        return self.sha256[:10]
+        return key_id_of(self.sha256)
+
+
+def key_id_of(sha256: str) -> str:
+    """The public name of the key that has this hash."""
+    return sha256[:KEY_ID_LENGTH]
 
 
 def new_licence_key(pool: PoolUid, secret: bytes) -> LicenceKey:

@@ -65,7 +65,8 @@ class PoolConfig:
     """What the operator tells the authority about one pool.
 
     ``capacity`` is the effective one. ``signed_for`` is how long a signed lease counts. ``key_ids`` maps the SHA-256
-    (64 hex) of each valid licence key to its public key id. ``valid_until`` is an instant after which nothing is granted
+    (64 hex) of each valid licence key to its public key id, and ``keys_die`` those of them that die to the instant at which
+    they do. ``valid_until`` is an instant after which nothing is granted
     or renewed, or None. ``document`` is the JSON that `validate` hands out as it is: plan, entitlements, names.
     """
 
@@ -79,6 +80,7 @@ class PoolConfig:
     signed_for: Millis
     valid_until: Millis | None
     key_ids: dict[str, str] = field(hash=False)
+    keys_die: dict[str, Millis] = field(default_factory=dict, hash=False)
     document: str = "{}"
     overage: int = 0
     """So many seats are given above the capacity, each marked as such."""
@@ -105,6 +107,15 @@ class PoolObservation:
     """How long only those come back who held a seat before a loss; 0 where all is as usual."""
     config_digest: str
     """`PoolConfig` as the authority holds it, as a digest; equal digests mean that `configure` would change nothing."""
+
+
+class KeyUse(NamedTuple):
+    """What a licence key was used for since the authority has this pool. Heartbeats and releases do not count."""
+
+    granted: int
+    denied: int
+    last_used: Millis
+    """The instant at which it last asked for a seat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +147,8 @@ class PoolCounts:
     overage_granted: int
     would_deny: int
     """Grants that would have been refusals but for the shadow mode."""
+    key_uses: dict[str, KeyUse] = field(default_factory=dict, hash=False)
+    """By key id, for each key that opens the pool and was ever used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +320,8 @@ class SessionRow:
     fence: Fence
     acquired_at: Millis
     expires_in: Millis
+    key_id: str
+    """Public id of the licence key with which it was last acquired."""
     client_version: str
     metadata: str
 

@@ -178,6 +178,9 @@ class SessionAnswer:
         str, Field(json_schema_extra={"format": "date-time"}, description="By the authority's clock, UTC.")
     ]
     expires_in: ExpiresIn
+    license_key_id: Annotated[
+        str, Field(description="Public id of the licence key with which the seat was last acquired.")
+    ]
     client_version: str
     metadata: Annotated[
         Any,

@@ -207,6 +207,7 @@ def _session(row: SessionRow) -> answers.SessionAnswer:
         hardware_id=row.holder,
         acquired_at=acquired.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         expires_in=row.expires_in / 1000,
+        license_key_id=row.key_id,
         client_version=row.client_version,
         metadata=orjson.Fragment(row.metadata),
     )

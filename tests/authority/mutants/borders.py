@@ -10,7 +10,7 @@ import pytest
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.domain.seats import Code, Fence, Grant, Millis, PoolState
-from tests.authority.desk import holder
+from tests.authority.desk import KEY, holder
 from tests.authority.twin import Twin
 from tests.authority.virtual_time import at_once
 
@@ -101,7 +101,7 @@ def a_refusal_that_purged_nothing_writes_its_count_only(twin: Twin) -> None:
     before = _state(twin)
     twin.clock.forward(5)
     assert twin.acquire(holder(2)).code is Code.POOL_EXHAUSTED
-    assert _state(twin) == before | {"denied": "1"}
+    assert _state(twin) == before | {"denied": "1", f"use:{KEY[:10]}": f"1 1 {twin.now}"}
 
 
 def a_tombstone_is_a_fence_and_a_letter_and_is_kept_for_ten_minutes(twin: Twin) -> None:

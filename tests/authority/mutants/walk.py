@@ -77,4 +77,6 @@ def _change(twin: Twin, rng: random.Random) -> None:
             twin.configure(drain=drain, shadow=shadow)
         case _:
             epoch = twin.config.epoch + rng.choice([-1, 0, 1])
-            twin.configure(epoch=max(1, epoch), key_ids=rng.choice([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}]))
+            keys = rng.choice([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}])
+            dies = {key: Millis(twin.now + LEASE) for key in keys if key == OTHER_KEY}
+            twin.configure(epoch=max(1, epoch), key_ids=keys, keys_die=dies)
