@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatwarden.domain.key_ring import KeyRing, Turn
+from seatwarden.domain.licence_key import SECRET_BYTES, new_licence_key
 from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
 from seatwarden.resources.conditions import ConditionType, find_condition
 from seatwarden.resources.reasons import Reason
@@ -12,6 +14,7 @@ from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
 from tests.domain import objects
 from tests.domain.objects import NOON, Body
 
+KEY = new_licence_key(objects.uid_of("dev"), bytes(SECRET_BYTES))
 LATER = NOON + timedelta(hours=1)
 KNOWN: Body = {
     "observedGeneration": 1,
@@ -33,7 +36,7 @@ def provisioned(**changes: Any) -> Provisioned:
         "live": 0,
         "epoch": 1,
         "entitled": 5,
-        "key_id": "abcdef0123",
+        "keys": Turn(ring=KeyRing(newest=KEY)),
     }
     return Provisioned(**(told | changes))
 
@@ -69,7 +72,7 @@ def test_a_pool_that_has_its_seats_is_ready_and_tells_where_its_key_is() -> None
     assert (status.epoch, status.licence_key_secret, status.licence_key_id) == (
         1,
         "dev-licence",
-        "abcdef0123",
+        KEY.key_id,
     )
     assert (status.tenant, status.selector) == ("acme", "seatwarden.dev/pool=dev")
 
@@ -229,3 +232,34 @@ def test_numbers_agree_with_each_other_whatever_is_known(
     assert status.peak >= max(before, status.used)
     over = "OverCapacity" in conditions_of(status)
     assert over == (has is not None and status.used > has.capacity)
+
+
+def test_keys_and_who_asked_for_the_newest_are_told() -> None:
+    status = status_of(run_of(provisioned(keys=Turn(ring=KeyRing(newest=KEY, rotated_for="monday")))))
+
+    assert [(key.id, key.state) for key in status.licence_keys] == [(KEY.key_id, "Active")]
+    assert status.last_handled_rotate_licence_key_at == "monday"
+
+
+def test_what_was_told_of_keys_stays_where_a_run_could_not_learn_it() -> None:
+    told = {
+        "licenceKeys": [{"id": "0123456789", "state": "Active", "granted": 3, "denied": 0}],
+        "lastHandledRotateLicenceKeyAt": "monday",
+    }
+    pool = objects.pool(status=KNOWN | told)
+    status = status_of(run_of(None, (Reason.REDIS_UNAVAILABLE, "away")), pool=pool)
+
+    assert status.licence_keys == pool.status.licence_keys != ()
+    assert status.last_handled_rotate_licence_key_at == "monday"
+
+
+def test_a_rotation_that_waits_is_a_condition_of_its_own_and_the_pool_is_ready_meanwhile() -> None:
+    ring = KeyRing(newest=KEY, rotated_for="monday")
+    status = status_of(run_of(provisioned(keys=Turn(ring=ring, waits_until=LATER))))
+
+    assert conditions_of(status) == {
+        "Ready": ("True", "Succeeded"),
+        "RedisReady": ("True", "Succeeded"),
+        "RotationWaiting": ("True", "TooManyLicenceKeys"),
+    }
+    assert status.last_handled_rotate_licence_key_at == "monday"

@@ -33,6 +33,7 @@ CHANGES: list[dict[str, Any]] = [
     {"key_ids": {}},
     {"key_ids": {"a" * 64: "b" * 10}},
     {"key_ids": {"b" * 64: "a" * 10}},
+    {"keys_die": {"a" * 64: Millis(1)}},
     {"document": '{"plan":"team"}'},
     {"overage": 1},
     {"drain": True},
@@ -75,7 +76,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "7cc3fe0e83d5c5a272310cba081a7880b803487002ae5f22da18cc8b1187fabf"
+    assert CONFIG.digest == "a13df885f7664ef2321c72ac5ba0a000c9b97aeb945deac8791d0c0a06d580af"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

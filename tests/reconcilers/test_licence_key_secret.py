@@ -1,10 +1,13 @@
-"""The Secret with a pool's licence key: made once, read at every run, never overwritten."""
+"""The Secret with a pool's licence key: made once, read at every run, rewritten only to rotate the key."""
 
 import base64
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from seatwarden.domain.key_ring import EarlierKey, KeyRing, Turn
 from seatwarden.domain.licence_key import SECRET_BYTES, new_licence_key
 from seatwarden.reconcilers.engine import ObjectKey, RetryLater
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
@@ -14,7 +17,7 @@ from seatwarden.resources.names import Kind
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.seatpool import SeatPool
 from tests.domain import objects
-from tests.domain.objects import NAMESPACE, uid_of
+from tests.domain.objects import NAMESPACE, NOON, uid_of
 from tests.reconcilers.kubernetes_in_memory import KubernetesInMemory
 
 DEV = ObjectKey(Kind.SEAT_POOL, NAMESPACE, "dev")
@@ -22,6 +25,10 @@ NEW_POOL = objects.pool()
 KNOWN_POOL = objects.pool(status={"epoch": 1})
 PLACE = secret_path(NAMESPACE, "dev-licence")
 KEY = new_licence_key(uid_of("dev"), bytes(SECRET_BYTES))
+OLD = new_licence_key(uid_of("dev"), b"\xff" * SECRET_BYTES)
+OWNED_BY = "seatwarden.dev/owner-uid"
+EARLIER, ROTATED_FOR = "seatwarden.dev/earlier-licence-keys", "seatwarden.dev/licence-key-rotated-for"
+ASK = "seatwarden.dev/rotate-licence-key-requested-at"
 
 
 @dataclass
@@ -38,10 +45,23 @@ class Safe:
         self.drawn += 1
         return self.drawn.to_bytes(count)
 
-    def hold(self, data: bytes | None) -> None:
-        """Have a Secret of the pool that holds this under the key's name."""
+    async def rotate(self, pool: SeatPool, *, now: datetime = NOON) -> Turn:
+        """What a run does with the keys."""
+        kept = await self.keys.ensure(DEV, pool)
+        turn = self.keys.turn(pool, kept.ring, now=now, may_rotate=True)
+        await self.keys.save(DEV, kept, turn.ring)
+        return turn
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        annotations: dict[str, str] = self.api.objects[PLACE]["metadata"]["annotations"]
+        return annotations
+
+    def hold(self, data: bytes | None, **annotations: str) -> None:
+        """Have a Secret of the pool that holds this under the key's name, with annotations of our group."""
         content = {} if data is None else {"licence-key": base64.b64encode(data).decode()}
-        metadata = {"name": "dev-licence", "annotations": {"seatwarden.dev/owner-uid": uid_of("dev")}}
+        noted = {f"seatwarden.dev/{name.replace('_', '-')}": text for name, text in annotations.items()}
+        metadata = {"name": "dev-licence", "annotations": {OWNED_BY: uid_of("dev"), **noted}}
         self.api.put(PLACE, {"metadata": metadata, "data": content})
 
 
@@ -51,7 +71,7 @@ def safe() -> Safe:
 
 
 async def test_a_new_pool_gets_a_key_of_its_own_which_is_only_in_its_secret(safe: Safe) -> None:
-    made = await safe.keys.ensure(DEV, NEW_POOL)
+    made = (await safe.keys.ensure(DEV, NEW_POOL)).ring.newest
 
     assert made.pool == uid_of("dev")
     assert base64.b64decode(safe.api.objects[PLACE]["data"]["licence-key"]).decode() == made.text
@@ -71,7 +91,7 @@ async def test_a_key_that_was_made_is_kept_also_where_status_has_forgotten_it(
 async def test_a_known_pool_costs_no_write(safe: Safe) -> None:
     safe.hold(KEY.text.encode())
 
-    assert await safe.keys.ensure(DEV, KNOWN_POOL) == KEY
+    assert (await safe.keys.ensure(DEV, KNOWN_POOL)).ring == KeyRing(newest=KEY)
     assert safe.api.writes == []
 
 
@@ -79,13 +99,13 @@ async def test_a_secret_that_was_deleted_is_made_again_with_another_key(safe: Sa
     made = await safe.keys.ensure(DEV, NEW_POOL)
     safe.api.objects.clear()
 
-    assert (await safe.keys.ensure(DEV, KNOWN_POOL)).text != made.text
+    assert (await safe.keys.ensure(DEV, KNOWN_POOL)).ring.newest != made.ring.newest
 
 
 async def test_a_line_end_that_a_person_left_behind_the_key_does_no_harm(safe: Safe) -> None:
     safe.hold(f"{KEY.text}\n".encode())
 
-    assert await safe.keys.ensure(DEV, KNOWN_POOL) == KEY
+    assert (await safe.keys.ensure(DEV, KNOWN_POOL)).ring == KeyRing(newest=KEY)
 
 
 @pytest.mark.parametrize(
@@ -123,3 +143,123 @@ async def test_a_secret_that_is_there_and_then_is_not_is_looked_for_later(safe: 
     safe.api.before_read = lambda _: safe.api.objects.clear()
     with pytest.raises(RetryLater, match="was removed just now"):
         await safe.keys.ensure(DEV, NEW_POOL)
+
+
+def asking(request: str, **told: Any) -> SeatPool:
+    """A pool that asks for a new key."""
+    return objects.pool(annotations={ASK: request}, **({"status": {"epoch": 1}} | told))
+
+
+async def test_a_rotation_is_one_write_which_has_the_new_key_and_what_is_left_of_the_old_one(
+    safe: Safe,
+) -> None:
+    safe.hold(KEY.text.encode())
+    ring = (await safe.rotate(asking("monday"))).ring
+
+    assert safe.api.writes == [f"replace {PLACE}"]
+    assert base64.b64decode(safe.api.objects[PLACE]["data"]["licence-key"]).decode() == ring.newest.text
+    assert safe.annotations == {
+        OWNED_BY: uid_of("dev"),
+        EARLIER: f'{{"{KEY.sha256}":"2027-03-01T12:00:00Z"}}',
+        ROTATED_FOR: "monday",
+    }
+    assert KEY.text not in str(safe.api.objects[PLACE])
+    assert KEY.text not in str(safe.annotations)
+
+
+async def test_a_rotation_is_remembered_by_the_secret_alone(safe: Safe) -> None:
+    safe.hold(KEY.text.encode())
+    ring = (await safe.rotate(asking("monday"))).ring
+    safe.api.writes.clear()
+
+    again = await safe.rotate(asking("monday", status={"epoch": 1}))
+    assert again == Turn(ring=ring)
+    assert again.ring.earlier == (EarlierKey(sha256=KEY.sha256, replaced_at=NOON),)
+    assert safe.api.writes == []
+
+
+async def test_a_dead_key_is_taken_out_of_the_secret(safe: Safe) -> None:
+    safe.hold(KEY.text.encode())
+    ring = (await safe.rotate(asking("monday"))).ring
+    await safe.rotate(asking("monday"), now=NOON + timedelta(days=7))
+
+    assert EARLIER not in safe.annotations
+    assert safe.annotations[ROTATED_FOR] == "monday"
+    assert base64.b64decode(safe.api.objects[PLACE]["data"]["licence-key"]).decode() == ring.newest.text
+
+
+async def test_a_key_that_was_just_made_meets_the_request_that_is_there(safe: Safe) -> None:
+    made = await safe.rotate(asking("monday", status={}))
+
+    assert (made.ring.earlier, made.ring.rotated_for) == ((), "monday")
+    assert safe.annotations[ROTATED_FOR] == "monday"
+    assert await safe.rotate(asking("monday")) == made
+
+
+async def test_a_secret_that_was_deleted_ends_all_keys_and_its_request_is_not_met_again(safe: Safe) -> None:
+    safe.hold(KEY.text.encode())
+    before = (await safe.rotate(asking("monday"))).ring
+    safe.api.objects.clear()
+    after = (await safe.rotate(asking("monday"))).ring
+
+    assert after.earlier == ()
+    assert after.newest not in (before.newest, KEY)
+
+
+async def test_an_older_secret_that_was_put_back_is_taken_as_it_is(safe: Safe) -> None:
+    safe.hold(KEY.text.encode())
+    told = {"epoch": 1, "lastHandledRotateLicenceKeyAt": "monday"}
+    turn = await safe.rotate(asking("monday", status=told))
+
+    assert turn.ring == KeyRing(newest=KEY, rotated_for="monday")
+    assert safe.api.writes == []
+
+
+async def test_a_pool_that_may_not_rotate_keeps_its_key(safe: Safe) -> None:
+    safe.hold(KEY.text.encode())
+    kept = await safe.keys.ensure(DEV, asking("monday"))
+    turn = safe.keys.turn(asking("monday"), kept.ring, now=NOON, may_rotate=False)
+    assert turn == Turn(ring=KeyRing(newest=KEY))
+
+
+@pytest.mark.parametrize("meanwhile", ["changed", "deleted"])
+async def test_a_secret_that_somebody_touched_meanwhile_is_not_overwritten(
+    safe: Safe, meanwhile: str
+) -> None:
+    safe.hold(KEY.text.encode())
+    kept = await safe.keys.ensure(DEV, KNOWN_POOL)
+    if meanwhile == "changed":
+        safe.hold(OLD.text.encode())
+    else:
+        safe.api.objects.clear()
+    there = dict(safe.api.objects)
+    turn = safe.keys.turn(asking("monday"), kept.ring, now=NOON, may_rotate=True)
+    with pytest.raises(RetryLater, match="was changed meanwhile"):
+        await safe.keys.save(DEV, kept, turn.ring)
+
+    assert safe.api.objects == there
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("[]", id="a list"),
+        pytest.param('{"abc":"2027-03-01T12:00:00Z"}', id="no hash"),
+        pytest.param(f'{{"{OLD.sha256}":"soon"}}', id="no instant"),
+        pytest.param(f'{{"{OLD.sha256}":5}}', id="a number"),
+        pytest.param(f'{{"{OLD.sha256}":"2027-03-01T12:00:00"}}', id="no zone"),
+        pytest.param(f'{{"{OLD.sha256}":"9999-12-31T12:00:00Z"}}', id="the end of time"),
+        pytest.param(
+            "{" + ",".join(f'"{at:064x}":"2027-03-01T12:00:00Z"' for at in range(4)) + "}", id="too many"
+        ),
+    ],
+)
+async def test_earlier_keys_that_cannot_be_read_are_a_problem_for_a_person(safe: Safe, text: str) -> None:
+    safe.hold(KEY.text.encode(), earlier_licence_keys=text)
+    with pytest.raises(Problem) as problem:
+        await safe.keys.ensure(DEV, KNOWN_POOL)
+
+    assert problem.value.reason is Reason.INVALID_SECRET
+    assert EARLIER in problem.value.message
+    assert safe.api.writes == []

@@ -32,6 +32,7 @@ POOL: dict[str, Any] = {
         "subscriptionRef": {"name": "acme-team"},
         "seats": 5,
         "lease": {"duration": "15s", "heartbeat": "5s", "offlineGrace": "24h"},
+        "licenceKey": {"overlap": "36h"},
     },
     "status": {
         "observedGeneration": 2,
@@ -39,6 +40,17 @@ POOL: dict[str, Any] = {
         "used": 3,
         "free": 2,
         "licenceKeyID": "0123456789",
+        "licenceKeys": [
+            {"id": "0123456789", "state": "Active", "granted": 3, "denied": 0},
+            {
+                "id": "abcdef0123",
+                "state": "Overlapping",
+                "expiresAt": "2027-03-08T12:00:00Z",
+                "granted": 7,
+                "denied": 1,
+                "lastUsedAt": "2027-03-01T12:00:00Z",
+            },
+        ],
         "conditions": [
             {
                 "type": "Ready",

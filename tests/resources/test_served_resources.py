@@ -377,7 +377,19 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
                 "epoch": 1,
                 "licenceKeySecret": "dev-licence",
                 "licenceKeyID": "0123456789",
+                "licenceKeys": [
+                    {"id": "0123456789", "state": "Active", "granted": 3, "denied": 0},
+                    {
+                        "id": "abcdef0123",
+                        "state": "Overlapping",
+                        "expiresAt": "2027-03-08T12:00:00Z",
+                        "granted": 7,
+                        "denied": 1,
+                        "lastUsedAt": "2027-03-01T12:00:00Z",
+                    },
+                ],
                 "lastHandledReconcileAt": "now",
+                "lastHandledRotateLicenceKeyAt": "now",
             },
         ),
     }

@@ -5,8 +5,8 @@
 --   config  HASH    what the operator said, and `key:<sha256>` for each licence key: its id, and behind an `@` the
 --                   millisecond in which it dies, if it does. Always rewritten as a whole, but for `recover_until`,
 --                   which belongs to the pool and is kept
---   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run, and
---                   `use:<key id>` for each licence key: seats given, refusals, the instant of the last of either
+--   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run,
+--                   and `use:<key id>` for each licence key: seats given, refusals, when it last asked for a seat
 --   expiry  ZSET    lease id -> the millisecond at which it expires; purged ones are gone from it
 --   leases  HASH    lease id -> record of a live lease, or the tombstone of an ended one
 --   ended   ZSET    lease id -> when its tombstone was set

@@ -86,6 +86,14 @@ def shadow_mode(*, would_deny: int) -> tuple[Finding, ...]:
     return (_finding(ConditionType.SHADOW_MODE, ConditionStatus.TRUE, Reason.NOT_ENFORCED, message),)
 
 
+def rotation_waiting(message: str | None) -> tuple[Finding, ...]:
+    """Is there no room yet for a licence key that was asked for? Said only while it is so."""
+    if message is None:
+        return ()
+    reason = Reason.TOO_MANY_LICENCE_KEYS
+    return (_finding(ConditionType.ROTATION_WAITING, ConditionStatus.TRUE, reason, message),)
+
+
 def signing_key(*, problem: tuple[Reason, str] | None, message: str) -> Finding:
     """Has the Tenant a key that can sign?"""
     if problem is None:

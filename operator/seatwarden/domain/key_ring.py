@@ -4,7 +4,7 @@ A rotation puts a new key in front. What it replaces goes on opening the pool fo
 to take the new key. The overlap is that of the spec as it is now: a shorter one ends earlier keys sooner, and none ends
 them at once.
 
-No more than `MOST_KEYS` open a pool at one time. Beyond that a rotation waits for the oldest to die. It must not cost
+No more than `MOST_LICENCE_KEYS` open a pool at one time. Beyond that a rotation waits for the oldest to die. It must not cost
 the oldest its time: then something that asks for a rotation every minute would lock out every customer within minutes.
 
 What is remembered of an earlier key is its SHA-256 and when it was replaced, never its text.
@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from seatwarden.domain.licence_key import LicenceKey, key_id_of
-
-MOST_KEYS = 4
+from seatwarden.resources.seatpool import MOST_LICENCE_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +57,12 @@ def turned(
     new_key: Callable[[], LicenceKey],
 ) -> Turn:
     """``ring`` without dead keys and, where ``request`` is a new one and there is room, with a key of ``new_key`` in front."""
-    living = replace(ring, earlier=tuple(key for key in ring.earlier if dies_at(key, overlap) > now))
+    living = replace(ring, earlier=tuple(key for key in ring.earlier if _opens(key, ring, overlap, now)))
     if request is None or request == ring.rotated_for:
         return Turn(ring=living)
     replaced = EarlierKey(sha256=ring.newest.sha256, replaced_at=now.replace(microsecond=0))
     earlier = (replaced, *living.earlier) if dies_at(replaced, overlap) > now else living.earlier
-    if len(earlier) >= MOST_KEYS:
+    if len(earlier) >= MOST_LICENCE_KEYS:
         return Turn(ring=living, waits_until=next_death(living, overlap))
     return Turn(ring=KeyRing(newest=new_key(), earlier=earlier, rotated_for=request))
 
@@ -71,6 +70,11 @@ def turned(
 def dies_at(key: EarlierKey, overlap: timedelta) -> datetime:
     """The instant from which ``key`` opens nothing any more."""
     return key.replaced_at + overlap
+
+
+def _opens(key: EarlierKey, ring: KeyRing, overlap: timedelta, now: datetime) -> bool:
+    # Somebody may have put an earlier key back into the Secret by hand. Then it is the newest, and does not die.
+    return dies_at(key, overlap) > now and key.sha256 != ring.newest.sha256
 
 
 def next_death(ring: KeyRing, overlap: timedelta) -> datetime | None:

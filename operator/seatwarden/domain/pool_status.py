@@ -1,11 +1,13 @@
 """What a SeatPool's status says, from what its last run found and what the authority counted since."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from seatwarden.domain import findings
-from seatwarden.domain.seats import NO_TIME, Millis
+from seatwarden.domain.key_ring import Turn
+from seatwarden.domain.key_status import licence_keys, rotation_waiting
+from seatwarden.domain.seats import NO_TIME, KeyUse, Millis
 from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import GROUP, licence_key_secret
 from seatwarden.resources.reasons import Reason
@@ -22,7 +24,7 @@ class Provisioned:
     live: int
     epoch: int
     entitled: int
-    key_id: str
+    keys: Turn
     recovering_for: Millis = NO_TIME
 
 
@@ -41,6 +43,7 @@ class LiveCounts:
 
     live: int
     peak: int
+    key_uses: Mapping[str, KeyUse] = field(default_factory=dict)
     recovering_for: Millis = NO_TIME
     overage: int = 0
     would_deny: int = 0
@@ -76,8 +79,13 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         licence_key_secret=licence_key_secret(pool.metadata.name)
         if has is not None
         else before.licence_key_secret,
-        licence_key_id=has.key_id if has is not None else before.licence_key_id,
+        licence_key_id=has.keys.ring.newest.key_id if has is not None else before.licence_key_id,
+        licence_keys=licence_keys(pool, has.keys.ring, counts.key_uses if counts is not None else None)
+        if has is not None
+        else before.licence_keys,
         last_handled_reconcile_at=pool.metadata.reconcile_requested_at,
+        last_handled_rotate_licence_key_at=(has.keys.ring.rotated_for if has is not None else None)
+        or before.last_handled_rotate_licence_key_at,
     )
 
 
@@ -132,6 +140,7 @@ def _policy_findings(
         *findings.overage(held=above, allowed=allowed, capacity=has.capacity),
         *(findings.draining(live=live) if pool.spec.drain else ()),
         *(findings.shadow_mode(would_deny=would_deny) if shadow else ()),
+        *findings.rotation_waiting(rotation_waiting(has.keys.waits_until)),
     )
 
 

@@ -32,6 +32,7 @@ from seatwarden.reconcilers.timer_wheel import TimerWheel
 from seatwarden.reconcilers.until_stopped import done_before
 from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
 from seatwarden.resources.names import Kind
+from seatwarden.resources.seatpool import KeyState, SeatPool
 
 log = structlog.get_logger(__name__)
 
@@ -227,6 +228,8 @@ class Controller:
         for kind in Kind:
             metrics.OBJECTS.labels(kind=kind).set_function(partial(self._count, kind))
             metrics.NOT_READY.labels(kind=kind).set_function(partial(self._not_ready, kind))
+        for state in KeyState:
+            metrics.LICENCE_KEYS.labels(state=state).set_function(partial(self._licence_keys, state))
         metrics.QUEUE_LENGTH.set_function(lambda: len(self.engine.queue))
         counts = self.reaper.counts
         metrics.SEATS.labels(what="used").set_function(lambda: sum(pool.live for pool in counts.values()))
@@ -236,6 +239,11 @@ class Controller:
 
     def _count(self, kind: Kind) -> int:
         return sum(1 for _ in self.store.keys(kind))
+
+    def _licence_keys(self, state: KeyState) -> int:
+        pools = (self.store.entry(key) for key in self.store.keys(Kind.SEAT_POOL))
+        keys = (key for pool in pools if isinstance(pool, SeatPool) for key in pool.status.licence_keys)
+        return sum(key.state is state for key in keys)
 
     def _not_ready(self, kind: Kind) -> int:
         return sum(1 for key in self.store.keys(kind) if not self.is_ready(key))

@@ -1,18 +1,44 @@
-"""The Secret with a pool's licence key: made once, read at every run, never overwritten."""
+"""The Secret with a pool's licence key: made once, read at every run, rewritten only to rotate the key.
+
+Beside the newest key it has, as annotations, what must outlive everything else: the hashes of the earlier keys that still
+open the pool, and the request for which the key was made. All of it changes in one write.
+"""
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+import orjson
+
+from seatwarden.domain.key_ring import EarlierKey, KeyRing, Turn, turned
 from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key, parse_licence_key
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers.engine import ObjectKey, RetryLater
 from seatwarden.reconcilers.object_store import Entry
 from seatwarden.reconcilers.ownership import OwnedSecrets, Problem, Secret
-from seatwarden.resources.names import LICENCE_KEY_FIELD, licence_key_secret
+from seatwarden.resources.names import (
+    EARLIER_LICENCE_KEYS,
+    LICENCE_KEY_FIELD,
+    LICENCE_KEY_ROTATED_FOR,
+    licence_key_secret,
+)
 from seatwarden.resources.reasons import Reason
-from seatwarden.resources.seatpool import SeatPool
+from seatwarden.resources.rules import format_instant
+from seatwarden.resources.seatpool import MOST_LICENCE_KEYS, SeatPool
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LAST_YEAR = 2999
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRing:
+    """The keys of a pool, and the Secret from which they were read."""
+
+    ring: KeyRing
+    secret: Secret
 
 
 @dataclass(slots=True)
@@ -22,8 +48,8 @@ class LicenceKeySecrets:
     secrets: OwnedSecrets
     random_bytes: Callable[[int], bytes]
 
-    async def ensure(self, key: ObjectKey, pool: SeatPool) -> LicenceKey:
-        """The pool's licence key, made now if there is none.
+    async def ensure(self, key: ObjectKey, pool: SeatPool) -> KeptRing:
+        """The pool's licence keys; one is made now if there is none. A key just made meets every request for a new one.
 
         Raises:
             Problem: the Secret is not ours, or holds no key of this pool.
@@ -33,13 +59,45 @@ class LicenceKeySecrets:
         # A pool that was never provisioned has no Secret yet, as a rule: the look is saved, a conflict brings it back.
         secret = await self.secrets.read(key, pool, name) if pool.status.epoch is not None else None
         if secret is None:
-            made = new_licence_key(uid, self.random_bytes(SECRET_BYTES))
-            if await self.secrets.create(key, pool, name, {LICENCE_KEY_FIELD: made.text}, collected=True):
-                return made
+            request = pool.metadata.rotate_licence_key_requested_at
+            made = KeyRing(newest=self._new_key(uid), rotated_for=request)
+            noted = {} if request is None else {LICENCE_KEY_ROTATED_FOR: request}
+            data = {LICENCE_KEY_FIELD: made.newest.text}
+            created = await self.secrets.create(key, pool, name, data, collected=True, annotations=noted)
+            if created is not None:
+                return KeptRing(made, created)
             secret = await self.secrets.read(key, pool, name)
         if secret is None:
             raise RetryLater(f"Secret {name!r} was removed just now")
-        return _read(secret, name, uid)
+        return KeptRing(_read(secret, name, uid), secret)
+
+    def turn(self, pool: SeatPool, ring: KeyRing, *, now: datetime, may_rotate: bool) -> Turn:
+        """What ``ring`` is to be now. Nothing is written before `save`."""
+        request = pool.metadata.rotate_licence_key_requested_at if may_rotate else None
+        if request is not None and request == pool.status.last_handled_rotate_licence_key_at:
+            # Somebody has put an older Secret back, which does not know of this request. It was met all the same.
+            ring = replace(ring, rotated_for=request)
+        return turned(
+            ring,
+            request=request,
+            overlap=pool.spec.licence_key.overlap,
+            now=now,
+            new_key=lambda: self._new_key(PoolUid(pool.metadata.uid)),
+        )
+
+    async def save(self, key: ObjectKey, kept: KeptRing, ring: KeyRing) -> None:
+        """Write ``ring`` into the Secret, where it is another one.
+
+        Raises:
+            RetryLater: the Secret was changed or deleted since it was read.
+        """
+        if ring.newest == kept.ring.newest and ring.earlier == kept.ring.earlier:
+            return
+        noted = {
+            EARLIER_LICENCE_KEYS: _written(ring.earlier) if ring.earlier else None,
+            LICENCE_KEY_ROTATED_FOR: ring.rotated_for,
+        }
+        await self.secrets.rewrite(key, kept.secret, {LICENCE_KEY_FIELD: ring.newest.text}, noted)
 
     async def is_there(self, key: ObjectKey, pool: Entry) -> bool:
         """Was the key of ``pool`` made? A Secret of that name that is somebody else's is none.
@@ -52,8 +110,11 @@ class LicenceKeySecrets:
         except Problem:
             return False
 
+    def _new_key(self, pool: PoolUid) -> LicenceKey:
+        return new_licence_key(pool, self.random_bytes(SECRET_BYTES))
 
-def _read(secret: Secret, name: str, pool: PoolUid) -> LicenceKey:
+
+def _read(secret: Secret, name: str, pool: PoolUid) -> KeyRing:
     try:
         text = base64.b64decode((secret.get("data") or {})[LICENCE_KEY_FIELD], validate=True).decode()
     except (KeyError, binascii.Error, UnicodeDecodeError):
@@ -63,6 +124,31 @@ def _read(secret: Secret, name: str, pool: PoolUid) -> LicenceKey:
         raise Problem(
             Reason.INVALID_SECRET,
             f"Secret {name!r} holds no licence key of this pool under {LICENCE_KEY_FIELD!r}. "
-            "Restore it from a backup, or delete it to have a new key made (the old key then stops working).",
+            "Restore it from a backup, or delete it to have a new key made (all earlier keys then stop working).",
         )
-    return parsed
+    noted = secret["metadata"].get("annotations") or {}
+    try:
+        earlier = _earlier(noted.get(EARLIER_LICENCE_KEYS, "{}"))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Problem(
+            Reason.INVALID_SECRET,
+            f"The annotation {EARLIER_LICENCE_KEYS} of Secret {name!r} cannot be read. "
+            "Restore it from a backup, or remove the annotation (the earlier keys then stop working).",
+        ) from error
+    return KeyRing(newest=parsed, earlier=earlier, rotated_for=noted.get(LICENCE_KEY_ROTATED_FOR))
+
+
+def _earlier(text: str) -> tuple[EarlierKey, ...]:
+    keys = []
+    for sha256, replaced_at in orjson.loads(text).items():
+        instant = datetime.fromisoformat(replaced_at)
+        if _SHA256.fullmatch(sha256) is None or instant.utcoffset() is None or instant.year > _LAST_YEAR:
+            raise ValueError(text)
+        keys.append(EarlierKey(sha256=sha256, replaced_at=instant))
+    if len(keys) >= MOST_LICENCE_KEYS:
+        raise ValueError(text)
+    return tuple(keys)
+
+
+def _written(earlier: tuple[EarlierKey, ...]) -> str:
+    return orjson.dumps({key.sha256: format_instant(key.replaced_at) for key in earlier}).decode()

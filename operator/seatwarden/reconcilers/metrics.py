@@ -33,6 +33,15 @@ SEATS = Gauge(
     "Seats over all pools by what they are (capacity, used), as of the latest sweeps.",
     ["what"],
 )
+LICENCE_KEYS = Gauge(
+    "seatwarden_licence_keys",
+    "Licence keys that open a pool, over all pools, by state (Active, Overlapping), as status tells.",
+    ["state"],
+)
+LICENCE_KEY_ROTATIONS = Counter(
+    "seatwarden_licence_key_rotations_total",
+    "New licence keys that took the place of another one.",
+)
 CAPACITY_CHANGES = Counter(
     "seatwarden_capacity_changes_total",
     "Pool configurations written to the authority, by direction.",

@@ -1,6 +1,7 @@
 """Finalizers, and Secrets that the operator makes: who owns what, and what is left alone."""
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,14 +112,21 @@ class OwnedSecrets:
         )
 
     async def create(
-        self, key: ObjectKey, entry: Entry, name: str, data: dict[str, str], *, collected: bool
-    ) -> bool:
-        """Make the Secret; False where there is one of this name. ``collected``: it goes together with the resource."""
+        self,
+        key: ObjectKey,
+        entry: Entry,
+        name: str,
+        data: dict[str, str],
+        *,
+        collected: bool,
+        annotations: Mapping[str, str] = {},
+    ) -> Secret | None:
+        """Make the Secret; None where there is one of this name. ``collected``: it goes together with the resource."""
         metadata: dict[str, Any] = {
             "name": name,
             "namespace": key.namespace,
             "labels": {MANAGED_BY: MANAGED_BY_SEATWARDEN},
-            "annotations": {OWNER_UID: entry.metadata.uid},
+            "annotations": {**annotations, OWNER_UID: entry.metadata.uid},
         }
         if collected:
             metadata["ownerReferences"] = [owner_reference(key, entry)]
@@ -130,10 +138,24 @@ class OwnedSecrets:
             "stringData": data,
         }
         try:
-            await self.api.create(secret_path(key.namespace), body)
+            return await self.api.create(secret_path(key.namespace), body)
         except Conflict:
-            return False
-        return True
+            return None
+
+    async def rewrite(
+        self, key: ObjectKey, secret: Secret, data: dict[str, str], annotations: Mapping[str, str | None]
+    ) -> None:
+        """Put ``data`` and ``annotations`` into a Secret that was read, in one step; an annotation of None goes.
+
+        Raises:
+            RetryLater: it was changed or deleted since it was read.
+        """
+        before = secret["metadata"]
+        noted = {**(before.get("annotations") or {}), **annotations}
+        metadata = before | {"annotations": {name: text for name, text in noted.items() if text is not None}}
+        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
+        changed = secret | {"metadata": metadata, "data": (secret.get("data") or {}) | encoded}
+        await self._replace(key, changed)
 
     async def mark(self, key: ObjectKey, secret: Secret, *, owner: Entry | None, collected: bool) -> None:
         """Note in the Secret who owns it now (None: it is retained for a later owner), where it does not say so yet."""
@@ -151,10 +173,14 @@ class OwnedSecrets:
         }
         if _marks(after) == _marks(before):
             return
+        await self._replace(key, secret | {"metadata": after})
+
+    async def _replace(self, key: ObjectKey, secret: Secret) -> None:
+        name = secret["metadata"]["name"]
         try:
-            await self.api.replace(secret_path(key.namespace, before["name"]), secret | {"metadata": after})
-        except Conflict as error:
-            raise RetryLater(f"Secret {before['name']!r} was changed meanwhile") from error
+            await self.api.replace(secret_path(key.namespace, name), secret)
+        except (Conflict, NotFound) as error:
+            raise RetryLater(f"Secret {name!r} was changed meanwhile") from error
 
 
 def owner_reference(key: ObjectKey, owner: Entry) -> dict[str, Any]:

@@ -10,9 +10,11 @@ import structlog
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration
 from seatwarden.backends.kubernetes_api import Forbidden
 from seatwarden.domain.gates import POOL_GATES, Closed, Upstream, first_closed
-from seatwarden.domain.licence_key import LicenceKey
+from seatwarden.domain.key_ring import KeyRing, Turn, dies_at, next_death
+from seatwarden.domain.key_status import rotated, rotation_waiting
 from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
 from seatwarden.domain.seats import Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
@@ -21,6 +23,7 @@ from seatwarden.reconcilers.reaper import Reaper
 from seatwarden.reconcilers.seat_allocator import SeatAllocator, Settled, Wanted
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
+from seatwarden.resources.conditions import ConditionType, find_condition
 from seatwarden.resources.names import FINALIZER, Kind
 from seatwarden.resources.reasons import Outlook, Reason
 from seatwarden.resources.seatpool import Mode, SeatPool, SeatPoolStatus
@@ -90,8 +93,11 @@ class SeatPoolReconciler:
             return await self._report(key, pool, PoolRun(problem=told, provisioned=None, tenant=tenant))
         try:
             await self.finalizers.ensure(key, pool)
-            licence_key = await self.keys.ensure(key, pool)
-            settled = await self._provision(key, pool, licence_key, above, closed)
+            kept = await self.keys.ensure(key, pool)
+            keys = self.keys.turn(pool, kept.ring, now=above.now, may_rotate=not above.frozen)
+            settled = await self._provision(key, pool, keys.ring, above, closed)
+            # Behind Redis: whoever reads a key in the Secret can take a seat with it at once.
+            await self.keys.save(key, kept, keys.ring)
         except Problem as problem:
             failed = PoolRun(problem=(problem.reason, problem.message), provisioned=None, tenant=tenant)
             return await self._report(key, pool, failed)
@@ -107,18 +113,31 @@ class SeatPoolReconciler:
             raise RetryLater(str(error)) from error
         if settled.awaits_resume:
             told = (Reason.AWAITING_RESUME, _awaiting_resume(above))
-        provisioned = _provisioned(settled, licence_key)
+        provisioned = _provisioned(settled, keys)
         again = await self._report(key, pool, PoolRun(problem=told, provisioned=provisioned, tenant=tenant))
-        return again if again is not None else _until_expiry(above)
+        await self._tell_of_keys(key, pool, keys)
+        next_key_dies = next_death(keys.ring, pool.spec.licence_key.overlap)
+        return _soonest(again, _until(_valid_until(above), above.now), _until(next_key_dies, above.now))
+
+    async def _tell_of_keys(self, key: ObjectKey, pool: SeatPool, keys: Turn) -> None:
+        """Events of what is new since the status that ``pool`` had before this run."""
+        before = pool.status
+        if before.licence_key_id not in (None, keys.ring.newest.key_id):
+            metrics.LICENCE_KEY_ROTATIONS.inc()
+            note = rotated(before.licence_key_id or "", keys.ring, pool.spec.licence_key.overlap)
+            await self.status.event(key, pool, Reason.LICENCE_KEY_ROTATED, note, warning=False)
+        waiting = rotation_waiting(keys.waits_until)
+        if waiting is not None and find_condition(before.conditions, ConditionType.ROTATION_WAITING) is None:
+            await self.status.event(key, pool, Reason.TOO_MANY_LICENCE_KEYS, waiting, warning=True)
 
     async def _provision(
-        self, key: ObjectKey, pool: SeatPool, licence_key: LicenceKey, above: Upstream, closed: Closed | None
+        self, key: ObjectKey, pool: SeatPool, ring: KeyRing, above: Upstream, closed: Closed | None
     ) -> Settled:
         unfit = self.redis_problem()
         if unfit is not None:
             raise Problem(Reason.REDIS_UNFIT, unfit)
         uid = PoolUid(pool.metadata.uid)
-        config = _config(pool, licence_key, above, closed.state if closed is not None else PoolState.ACTIVE)
+        config = _config(pool, ring, above, closed.state if closed is not None else PoolState.ACTIVE)
         self.allocator.want(uid, Wanted(config=config, remembered_epoch=pool.status.epoch))
         subscription = ObjectKey(Kind.SUBSCRIPTION, key.namespace, pool.spec.subscription_ref.name)
         settled = (await self.allocator.settle(subscription)).get(uid)
@@ -152,6 +171,7 @@ class SeatPoolReconciler:
             LiveCounts(
                 live=counts.live,
                 peak=counts.peak,
+                key_uses=counts.key_uses,
                 recovering_for=counts.recovering_for,
                 overage=counts.overage,
                 would_deny=counts.would_deny,
@@ -249,9 +269,9 @@ def _awaiting_resume(above: Upstream) -> str:
     )
 
 
-def _config(pool: SeatPool, licence_key: LicenceKey, above: Upstream, state: PoolState) -> PoolConfig:
+def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) -> PoolConfig:
     """All but capacity and epoch, which the allocator decides."""
-    until = above.subscription.spec.valid_until if above.subscription is not None else None
+    until, overlap = _valid_until(above), pool.spec.licence_key.overlap
     return PoolConfig(
         tenant_uid=above.tenant.metadata.uid if above.tenant is not None else "",
         generation=pool.metadata.generation,
@@ -261,8 +281,10 @@ def _config(pool: SeatPool, licence_key: LicenceKey, above: Upstream, state: Poo
         lease=_millis(pool.spec.lease.duration),
         heartbeat=_millis(pool.spec.lease.heartbeat),
         signed_for=_millis(pool.spec.lease.offline_grace),
-        valid_until=Millis(int(until.timestamp() * 1000)) if until is not None else None,
-        key_ids={licence_key.sha256: licence_key.key_id},
+        valid_until=_instant(until) if until is not None else None,
+        key_ids={ring.newest.sha256: ring.newest.key_id}
+        | {each.sha256: each.key_id for each in ring.earlier},
+        keys_die={each.sha256: _instant(dies_at(each, overlap)) for each in ring.earlier},
         document=_document(pool, above),
         overage=pool.spec.overage.seats,
         drain=pool.spec.drain,
@@ -287,22 +309,34 @@ def _document(pool: SeatPool, above: Upstream) -> str:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _provisioned(settled: Settled, licence_key: LicenceKey) -> Provisioned:
+def _provisioned(settled: Settled, keys: Turn) -> Provisioned:
     return Provisioned(
         capacity=settled.capacity,
         live=settled.live,
         epoch=settled.epoch,
         entitled=settled.entitled,
-        key_id=licence_key.key_id,
+        keys=keys,
         recovering_for=settled.recovering_for,
     )
 
 
-def _until_expiry(above: Upstream) -> float | None:
-    until = above.subscription.spec.valid_until if above.subscription is not None else None
-    if until is None or until <= above.now:
+def _valid_until(above: Upstream) -> datetime | None:
+    return above.subscription.spec.valid_until if above.subscription is not None else None
+
+
+def _until(instant: datetime | None, now: datetime) -> float | None:
+    """The pause that ends just behind ``instant``, or before it where that is far away; None where it is over."""
+    if instant is None or instant <= now:
         return None
-    return min((until - above.now).total_seconds() + 0.1, 600.0)
+    return min((instant - now).total_seconds() + 0.1, 600.0)
+
+
+def _soonest(*pauses: float | None) -> float | None:
+    return min((pause for pause in pauses if pause is not None), default=None)
+
+
+def _instant(instant: datetime) -> Millis:
+    return Millis(int(instant.timestamp() * 1000))
 
 
 def _millis(length: timedelta) -> Millis:

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
 from seatwarden.resources.invalid import InvalidResource, problems_of
-from seatwarden.resources.names import RECONCILE_REQUESTED_AT, Kind
+from seatwarden.resources.names import RECONCILE_REQUESTED_AT, ROTATE_LICENCE_KEY_REQUESTED_AT, Kind
 from seatwarden.resources.rules import JsonSchema, Matches, Rule, format_instant, published_with, refuse
 
 Int32 = Annotated[int, Field(strict=True, json_schema_extra={"format": "int32"})]
@@ -117,7 +117,15 @@ class ObjectMeta(Model):
     @property
     def reconcile_requested_at(self) -> str | None:
         """The value by which a person asks for a run now, cut to what status can echo."""
-        value = self.annotations.get(RECONCILE_REQUESTED_AT)
+        return self._requested(RECONCILE_REQUESTED_AT)
+
+    @property
+    def rotate_licence_key_requested_at(self) -> str | None:
+        """The value by which a person asks for a new licence key, cut to what status can echo."""
+        return self._requested(ROTATE_LICENCE_KEY_REQUESTED_AT)
+
+    def _requested(self, annotation: str) -> str | None:
+        value = self.annotations.get(annotation)
         return None if value is None else value[:ECHO_LENGTH]
 
 

@@ -22,6 +22,13 @@ BUNDLE_VERSION_ANNOTATION = f"{GROUP}/bundle-version"
 RECONCILE_REQUESTED_AT = f"{GROUP}/reconcile-requested-at"
 """Annotation by which a person asks for a run now; its value is echoed in
 ``status.lastHandledReconcileAt``."""
+ROTATE_LICENCE_KEY_REQUESTED_AT = f"{GROUP}/rotate-licence-key-requested-at"
+"""Annotation by which a person asks for a new licence key; its value is echoed in
+``status.lastHandledRotateLicenceKeyAt``."""
+EARLIER_LICENCE_KEYS = f"{GROUP}/earlier-licence-keys"
+"""Annotation on a pool's Secret: the SHA-256 of each earlier key that still opens the pool, and when it was replaced."""
+LICENCE_KEY_ROTATED_FOR = f"{GROUP}/licence-key-rotated-for"
+"""Annotation on a pool's Secret: the request for which its key was made."""
 OWNER_UID = f"{GROUP}/owner-uid"
 """Annotation on what the operator made: the uid of the resource for which it did."""
 

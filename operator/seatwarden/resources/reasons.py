@@ -167,6 +167,18 @@ class Reason(StrEnum):
         "Redis may have lost what it knew of this pool, so for one lease length only programs that held a seat come back.",
         "Nothing; programs that hold a seat go on. See docs/redis.md for a Redis that loses nothing.",
     )
+    LICENCE_KEY_ROTATED = (
+        "LicenceKeyRotated",
+        Outlook.SETTLED,
+        "The pool has a new licence key. The message says until when the one before still opens the pool.",
+        "Give the new key to the programs of the pool.",
+    )
+    TOO_MANY_LICENCE_KEYS = (
+        "TooManyLicenceKeys",
+        Outlook.RETRYING,
+        "As many licence keys open the pool as may, so the one that was asked for is made when the oldest dies.",
+        "Wait, or shorten spec.licenceKey.overlap, which ends earlier keys sooner.",
+    )
     STALE_TERM = (
         "StaleTerm",
         Outlook.RETRYING,

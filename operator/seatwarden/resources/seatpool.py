@@ -10,6 +10,7 @@ from seatwarden.resources.base import (
     Bool,
     Count,
     Echo,
+    Instant,
     Model,
     Resource,
     Seats,
@@ -20,6 +21,9 @@ from seatwarden.resources.base import (
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
 from seatwarden.resources.rules import DurationBetween, Immutable, ListMap, Rule, both_are_durations
+
+MOST_LICENCE_KEYS = 4
+"""So many licence keys may open a pool at one time."""
 
 
 class SubscriptionRef(SpecModel):
@@ -71,6 +75,14 @@ class Mode(StrEnum):
     SHADOW = "Shadow"
 
 
+class LicenceKeyPolicy(SpecModel):
+    """How the licence key is replaced."""
+
+    overlap: Annotated[timedelta, DurationBetween("0s", "8760h")] = timedelta(days=7)
+    """How long an earlier licence key still opens the pool after it was replaced, such as 24h; from 0s to
+    8760h, which is a year. A change counts for earlier keys that still live, too. Default 168h."""
+
+
 class SeatPoolSpec(SpecModel):
     """How many seats there are to take, and how."""
 
@@ -93,9 +105,37 @@ class SeatPoolSpec(SpecModel):
     mode: Mode = Mode.ENFORCE
     """Shadow refuses nothing for want of a seat, nor because of drain, and counts in status.wouldDeny what Enforce would
     have refused: for trying out a number of seats. Default Enforce."""
+    licence_key: LicenceKeyPolicy = LicenceKeyPolicy()
+    """How the licence key is replaced."""
     suspend: Bool = False
     """True stops the operator from acting on changes of this SeatPool until it is false again. Deletion
     still works, and programs go on taking and keeping seats. Default false."""
+
+
+class KeyState(StrEnum):
+    """What a licence key is now."""
+
+    ACTIVE = "Active"
+    OVERLAPPING = "Overlapping"
+
+
+class LicenceKeyStatus(Model):
+    """One licence key that opens the pool."""
+
+    id: Annotated[str, Field(max_length=64)]
+    """Public id of the key: the beginning of its SHA-256. Not secret."""
+    state: KeyState
+    """Active is the newest key, the one in the Secret. Overlapping is an earlier one that opens the pool until
+    expiresAt."""
+    expires_at: Instant | None = None
+    """The instant from which the key opens nothing any more. Not there for the Active key."""
+    granted: Count
+    """How many seats were given for this key since Redis knows the pool. Follows the truth by some minutes."""
+    denied: Count
+    """How many requests for a seat with this key were refused since Redis knows the pool. Follows the truth
+    by some minutes."""
+    last_used_at: Instant | None = None
+    """When a seat was last asked for with this key. Follows the truth by some minutes."""
 
 
 class SeatPoolStatus(Model):
@@ -104,8 +144,8 @@ class SeatPoolStatus(Model):
     observed_generation: Count | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
-    """Ready, with Reconciling or Stalled while they are so, RedisReady, OverCapacity, Overage, Draining, ShadowMode and
-    Recovering."""
+    """Ready, with Reconciling or Stalled while they are so, RedisReady, OverCapacity, Overage, Draining, ShadowMode,
+    Recovering and RotationWaiting."""
     capacity: Annotated[Count, Field(le=2**31 - 1)] | None = None
     """How many seats may be taken at one time now: spec.seats, or what the Subscription has left if that is
     less."""
@@ -129,8 +169,14 @@ class SeatPoolStatus(Model):
     """Name of the Secret that holds the licence key of this pool, under the key licence-key."""
     licence_key_id: Annotated[str | None, Field(alias="licenceKeyID", max_length=64)] = None
     """Public id of the licence key: the beginning of its SHA-256. Not secret."""
+    licence_keys: Annotated[
+        tuple[LicenceKeyStatus, ...], Field(max_length=MOST_LICENCE_KEYS), ListMap("id")
+    ] = ()
+    """Every licence key that opens the pool, the newest first, and what it was used for."""
     last_handled_reconcile_at: Echo | None = None
     """Value of the annotation seatwarden.dev/reconcile-requested-at when it was last acted upon."""
+    last_handled_rotate_licence_key_at: Echo | None = None
+    """Value of the annotation seatwarden.dev/rotate-licence-key-requested-at when it was last acted upon."""
 
 
 class SeatPool(Resource):

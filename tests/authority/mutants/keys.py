@@ -64,7 +64,10 @@ def each_key_tells_what_it_gave_what_it_was_refused_and_when_it_was_last_used(tw
     twin.seat(holder(2), "another run")
     twin.seat(holder(2), "another run")
 
-    assert twin.sweep().key_uses == {KEY[:10]: KeyUse(2, 0, twin.now), OLD[:10]: KeyUse(1, 1, refused_at)}
+    assert twin.sweep().key_uses == {
+        KEY[:10]: KeyUse(2, 0, Millis(twin.now)),
+        OLD[:10]: KeyUse(1, 1, Millis(refused_at)),
+    }
 
 
 def a_heartbeat_is_no_use_that_is_counted(twin: Twin) -> None:
