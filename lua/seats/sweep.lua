@@ -4,10 +4,10 @@
 -- KEYS all seven. ARGV: how long the ledger is kept, in milliseconds.
 -- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
--- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be denials,
--- ids of the licence keys, {use of each or nil}}, or nil where the pool is unknown. In recovery nothing is purged, and
--- what is not confirmed is not counted as unpurged either. But the account is written then: of leases that ran out and
--- may come back a part is charged only, and a sum that was told once must not fall.
+-- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be
+-- denials, ids of the licence keys, {use of each or nil}}, or nil where the pool is unknown. In recovery nothing is
+-- purged, and what is not confirmed is not counted as unpurged either. But the account is written then: of leases that
+-- ran out and may come back a part is charged only, and a sum that was told once must not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 

@@ -76,7 +76,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "a13df885f7664ef2321c72ac5ba0a000c9b97aeb945deac8791d0c0a06d580af"
+    assert CONFIG.digest == "1e374603eadbf15b3327065b295756ac2fe4efb9f21629dd103ff637a38a0a70"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:
