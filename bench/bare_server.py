@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 from redis.asyncio import Redis
 
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_keys import PoolKeys, pool_keys
 from seatwarden.backends.redis_scripts import HEARTBEAT
 from seatwarden.domain.licence_key import parse_licence_key
 from seatwarden.runtime.event_loop import run_on_fast_loop
@@ -39,7 +39,7 @@ class NaiveHeartbeat:
         body: dict[str, Any] = await request.json()
         call: Any = self._redis.evalsha(
             HEARTBEAT.sha,
-            6,
+            len(PoolKeys._fields),
             *pool_keys(key.pool),
             key.sha256,
             bytes.fromhex(body["id"]),

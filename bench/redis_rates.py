@@ -10,7 +10,7 @@ import time
 import hiredis
 
 from bench.seats_world import SeatPool, World
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_keys import PoolKeys, pool_keys
 from seatwarden.backends.redis_scripts import HEARTBEAT
 from seatwarden.domain.seats import Grant
 
@@ -20,7 +20,7 @@ CONNECTIONS = 64
 def redis_rate(world: World, pool: SeatPool, grant: Grant, *, pipeline: int, calls: int) -> float:
     """Heartbeats a second, one in each call, ``pipeline`` calls at a time on each of 64 connections."""
     lease, fence = bytes.fromhex(grant.lease_id), grant.fence.to_bytes(8, "big")
-    words = [b"EVALSHA", HEARTBEAT.sha.encode(), b"6"]
+    words = [b"EVALSHA", HEARTBEAT.sha.encode(), str(len(PoolKeys._fields)).encode()]
     words += [key.encode() for key in pool_keys(pool.uid)] + [pool.key.sha256.encode(), lease, fence]
     program = shutil.which("redis-benchmark")
     if program is None or b"\0" in lease:

@@ -7,10 +7,10 @@
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
 -- unpurged ones: so a seat is free in the millisecond in which its lease expires, however many are still to be purged.
 -- In recovery only the holder of a lease that survived gets it, up to the limit.
--- Above the capacity overage is given, and marked. A pool that drains gives no new seat. In shadow mode both are counted
--- only, and the seat is given.
--- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number, above}, or a
--- refusal {code, capacity, live, retry after or nil}.
+-- Above the capacity overage is given, and marked. A pool that drains gives no new seat. In shadow mode what would be
+-- refused for either is counted, and the seat is given.
+-- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number, above},
+-- or a refusal {code, capacity, live, retry after or nil}.
 
 local key_hash, holder, nonce, tail = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local REPLAY, request, number = KEYS[8], ARGV[5], tonumber(ARGV[6]) or 0
@@ -118,7 +118,7 @@ if denied and not pool.shadow then
     local next_free = denied == 'pool_exhausted' and redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
     return refuse(denied, next_free and tonumber(next_free) - now or false)
 elseif denied then
-    count(account, 'would_deny')
+    count_one(account, 'would_deny')
 end
 
 if held then

@@ -16,8 +16,8 @@ from tests.backends.calls import APPEND, ECHO, WRITE, keys, script
 from tests.backends.conftest import MakeRunner
 from tests.backends.redis_groups import Cluster, ask, cluster, sentinels, until
 
-SIX = script(
-    "#!lua\nfor i = 1, 6 do redis.call('RPUSH', KEYS[i], ARGV[1]) end\nreturn redis.call('LLEN', KEYS[6])"
+EVERY_KEY = script(
+    "#!lua\nfor i = 1, #KEYS do redis.call('RPUSH', KEYS[i], ARGV[1]) end\nreturn redis.call('LLEN', KEYS[#KEYS])"
 )
 
 pytestmark = [pytest.mark.exclusive, pytest.mark.timeout(180)]
@@ -172,17 +172,17 @@ async def test_a_cluster_through_moving_slots_and_the_death_of_a_master(
 async def test_pools_of_many_keys_wait_for_their_slot_to_arrive(make_runner: MakeRunner) -> None:
     async with cluster(None) as world:
         runner = make_runner(world.url, seconds=5)
-        assert await runner.run(SIX, keys("p"), "x") == 1
+        assert await runner.run(EVERY_KEY, keys("p"), "x") == 1
         slot = key_slot(keys("p").config.encode())
         source = await world.master_of(slot)
         target = next(port for _, _, port in await world.ranges() if port != source)
         source_id, target_id = [(await ask(port, "CLUSTER", "MYID")) for port in (source, target)]
         await ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
         await ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
-        assert await runner.run(SIX, keys("p"), "x") == 2
+        assert await runner.run(EVERY_KEY, keys("p"), "x") == 2
         half = list(keys("p"))[:3]
         await ask(source, "MIGRATE", "127.0.0.1", target, "", 0, 5000, "KEYS", *half)
-        waiting = asyncio.create_task(runner.run(SIX, keys("p"), "x"))
+        waiting = asyncio.create_task(runner.run(EVERY_KEY, keys("p"), "x"))
         done, _ = await asyncio.wait([waiting], timeout=0.2)
         assert not done
         rest = list(keys("p"))[3:]
@@ -190,7 +190,7 @@ async def test_pools_of_many_keys_wait_for_their_slot_to_arrive(make_runner: Mak
         assert await waiting == 3
         for port in (target, source):
             await ask(port, "CLUSTER", "SETSLOT", slot, "NODE", target_id)
-        assert await runner.run(SIX, keys("p"), "x") == 4
+        assert await runner.run(EVERY_KEY, keys("p"), "x") == 4
 
 
 async def test_a_cluster_of_which_nobody_answers_is_a_sentence(make_runner: MakeRunner) -> None:

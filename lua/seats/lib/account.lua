@@ -52,14 +52,14 @@ local function open_account()
     return account
 end
 
-local function count(account, total)
+local function count_one(account, total)
     account.totals[total] = (account.totals[total] or 0) + 1
 end
 
 -- `above` is told of a lease that is granted above the capacity: `overage` by permission, `shadow` only because nothing
 -- is enforced.
 local function note(account, event, at, id, record, above)
-    count(account, event)
+    count_one(account, event)
     table.insert(account.entries,
         { event = event, at = at, id = id, record = record, used = account.used, above = above })
 end
@@ -164,7 +164,7 @@ end
 local function mark_overage(account, fence, id)
     redis.call('ZADD', OVERAGE, fence, id)
     account.over = account.over + 1
-    count(account, 'overage_granted')
+    count_one(account, 'overage_granted')
 end
 
 -- How many overage leases have a base seat free for them. While it is not known who is there, none.

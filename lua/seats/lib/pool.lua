@@ -110,8 +110,9 @@ local function closed_because(pool)
     return nil
 end
 
--- What the pool's policies make of its capacity. `allowed` is how many seats may be taken with overage; `limit` is where
--- that is enforced, and no limit in shadow mode. Heartbeats need it in recovery only, so it is not read with the rest.
+-- What the pool's policies make of its capacity. `allowed` is how many seats may be taken with overage; `limit` is the
+-- same where that is enforced, and no limit in shadow mode. Heartbeats need it in recovery only, so it is not read with
+-- the rest.
 local function read_policies(pool)
     local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow')
     pool.allowed = pool.capacity + (tonumber(read[1]) or 0)
