@@ -7,6 +7,7 @@ import click
 _COMMANDS = {
     "operator": "seatwarden.runtime.operator_command:operator",
     "serve": "seatwarden.runtime.serve_command:serve",
+    "hold": "seatwarden.runtime.hold_command:hold",
     "dev": "seatwarden.runtime.dev_command:dev",
     "tools": "seatwarden.runtime.tools_command:tools",
 }
@@ -17,7 +18,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which a newcomer meets them."""
-        return ["dev", "operator", "serve", "tools"]
+        return ["dev", "operator", "serve", "hold", "tools"]
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""

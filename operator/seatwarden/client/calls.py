@@ -1,0 +1,54 @@
+"""The calls of the endpoint that a seat needs, as plain values: the sync and the async client send the same."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_LICENSES = "/api/v1/licenses"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. All calls are safe to repeat."""
+
+    method: str
+    path: str
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a seat is asked for with; it stays the same however often it is sent.
+
+    ``nonce`` names one run of the program. With the same one a repetition gets the same lease.
+    """
+
+    holder: str
+    nonce: str = field(default_factory=lambda: secrets.token_hex(16))
+    client_version: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    lease: str | None = None
+
+
+def acquire(wish: Wish, name: str) -> Call:
+    """Ask for a seat. ``name`` is the `Idempotency-Key`."""
+    body = {
+        "hardware_id": wish.holder,
+        "nonce": wish.nonce,
+        "client_version": wish.client_version,
+        "metadata": dict(wish.metadata),
+        "lease": wish.lease,
+    }
+    return Call("POST", f"{_LICENSES}/acquire", body, {"Idempotency-Key": name})
+
+
+def heartbeat(session: str, fence: int, lease: str | None) -> Call:
+    """Renew the lease, and show the signed one."""
+    return Call("PATCH", f"{_LICENSES}/sessions/{session}/heartbeat", {"fence": fence, "lease": lease})
+
+
+def release(session: str, fence: int) -> Call:
+    """Give the seat back."""
+    return Call("DELETE", f"{_LICENSES}/sessions/{session}", {"fence": fence})
