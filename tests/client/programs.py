@@ -1,0 +1,53 @@
+"""Programs and `seatwarden hold` as processes of their own, for tests."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from tests.client.stand import PATIENCE_SECONDS
+
+HOLD = "from seatwarden.runtime.hold_command import hold; hold()"
+
+
+@dataclass
+class Running:
+    """A process whose output is read line by line."""
+
+    process: asyncio.subprocess.Process
+
+    async def line(self) -> str:
+        """The next line of its output."""
+        assert self.process.stdout is not None
+        return (await asyncio.wait_for(self.process.stdout.readline(), PATIENCE_SECONDS)).decode().strip()
+
+    async def end(self) -> tuple[int, str]:
+        """Its status and what it wrote to its error output."""
+        assert self.process.stderr is not None
+        said = (await asyncio.wait_for(self.process.stderr.read(), PATIENCE_SECONDS)).decode()
+        return await asyncio.wait_for(self.process.wait(), PATIENCE_SECONDS), said
+
+
+@contextlib.asynccontextmanager
+async def running(
+    source: str, *arguments: str, environment: dict[str, str], hidden: Sequence[str] = ()
+) -> AsyncIterator[Running]:
+    """Python with that ``source``; ended with the block, if it still runs."""
+    variables = {name: value for name, value in {**os.environ, **environment}.items() if name not in hidden}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", source, *arguments),
+        env=variables,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Running(process)
+    finally:
+        # Not by SIGKILL at once: a program below `hold` would be left behind.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, TimeoutError):
+                process.send_signal(number)
+                await asyncio.wait_for(process.wait(), PATIENCE_SECONDS)
