@@ -24,6 +24,12 @@ class Running:
         assert self.process.stdout is not None
         return (await asyncio.wait_for(self.process.stdout.readline(), PATIENCE_SECONDS)).decode().strip()
 
+    async def type(self, text: str) -> None:
+        """Send a line to its input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode() + b"\n")
+        await self.process.stdin.drain()
+
     async def end(self) -> tuple[int, str]:
         """Its status and what it wrote to its error output."""
         assert self.process.stderr is not None
@@ -40,6 +46,7 @@ async def running(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", source, *arguments),
         env=variables,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -1,5 +1,6 @@
 """`seatwarden hold` as a process of its own, in front of real programs."""
 
+import asyncio
 import contextlib
 import signal
 import sys
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from seatwarden.domain.seats import Millis, PoolState
 from seatwarden.runtime.hold_command import hold
 from tests.client.programs import HOLD, running
-from tests.client.stand import HOLDER, OTHER, Stand, stand_on
+from tests.client.stand import HOLDER, OTHER, PATIENCE_SECONDS, Stand, stand_on
 
 WAITS = "import time; print('begun', flush=True); time.sleep(600)"
 STUBBORN = (
@@ -105,14 +106,22 @@ async def test_without_an_endpoint_it_says_so(stand: Stand) -> None:
     assert said.startswith("seatwarden: No seat (unreachable): The seat endpoint does not answer")
 
 
-async def test_a_signal_while_it_waits_ends_it(stand: Stand) -> None:
-    await stand.stop()
-    for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        source = (
-            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import threading, os;"
-            + (f"threading.Timer(2, os.kill, (os.getpid(), {number:d})).start();" + HOLD)
-        )
-        async with running(source, "--wait", "1h", *python("pass"), environment=stand.environment()) as held:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+async def test_a_signal_while_it_waits_ends_it(stand: Stand, number: signal.Signals, status: int) -> None:
+    asked = asyncio.Event()
+
+    def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as mute:
+        environment = {
+            **stand.environment(),
+            "SEATWARDEN_URL": f"http://127.0.0.1:{mute.sockets[0].getsockname()[1]}",
+        }
+        async with running(HOLD, "--wait", "1h", *python("pass"), environment=environment) as held:
+            await asyncio.wait_for(asked.wait(), PATIENCE_SECONDS)
+            held.process.send_signal(number)
             assert await held.end() == (status, "")
 
 
@@ -145,21 +154,18 @@ async def test_a_lost_seat_ends_the_program(redis_url: str, source: str, options
 
 
 async def test_told_to_continue_the_program_goes_on_without_the_seat(redis_url: str) -> None:
+    source = "print('begun', flush=True); input(); raise SystemExit(9)"
     async with (
         stand_on(redis_url, lease=SHORT) as stand,
-        running(
-            HOLD,
-            "--on-loss",
-            "continue",
-            *python("import sys, time; print('begun', flush=True); time.sleep(6)"),
-            environment=stand.environment(),
-        ) as held,
+        running(HOLD, "--on-loss", "continue", *python(source), environment=stand.environment()) as held,
     ):
         assert await held.line() == "begun"
         await take_over(stand)
-        status, said = await held.end()
-        assert status == 0
-        assert "The seat was lost" in said
+        assert held.process.stderr is not None
+        said = await asyncio.wait_for(held.process.stderr.readline(), PATIENCE_SECONDS)
+        assert b"The seat was lost" in said
+        await held.type("go on")
+        assert await held.end() == (9, "")
 
 
 async def test_the_key_can_be_in_a_file_and_is_never_shown(stand: Stand, tmp_path: Path) -> None:

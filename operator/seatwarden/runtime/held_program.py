@@ -5,10 +5,11 @@ were before. It stays in our process group: what a terminal sends it gets by its
 """
 
 import contextlib
+import math
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from seatwarden.client import Loss, Seat
 
@@ -57,27 +58,38 @@ def start_program(command: Sequence[str], mask: set[signal.Signals | int]) -> in
     return os.posix_spawnp(command[0], list(command), os.environ, setsigmask=mask)
 
 
-def run_program(process: int, seat: Seat, *, ends_with_seat: bool, grace_seconds: float) -> tuple[int, bool]:
+def run_program(
+    process: int, seat: Seat, *, lost: Callable[[], None], ends_with_seat: bool, grace_seconds: float
+) -> tuple[int, bool]:
     """Wait for the program: its exit status as a shell tells it, and whether it was ended because the seat was lost.
 
-    Where ``ends_with_seat``, it gets SIGTERM when the seat is lost, and SIGKILL ``grace_seconds`` later.
+    ``lost`` is called once when the seat is lost. Where ``ends_with_seat``, the program gets SIGTERM then, and SIGKILL
+    ``grace_seconds`` later.
     """
-    kill_at: float | None = None
+    told, kill_at = False, math.inf
     while True:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(status)
-            return (code if code >= 0 else 128 - code), kill_at is not None
-        if ends_with_seat and kill_at is None and seat.lost.is_set():
-            os.kill(process, signal.SIGTERM)
-            os.kill(process, signal.SIGCONT)
-            kill_at = time.monotonic() + grace_seconds
-        left = _LONGEST_WAIT if kill_at is None else kill_at - time.monotonic()
-        if left <= 0:
+            return (code if code >= 0 else 128 - code), told and ends_with_seat
+        if seat.lost.is_set() and not told:
+            told = True
+            lost()
+            if ends_with_seat:
+                os.kill(process, signal.SIGTERM)
+                os.kill(process, signal.SIGCONT)
+                kill_at = time.monotonic() + grace_seconds
+        if time.monotonic() >= kill_at:
             os.kill(process, signal.SIGKILL)
-            left = _LONGEST_WAIT
-        found = signal.sigtimedwait(_WAITED_FOR, left)
-        if found is not None and found.si_signo in _FORWARDED:
-            from_terminal = found.si_code == _SENT_BY_THE_KERNEL and found.si_signo in _FROM_TERMINAL
-            if not from_terminal:
-                os.kill(process, found.si_signo)
+            kill_at = math.inf
+        _pass_on(process, min(_LONGEST_WAIT, max(0.0, kill_at - time.monotonic())))
+
+
+def _pass_on(process: int, seconds: float) -> None:
+    """Wait for a signal, and give it to the program if it is meant for it."""
+    found = signal.sigtimedwait(_WAITED_FOR, seconds)
+    if found is None or found.si_signo not in _FORWARDED:
+        return
+    if found.si_code == _SENT_BY_THE_KERNEL and found.si_signo in _FROM_TERMINAL:
+        return
+    os.kill(process, found.si_signo)

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from seatwarden.client import Client, LicenceRefused, RequestRefused, SeatRefused, SetupError
+from seatwarden.client import Client, LicenceRefused, Loss, RequestRefused, SeatRefused, SetupError
 from seatwarden.resources.durations import parse_duration
 from seatwarden.runtime.held_program import run_program, signals_waited_for, start_program, tell_loss
 
@@ -162,10 +162,10 @@ def hold(
             status, lost = run_program(
                 process,
                 seat,
+                lost=lambda: _tell(seat.loss),
                 ends_with_seat=on_loss == "terminate",
                 grace_seconds=kill_after.total_seconds(),
             )
-            loss = seat.loss
     except SetupError as error:
         _end(BAD_SETUP, str(error))
     except SeatRefused as error:
@@ -174,8 +174,6 @@ def hold(
         sys.exit(INTERRUPTED)
     except OSError as error:
         _end(CANNOT_RUN, f"{program} cannot be run: {error.strerror}.")
-    if loss is not None:
-        click.echo(f"seatwarden: The seat was lost ({loss.code}): {loss.message}", err=True)
     sys.exit(SEAT_LOST if lost else status)
 
 
@@ -187,6 +185,11 @@ def _status_of(error: SeatRefused) -> int:
             return BAD_SETUP
         case _:
             return NO_SEAT_NOW
+
+
+def _tell(loss: Loss | None) -> None:
+    assert loss is not None, "told of a loss"
+    click.echo(f"seatwarden: The seat was lost ({loss.code}): {loss.message}", err=True)
 
 
 def _end(status: int, sentence: str) -> NoReturn:
