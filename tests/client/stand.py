@@ -82,7 +82,9 @@ async def until(so: Callable[[], bool]) -> None:
 @contextlib.asynccontextmanager
 async def stand_on(redis_url: str, *, seats: int = 1, lease: Millis = LEASE) -> AsyncIterator[Stand]:
     """A stand on that Redis, for as long as the block lasts."""
-    authority = RedisSeatAuthority.connect(redis_url, keys=KEYS, serves=True)
+    authority = RedisSeatAuthority.connect(
+        redis_url, keys=KEYS, serves=True, time_limit_seconds=PATIENCE_SECONDS
+    )
     try:
         pool = await make_pool(authority, seats=seats, lease=lease)
         await authority.note_provisioned()

@@ -155,6 +155,17 @@ def test_pauses_grow_and_are_never_more_than_a_quarter_of_what_the_lease_has_lef
     assert len(pauses) >= 8
 
 
+def test_offline_it_asks_several_times_in_the_length_of_a_lease_however_long_it_has_been_so() -> None:
+    """A server that lost its memory takes holders back for one lease length only."""
+    kept, now = seat(signed()), 20.0
+    while now < 900.0:
+        kept = kept.heard(silence("x"), asked=now, now=now, jitter=0.999)
+        assert kept.beat_at is not None
+        assert kept.beat_at - now <= kept.rhythm / 2
+        now = kept.beat_at
+    assert kept.loss is None
+
+
 def test_what_is_no_signed_lease_counts_for_nothing() -> None:
     for text in (None, "", "a.b", "a.b.c", "a.bnVsbA.c", "..", "e30.e30.", "a.eyJleHAiOjF9.c", "a.\xff.c"):
         assert counts_for(text) == 0.0

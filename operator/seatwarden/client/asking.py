@@ -14,7 +14,6 @@ the first time that it was sent. An answer that decides ends the name.
 +--------------------------------------------+------------------------------------------------------------+
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -80,7 +79,7 @@ class Asking:
     def _without_seat(
         self, answer: Answer, *, since: float, now: float, jitter: float, new_name: Callable[[], str]
     ) -> "SeatRefused | Asking":
-        wait = max(answer.retry_after or 0.0, pause(self.failures, left=math.inf, jitter=jitter))
+        wait = max(answer.retry_after or 0.0, pause(self.failures, jitter=jitter))
         silences = self.silences + 1 if answer.silent else 0
         faults = self.faults + 1 if answer.code == INTERNAL_ERROR else 0
         few = answer.silent and answer.retry_after is None and silences < TRIES

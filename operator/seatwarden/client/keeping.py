@@ -5,7 +5,7 @@ program never believes in its seat longer than the authority does.
 
 If that moment comes in silence the seat is **offline**: perhaps it lives, as the authority forgives an outage, perhaps it does
 not. The signed lease still counts for a while (`offlineGrace` of the pool), and with it the seat can be had back. So the
-heartbeats go on until then, and an answer makes the seat held again.
+heartbeats go on until then, several in the length of a lease, and an answer makes the seat held again.
 
 A seat is **lost**, for ever, when
 
@@ -28,7 +28,6 @@ A seat is **lost**, for ever, when
 The status decides, and not a list of codes: so a newer endpoint may give a code that this client does not know.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 from seatwarden.client.answers import Answer, counts_for
@@ -137,7 +136,9 @@ class Keeping:
             wait = max(self.rhythm, answer.retry_after or 0.0)
             return replace(self, beat_at=now + wait, failures=0, last_trouble="")
         left = self.valid_until - now
-        wait = pause(self.failures, left=left if left > 0 else math.inf, jitter=jitter)
+        # After a loss of its memory the server takes holders back for one lease length only, and two beats fit into that.
+        longest = self.rhythm / 2 if left <= 0 else min(left / 4, self.rhythm / 2)
+        wait = pause(self.failures, longest=longest, jitter=jitter)
         wait = max(wait, answer.retry_after or 0.0)
         return replace(self, beat_at=now + wait, failures=self.failures + 1, last_trouble=answer.code)
 
@@ -167,8 +168,8 @@ def granted(
     )
 
 
-def pause(failures: int, *, left: float, jitter: float) -> float:
-    """Seconds until the next try after so many failures: longer each time, but a quarter of what is ``left`` at most."""
+def pause(failures: int, *, jitter: float, longest: float = LONGEST_PAUSE) -> float:
+    """Seconds until the next try after so many failures: longer each time, up to ``longest``."""
     ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 16))
-    ceiling = min(ceiling, max(FIRST_PAUSE, left / 4))
+    ceiling = min(ceiling, max(FIRST_PAUSE, longest))
     return ceiling * (0.5 + 0.5 * jitter)

@@ -12,6 +12,8 @@ from seatwarden.client.errors import BEAT_STOPPED, SeatLost
 from seatwarden.client.keeping import Loss
 
 log = logging.getLogger("seatwarden.client")
+# A program that has not set up logging shall not have lines of ours among its errors.
+log.addHandler(logging.NullHandler())
 
 OnLoss = Callable[[Loss], object]
 

@@ -1,0 +1,50 @@
+"""The page about the Python client tells of what there is."""
+
+import ast
+import inspect
+import re
+
+import pytest
+
+from seatwarden import client
+from seatwarden.client.keeping import Loss
+from seatwarden.runtime import hold_command
+from tests.docs.pages import PAGES
+
+PAGE = next(page for page in PAGES if page.path.name == "python-client.md")
+BLOCKS = PAGE.blocks("python")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_program_parses_imports_what_exists_and_uses_what_exists(block: str) -> None:
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module == "seatwarden.client"
+            assert {name.name for name in node.names} <= set(client.__all__)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "hold":
+            known = inspect.signature(client.Client.hold).parameters
+            assert {keyword.arg for keyword in node.keywords} <= set(known)
+    for name in re.findall(r"\bseat\.(\w+)", block):
+        assert hasattr(client.Seat, name) or name == "lost"
+
+
+def test_there_are_programs_and_what_the_page_says_of_a_seat_is_so() -> None:
+    assert len(BLOCKS) >= 4
+    for name in {found for span in PAGE.spans() for found in re.findall(r"^seat\.(\w+)", span)}:
+        assert hasattr(client.Seat, name) or name == "lost", name
+    assert {"code", "message"} <= set(Loss.__dataclass_fields__)
+
+
+def test_the_table_has_every_status_of_hold() -> None:
+    table = PAGE.text.partition("| Status | Meaning |")[2].partition("\n\n")[0]
+    first_cells = " ".join(line.split("|")[1] for line in table.splitlines() if "|" in line)
+    told = {int(number) for number in re.findall(r"[0-9]+", first_cells)}
+    own = (
+        hold_command.NO_SEAT_NOW,
+        hold_command.SEAT_LOST,
+        hold_command.NOT_ALLOWED,
+        hold_command.BAD_SETUP,
+        hold_command.CANNOT_RUN,
+        hold_command.NOT_FOUND,
+    )
+    assert told == set(own)
