@@ -85,6 +85,14 @@ def test_an_answer_in_the_grace_makes_the_seat_held_again() -> None:
     assert kept.held(559.0)
 
 
+def test_an_answer_that_comes_after_the_seat_was_lost_does_not_bring_it_back() -> None:
+    """The program may have been told already."""
+    kept = beat(seat(), ok(), asked=59.9, now=60.1)
+    assert kept.loss is not None
+    assert kept.loss.code == "lease_expired"
+    assert kept.beat_at is None
+
+
 def test_strict_knows_no_grace() -> None:
     assert seat(signed(), strict=True).at(60.0).loss is not None
 
