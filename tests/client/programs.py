@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from tests.client.stand import PATIENCE_SECONDS
 
+# Where coverage measures a program it takes SIGTERM for itself, and a handler that is there is left alone.
+_OF_COVERAGE = {"COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"}
 HOLD = "from seatwarden.runtime.hold_command import hold; hold()"
 
 
@@ -42,7 +44,8 @@ async def running(
     source: str, *arguments: str, environment: dict[str, str], hidden: Sequence[str] = ()
 ) -> AsyncIterator[Running]:
     """Python with that ``source``; ended with the block, if it still runs."""
-    variables = {name: value for name, value in {**os.environ, **environment}.items() if name not in hidden}
+    given = {**os.environ, **environment}
+    variables = {name: value for name, value in given.items() if name not in {*hidden, *_OF_COVERAGE}}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", source, *arguments),
         env=variables,
