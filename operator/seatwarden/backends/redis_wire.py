@@ -317,10 +317,8 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
             list(uses),
         ]:
             numbers = (number for number in rest if isinstance(number, int))
-            granted, released, expired, taken_over, denied, purged, unpurged, soonest, recovering, *above = (
-                numbers
-            )
-            overage, overage_granted, would_deny = above
+            granted, released, expired, taken_over, denied, *rest_of_numbers = numbers
+            purged, unpurged, soonest, recovering, overage, overage_granted, would_deny = rest_of_numbers
             return PoolCounts(
                 epoch=epoch,
                 capacity=capacity,

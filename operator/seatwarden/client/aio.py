@@ -7,7 +7,6 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
-from uuid import uuid4
 
 import httpx
 
@@ -179,14 +178,14 @@ class AsyncClient:
             await asyncio.sleep(FIRST_PAUSE)
 
     async def _ask_for_seat(self, wish: Wish, wait: float) -> tuple[Seated, float]:
-        state: Asking = asking.begin(self.clock(), wait, _new_name())
+        state: Asking = asking.begin(self.clock(), wait, calls.new_name())
         while True:
             while (left := state.ask_at - self.clock()) > 0:  # noqa: ASYNC110  the clock is what is waited for
                 await asyncio.sleep(min(left, LONGEST_NAP))
             asked = self.clock()
             answer = await self.send(calls.acquire(wish, state.name))
             now = self.clock()
-            found = state.heard(answer, asked=asked, now=now, jitter=random.random(), new_name=_new_name)  # noqa: S311  it spreads waits
+            found = state.heard(answer, asked=asked, now=now, jitter=random.random(), new_name=calls.new_name)  # noqa: S311  it spreads waits
             match found:
                 case Asking():
                     state = found
@@ -194,7 +193,3 @@ class AsyncClient:
                     raise found
                 case Seated():
                     return found, now
-
-
-def _new_name() -> str:
-    return str(uuid4())

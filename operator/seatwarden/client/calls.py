@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 _LICENSES = "/api/v1/licenses"
 
@@ -30,6 +31,11 @@ class Wish:
     client_version: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     lease: str | None = None
+
+
+def new_name() -> str:
+    """A name for one try: a new `Idempotency-Key`."""
+    return str(uuid4())
 
 
 def acquire(wish: Wish, name: str) -> Call:

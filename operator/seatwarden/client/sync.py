@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
-from uuid import uuid4
 
 import httpx
 
@@ -192,14 +191,14 @@ class Client:
             time.sleep(FIRST_PAUSE)
 
     def _ask_for_seat(self, wish: Wish, wait: float) -> tuple[Seated, float]:
-        state: Asking = asking.begin(self.clock(), wait, _new_name())
+        state: Asking = asking.begin(self.clock(), wait, calls.new_name())
         while True:
             while (left := state.ask_at - self.clock()) > 0:
                 time.sleep(min(left, LONGEST_NAP))
             asked = self.clock()
             answer = self.send(calls.acquire(wish, state.name))
             now = self.clock()
-            found = state.heard(answer, asked=asked, now=now, jitter=random.random(), new_name=_new_name)  # noqa: S311  it spreads waits
+            found = state.heard(answer, asked=asked, now=now, jitter=random.random(), new_name=calls.new_name)  # noqa: S311  it spreads waits
             match found:
                 case Asking():
                     state = found
@@ -207,7 +206,3 @@ class Client:
                     raise found
                 case Seated():
                     return found, now
-
-
-def _new_name() -> str:
-    return str(uuid4())

@@ -55,14 +55,17 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
     has = run.provisioned
     capacity = has.capacity if has is not None else before.capacity or 0
     live = counts.live if counts is not None else has.live if has is not None else before.used or 0
+    above = counts.overage if counts is not None else before.overage or 0
+    would_deny = counts.would_deny if counts is not None else before.would_deny or 0
+    recovery = _recovery(run, counts, now)
     return SeatPoolStatus(
         observed_generation=pool.metadata.generation,
         conditions=merge_conditions(
             before.conditions,
             (
-                *_findings(pool, run, _recovery(run, counts, now)),
-                *_policy_findings(pool, run.provisioned, live, counts),
-                *findings.recovering(_recovery(run, counts, now)),
+                *_findings(pool, run, recovery),
+                *_policy_findings(pool, has, live=live, above=above, would_deny=would_deny),
+                *findings.recovering(recovery),
             ),
             generation=pool.metadata.generation,
             now=now,
@@ -71,8 +74,8 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         used=live,
         free=max(capacity - live, 0),
         peak=max(before.peak or 0, live, counts.peak if counts is not None else 0),
-        overage=counts.overage if counts is not None else before.overage or 0,
-        would_deny=counts.would_deny if counts is not None else before.would_deny or 0,
+        overage=above,
+        would_deny=would_deny,
         tenant=run.tenant or before.tenant,
         selector=f"{GROUP}/pool={pool.metadata.name}",
         epoch=has.epoch if has is not None else before.epoch,
@@ -127,14 +130,12 @@ def _findings(pool: SeatPool, run: PoolRun, recovery: str | None) -> Sequence[Fi
 
 
 def _policy_findings(
-    pool: SeatPool, has: Provisioned | None, live: int, counts: LiveCounts | None
+    pool: SeatPool, has: Provisioned | None, *, live: int, above: int, would_deny: int
 ) -> Sequence[Finding]:
     """What the pool's policies make of the seats that are held."""
     if has is None:
         return ()
     allowed, shadow = pool.spec.overage.seats, pool.spec.mode is Mode.SHADOW
-    above = counts.overage if counts is not None else pool.status.overage or 0
-    would_deny = counts.would_deny if counts is not None else pool.status.would_deny or 0
     return (
         *(() if shadow else findings.over_capacity(live=live, capacity=has.capacity, overage=allowed)),
         *findings.overage(held=above, allowed=allowed, capacity=has.capacity),

@@ -12,6 +12,7 @@ from seatwarden.backends.kubernetes_api import Forbidden
 from seatwarden.domain.gates import POOL_GATES, Closed, Upstream, first_closed
 from seatwarden.domain.key_ring import KeyRing, Turn, dies_at, next_death
 from seatwarden.domain.key_status import rotated, rotation_waiting
+from seatwarden.domain.pauses import pause_until
 from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
 from seatwarden.domain.seats import Millis, PoolConfig, PoolState, PoolUid
 from seatwarden.reconcilers import metrics
@@ -117,7 +118,9 @@ class SeatPoolReconciler:
         again = await self._report(key, pool, PoolRun(problem=told, provisioned=provisioned, tenant=tenant))
         await self._tell_of_keys(key, pool, keys)
         next_key_dies = next_death(keys.ring, pool.spec.licence_key.overlap)
-        return _soonest(again, _until(_valid_until(above), above.now), _until(next_key_dies, above.now))
+        return _soonest(
+            again, pause_until(_valid_until(above), above.now), pause_until(next_key_dies, above.now)
+        )
 
     async def _tell_of_keys(self, key: ObjectKey, pool: SeatPool, keys: Turn) -> None:
         """Events of what is new since the status that ``pool`` had before this run."""
@@ -322,13 +325,6 @@ def _provisioned(settled: Settled, keys: Turn) -> Provisioned:
 
 def _valid_until(above: Upstream) -> datetime | None:
     return above.subscription.spec.valid_until if above.subscription is not None else None
-
-
-def _until(instant: datetime | None, now: datetime) -> float | None:
-    """The pause that ends just behind ``instant``, or before it where that is far away; None where it is over."""
-    if instant is None or instant <= now:
-        return None
-    return min((instant - now).total_seconds() + 0.1, 600.0)
 
 
 def _soonest(*pauses: float | None) -> float | None:

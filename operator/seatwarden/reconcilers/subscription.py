@@ -6,6 +6,7 @@ from datetime import datetime
 
 from seatwarden.domain import findings
 from seatwarden.domain.gates import SUBSCRIPTION_GATES, Upstream, first_closed
+from seatwarden.domain.pauses import pause_until
 from seatwarden.reconcilers.engine import Cause, ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.status_writer import StatusWriter
@@ -13,8 +14,6 @@ from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.conditions import merge_conditions
 from seatwarden.resources.seatpool import SeatPoolStatus
 from seatwarden.resources.subscription import Phase, Subscription, SubscriptionStatus
-
-LONGEST_WAIT_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -37,10 +36,7 @@ class SubscriptionReconciler:
             return await report_suspended(self.status, key, entry)
         now = self.now()
         await self.status.write(key, entry, self._wanted_status(key, entry, now))
-        until = entry.spec.valid_until
-        if until is None or until <= now:
-            return None
-        return min((until - now).total_seconds() + 0.1, LONGEST_WAIT_SECONDS)
+        return pause_until(entry.spec.valid_until, now)
 
     def _wanted_status(self, key: ObjectKey, found: Subscription, now: datetime) -> SubscriptionStatus:
         tenant_name = found.spec.tenant_ref.name
