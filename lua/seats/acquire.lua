@@ -1,12 +1,15 @@
 #!lua
--- Takes a seat, or gives the holder the lease that it has.
+-- Takes seats, all that are asked for or none, or gives the holder the lease that it has.
 --
--- KEYS all seven. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; tail of the record.
+-- KEYS all seven. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; what the record has behind
+-- these, which begins with the number of seats.
 -- With an idempotency key also: KEYS its own, a STRING that lasts as long as the lease that it was given; ARGV digest
 -- of the request, 16 bytes; a number that goes with the answer. A grant is kept there, and given again as it was.
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
 -- unpurged ones: so a seat is free in the millisecond in which its lease expires, however many are still to be purged.
--- In recovery only the holder of a lease that survived gets it, up to the limit.
+-- In recovery only the holder of a lease that survived gets it, up to the limit, and with no more seats than it had.
+-- A lease has the seats that were last asked for: with another number it is taken over by a new fence, as it is by
+-- another nonce. Where there is no room for more, it stays as it was.
 -- Above the capacity overage is given, and marked. A pool that drains gives no new seat. In shadow mode what would be
 -- refused for either is counted, and the seat is given.
 -- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number, above},
@@ -14,6 +17,7 @@
 
 local key_hash, holder, nonce, tail = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local REPLAY, request, number = KEYS[8], ARGV[5], tonumber(ARGV[6]) or 0
+local quantity = struct.unpack('>I2', tail)
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -56,7 +60,7 @@ local lease = lease_from_now(pool.lease)
 
 local function hold(fence, since)
     local record = struct.pack('>I8', fence) .. LIVE .. struct.pack('>I6', since) .. holder .. nonce .. tail
-    redis.call('ZADD', EXPIRY, 'GT', now + lease, id)
+    keep_seats(seats_of_lease(id, 1, quantity), now + lease)
     if record ~= held then
         redis.call('HSET', LEASES, id, record)
     end
@@ -66,39 +70,55 @@ end
 local function granted(code, fence, live, taken_over, above)
     note_use(code == 'granted' and 1 or 0, 0)
     local answer = { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now,
-        pool.signed_for, number, above and 1 or 0 }
+        pool.signed_for, number, above }
     if REPLAY then
         redis.call('SET', REPLAY, request .. cmsgpack.pack(answer), 'PX', lease)
     end
     return answer
 end
 
+local function overage_seats()
+    local above = 0
+    for _, fence in ipairs(redis.call('ZMSCORE', OVERAGE, unpack(seats_of_lease(id, 1, quantity)))) do
+        above = above + (fence and 1 or 0)
+    end
+    return above
+end
+
 local lives = expiry and kept_until(expiry) > now
-if recovering and not (lives and (expiry >= recovering or live_leases() < pool.limit)) then
+local had = lives and quantity_of(held) or 0
+if recovering and not (lives and quantity <= had
+        and (expiry >= recovering or live_leases() + quantity <= pool.limit)) then
     return refuse('recovering', recovering - now)
 end
-if lives and nonce_of(held) == nonce then
+if lives and quantity == had and nonce_of(held) == nonce then
     local fence = struct.unpack('>I8', held)
     hold(fence, since_of(held))
-    return granted('existing', fence, live_leases(), 0, redis.call('ZSCORE', OVERAGE, id))
+    return granted('existing', fence, live_leases(), 0, overage_seats())
 end
 
 local account = open_account()
 local fence = account.epoch * 4294967296 + account.counter + 1
 invariant(account.counter + 1 < 4294967296 and fence < 9007199254740992, 'a fence is below 2^53')
 
-if lives then
-    -- The holder started again: the seat stays one seat, and the earlier run's fence is dead from here.
+-- Makes the lease the holder's, with the seats it asks for: from here on the fence of an earlier run is dead.
+local function take_over(above, how_many)
     account.counter = account.counter + 1
-    local record = hold(fence, since_of(held))
+    account.used, account.extra = account.used + quantity - had, account.extra + quantity - had
+    local record = hold(fence, quantity == had and since_of(held) or account.clock)
     account.unpurged = account.used - live_leases()
-    note(account, 'taken_over', account.clock, id, record)
+    note(account, 'taken_over', account.clock, id, record, above, how_many)
     convert_overage(account, pool.capacity)
     commit(account)
-    return granted('granted', fence, account.used - account.unpurged, 1, redis.call('ZSCORE', OVERAGE, id))
+    return granted('granted', fence, account.used - account.unpurged, 1, overage_seats())
 end
 
-if expiry then
+if lives and quantity <= had then
+    drop_seats(account, seats_of_lease(id, quantity + 1, had))
+    return take_over()
+end
+
+if expiry and not lives then
     expire_leases(account, { id }, { expiry })
 end
 purge(account)
@@ -107,30 +127,37 @@ if #account.entries > 0 then
 end
 
 local live = account.used - account.unpurged
-local denied = pool.drain and 'draining' or live >= pool.allowed and 'pool_exhausted'
+local wanted = live + quantity - had
+local denied = pool.drain and 'draining' or wanted > pool.allowed and 'pool_exhausted'
 if denied and not pool.shadow then
     if #account.entries > 0 then
         convert_overage(account, pool.capacity)
         commit(account)
     end
-    -- The lease whose expiry brings the pool below what is allowed; none where that is 0.
-    local rank = account.used - pool.allowed
+    -- The seat whose expiry leaves enough of what is allowed; none where that is less than is asked for.
+    local rank = account.used + quantity - had - pool.allowed - 1
     local next_free = denied == 'pool_exhausted' and redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
     return refuse(denied, next_free and tonumber(next_free) - now or false)
 elseif denied then
     count_one(account, 'would_deny')
 end
 
+local above, how_many
+if wanted > pool.allowed then
+    above, how_many = 'shadow', math.min(quantity - had, wanted - pool.allowed)
+elseif wanted > pool.capacity then
+    above, how_many = 'overage', math.min(quantity - had, wanted - pool.capacity)
+    mark_overage(account, fence, seats_of_lease(id, quantity - how_many + 1, quantity))
+end
+if lives then
+    return take_over(above, how_many)
+end
 if held then
     redis.call('ZREM', ENDED, id)
 end
 account.counter = account.counter + 1
-account.used = account.used + 1
-local above = live >= pool.capacity and (live < pool.allowed and 'overage' or 'shadow')
-if above == 'overage' then
-    mark_overage(account, fence, id)
-end
-note(account, 'granted', account.clock, id, hold(fence, account.clock), above)
+account.used, account.extra = account.used + quantity, account.extra + quantity - 1
+note(account, 'granted', account.clock, id, hold(fence, account.clock), above, how_many)
 convert_overage(account, pool.capacity)
 commit(account)
-return granted('granted', fence, live + 1, 0, above == 'overage')
+return granted('granted', fence, wanted, 0, above == 'overage' and how_many or 0)

@@ -52,9 +52,10 @@ elseif not recovering then
 end
 
 local expiry = record and letter_of(record) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
-local confirmed, live = expiry and expiry >= recovering, live_leases()
+local live, quantity, had = live_leases(), struct.unpack('>I2', tail), expiry and quantity_of(record) or 0
+local counted = expiry and expiry >= recovering and had or 0
 read_policies(pool)
-if not confirmed and live >= pool.limit then
+if quantity > counted and live - counted + quantity > pool.limit then
     if from_the_future then
         commit(account)
     end
@@ -65,19 +66,20 @@ local lease = lease_from_now(pool.lease)
 if record and not expiry then
     redis.call('ZREM', ENDED, id)
 end
-local since = struct.pack('>I6', expiry and since_of(record) or account.clock)
+local since = struct.pack('>I6', quantity == had and since_of(record) or account.clock)
 local back = fence .. LIVE .. since .. holder .. nonce .. tail
-redis.call('ZADD', EXPIRY, 'GT', now + lease, id)
+drop_seats(account, seats_of_lease(id, quantity + 1, had))
+keep_seats(seats_of_lease(id, 1, quantity), now + lease)
 redis.call('HSET', LEASES, id, back)
-local above
-if not expiry then
-    account.used = account.used + 1
-    if live >= pool.capacity and live < pool.allowed then
-        above = 'overage'
-        mark_overage(account, number, id)
-    end
+account.used = account.used + quantity - had
+account.extra = account.extra + quantity - math.max(1, had)
+local above, how_many
+local wanted = live - counted + quantity
+if quantity > had and wanted > pool.capacity and wanted <= pool.allowed then
+    above, how_many = 'overage', math.min(quantity - had, wanted - pool.capacity)
+    mark_overage(account, number, seats_of_lease(id, quantity - how_many + 1, quantity))
 end
 account.unpurged = account.used - live_leases()
-note(account, 'readmitted', account.clock, id, back, above)
+note(account, 'readmitted', account.clock, id, back, above, how_many)
 commit(account)
 return answer('ok', lease)

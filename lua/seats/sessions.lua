@@ -5,8 +5,8 @@
 -- before, 0 and empty for the first page. The place is named by a lease and not counted, since leases of one
 -- millisecond are many (beats come in bulk) and move on when they are renewed: so one that stays is never skipped.
 -- One that is renewed between two pages moves to the end and may be seen twice.
--- Cost: O(log² n + limit). Returns {now, 1 if there are more, id, expiry, record, id, ...}, or a code where the key
--- opens no pool.
+-- Cost: O(log² n + seats of the leases shown). Returns {now, 1 if there are more, id, expiry, record, id,
+-- ...}, or a code where the key opens no pool.
 
 local key_hash, limit, from, last = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
@@ -30,17 +30,23 @@ local function rank_behind_last()
 end
 
 local first = tonumber(from) > now and rank_behind_last() or redis.call('ZCOUNT', EXPIRY, '-inf', now)
-local found = redis.call('ZRANGE', EXPIRY, first, first + limit, 'WITHSCORES')
-local shown = math.min(#found / 2, limit)
-local answer = { now, #found / 2 > limit and 1 or 0 }
-local ids = {}
-for i = 1, shown do
-    ids[i] = found[2 * i - 1]
-end
+local ids, expiries, rank, at_end = {}, {}, first
+repeat
+    local found = redis.call('ZRANGE', EXPIRY, rank, rank + limit, 'WITHSCORES')
+    for i = 1, #found, 2 do
+        if #found[i] == LEASE_ID_BYTES then
+            table.insert(ids, found[i])
+            table.insert(expiries, tonumber(found[i + 1]))
+        end
+    end
+    rank, at_end = rank + limit + 1, #found < 2 * (limit + 1)
+until at_end or #ids > limit
+local shown = math.min(#ids, limit)
+local answer = { now, #ids > limit and 1 or 0 }
 if shown > 0 then
-    for i, record in ipairs(redis.call('HMGET', LEASES, unpack(ids))) do
+    for i, record in ipairs(redis.call('HMGET', LEASES, unpack(ids, 1, shown))) do
         table.insert(answer, ids[i])
-        table.insert(answer, tonumber(found[2 * i]))
+        table.insert(answer, expiries[i])
         table.insert(answer, record)
     end
 end

@@ -85,8 +85,8 @@ class Desk:
         assert isinstance(answer, Grant), answer
         return answer
 
-    async def refusal(self, number: int) -> Refusal:
-        answer = await self.ask(number)
+    async def refusal(self, number: int, **details: Any) -> Refusal:
+        answer = await self.ask(number, **details)
         assert isinstance(answer, Refusal), answer
         return answer
 
@@ -141,8 +141,24 @@ class Desk:
         """Let leases expire ``ago`` milliseconds before now by rewriting their expiry; return that instant."""
         instant = await self.now() - ago
         for grant in grants:
-            await self.redis.zadd(self.keys.expiry, {bytes.fromhex(grant.lease_id): instant}, xx=True)
+            await self.redis.zadd(
+                self.keys.expiry, dict.fromkeys(await self.seats_of(grant), instant), xx=True
+            )
         return instant
+
+    async def seats_of(self, grant: Grant) -> list[bytes]:
+        """The members of `expiry` that are seats of this lease."""
+        lease = bytes.fromhex(grant.lease_id)
+        first = [lease] if await self.redis.zscore(self.keys.expiry, lease) is not None else []
+        if grant.quantity == 1:
+            return first
+        seats: Any = await self.redis.zrange(self.keys.expiry, 0, -1)
+        return [seat for seat in seats if seat.startswith(lease)]
+
+    async def expiries(self) -> set[int]:
+        """When seats run out, each instant once."""
+        seats: Any = await self.redis.zrange(self.keys.expiry, 0, -1, withscores=True)
+        return {int(score) for _, score in seats}
 
     async def end_recovery(self, *, ago: int = 0) -> None:
         """Let the recovery window end ``ago`` milliseconds before now."""

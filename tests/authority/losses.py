@@ -17,6 +17,7 @@ def proof(desk: Desk, grant: Grant, number: int, *, nonce: str = "", **changes: 
         fence=grant.fence,
         issued_at=grant.at,
         valid_until=Millis(grant.at + grant.signed_for),
+        quantity=grant.quantity,
     )
     return replace(lease, **changes)  # type: ignore[arg-type]  # the tests name fields rightly
 
@@ -29,9 +30,10 @@ async def lost(desk: Desk, *, run: str = "second run") -> Arrival:
 async def forget(desk: Desk, grant: Grant) -> None:
     """Take every trace of a lease out of Redis, as if its grant had never been replicated."""
     lease = bytes.fromhex(grant.lease_id)
-    await desk.redis.zrem(desk.keys.expiry, lease)
+    await desk.redis.zrem(desk.keys.expiry, *await desk.seats_of(grant))
     await desk.redis.hdel(desk.keys.leases, lease)
-    await desk.redis.hincrby(desk.keys.state, "used", -1)
+    await desk.redis.hincrby(desk.keys.state, "used", -grant.quantity)
+    await desk.redis.hincrby(desk.keys.state, "extra", 1 - grant.quantity)
 
 
 async def readmit(desk: Desk, lease: SignedLease) -> BeatVerdict:

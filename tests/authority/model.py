@@ -21,65 +21,84 @@ from tests.authority.modelled_state import ModelLease, ModelledState
 class SeatModel(ModelledState):
     """The calls on one pool. ``nonce`` is the digest of one."""
 
-    def acquire(self, now: int, holder: str, nonce: str, key_id: str) -> tuple[Code, int | None]:
+    def acquire(
+        self, now: int, holder: str, nonce: str, key_id: str, quantity: int = 1
+    ) -> tuple[Code, int | None]:
         """The code, and the fence that is given or how long to wait. The key of that id is known to open the pool."""
-        code, number = self._seat(now, holder, nonce)
+        code, number = self._seat(now, holder, nonce, quantity)
         self._note_use(now, key_id, code)
         return code, number
 
-    def _seat(self, now: int, holder: str, nonce: str) -> tuple[Code, int | None]:
+    def _seat(self, now: int, holder: str, nonce: str, quantity: int) -> tuple[Code, int | None]:
         if (closed := self.closed(now)) is not None:
             self._count("denied")
             return closed, None
         held = self.leases.get(holder)
-        lives = held is not None and held.ended is None and self.left(now, held) > 0
-        if self.recovering(now) and not (lives and held is not None and self._may_come_back(now, held)):
+        lives = held if held is not None and held.ended is None and self.left(now, held) > 0 else None
+        had = lives.quantity if lives else 0
+        if self.recovering(now) and not (
+            lives and quantity <= had and self._may_come_back(now, lives, quantity)
+        ):
             self._count("denied")
             return Code.RECOVERING, self.recovering(now)
-        if lives and held is not None:
-            self._renew(now, held)
-            if held.nonce == nonce:
-                return Code.EXISTING, held.fence
-            held.nonce, held.fence = nonce, self._next_fence()
-            self._count("taken_over")
-            self._commit(now)
-            return Code.GRANTED, held.fence
-        own = [held] if held is not None and held.ended is None else []
+        if lives and quantity <= had:
+            return self._go_on(now, lives, nonce, quantity)
+        own = [held] if held is not None and held.ended is None and not lives else []
         purged = self._purge(now, own)
         if purged > 0:
             self._forget(now)
-        if (denied := self._denied(now)) is not None:
+        if (denied := self._denied(now, quantity - had)) is not None:
             if not self.shadow:
                 self._count("denied")
                 if purged > 0:
                     self._convert(now)
-                return denied, self._next_seat(now) if denied is Code.POOL_EXHAUSTED else None
+                return denied, self._next_seat(now, quantity - had) if denied is Code.POOL_EXHAUSTED else None
             self._count("would_deny")
-        return Code.GRANTED, self._grant(now, holder, nonce)
+        return Code.GRANTED, self._grant(now, holder, nonce, quantity)
 
-    def _denied(self, now: int) -> Code | None:
+    def _go_on(self, now: int, held: ModelLease, nonce: str, quantity: int) -> tuple[Code, int | None]:
+        self._renew(now, held)
+        if (held.nonce, held.quantity) == (nonce, quantity):
+            return Code.EXISTING, held.fence
+        self._resize(now, held, quantity)
+        held.nonce, held.fence = nonce, self._next_fence()
+        self._count("taken_over")
+        self._commit(now)
+        return Code.GRANTED, held.fence
+
+    def _denied(self, now: int, more: int) -> Code | None:
         if self.drain:
             return Code.DRAINING
-        return Code.POOL_EXHAUSTED if self.live(now) >= self.capacity + self.overage else None
+        return Code.POOL_EXHAUSTED if self.live(now) + more > self.capacity + self.overage else None
 
-    def _next_seat(self, now: int) -> int | None:
-        held_until = [lease.expiry for lease in self.holding()]
-        rank = len(held_until) - self.capacity - self.overage
+    def _next_seat(self, now: int, more: int) -> int | None:
+        held_until = [lease.expiry for lease in self.holding() for _ in range(lease.quantity)]
+        rank = len(held_until) + more - self.capacity - self.overage - 1
         return held_until[rank] - now if rank < len(held_until) else None
 
-    def _grant(self, now: int, holder: str, nonce: str) -> int:
+    def _grant(self, now: int, holder: str, nonce: str, quantity: int) -> int:
         live, fence = self.live(now), self._next_fence()
         self.clock = max(self.clock, now)
-        lease = ModelLease(fence, nonce, self.clock, now + self.lease)
-        self.leases[holder] = self._marked(lease, live)
-        self._count("granted")
+        held = self.leases.get(holder)
+        if held is None or held.ended is not None:
+            held = ModelLease(fence, nonce, self.clock, 0, quantity=quantity)
+            had, total = 0, "granted"
+        else:
+            had, total = held.quantity, "taken_over"
+            self._resize(now, held, quantity)
+        held.nonce, held.fence = nonce, fence
+        self._renew(now, held)
+        self.leases[holder] = self._marked(held, live, quantity - had)
+        self._count(total)
         self._commit(now)
         return fence
 
-    def _marked(self, lease: ModelLease, live: int) -> ModelLease:
-        if self.capacity <= live < self.capacity + self.overage:
-            lease.above = lease.fence
-            self._count("overage_granted")
+    def _marked(self, lease: ModelLease, live: int, more: int) -> ModelLease:
+        """The last of ``more`` new seats are above the capacity, as far as they are and may be."""
+        if live + more <= self.capacity + self.overage:
+            above = max(0, min(more, live + more - self.capacity))
+            lease.above |= dict.fromkeys(range(lease.quantity - above + 1, lease.quantity + 1), lease.fence)
+            self._count("overage_granted", above)
         return lease
 
     def heartbeat(self, now: int, holder: str | None, fence: int) -> tuple[Code, int]:
@@ -90,7 +109,7 @@ class SeatModel(ModelledState):
         held = self.leases[holder or ""]
         if (closed := self.closed(now)) is not None:
             return closed, self.left(now, held)
-        if self.recovering(now) and not self._may_come_back(now, held):
+        if self.recovering(now) and not self._may_come_back(now, held, held.quantity):
             return Code.RECOVERING, self.recovering(now)
         self._renew(now, held)
         return Code.OK, self.lease_from_now(now)
@@ -165,12 +184,14 @@ class SeatModel(ModelledState):
             return Code.UNKNOWN_SESSION, 0
         held = known if known is not None and known.ended is None else None
         live = self.live(now)
-        if not (live < self.limit if held is None else self._may_come_back(now, held)):
+        back = held or ModelLease(shown.fence, shown.nonce, self.clock, 0, shown.lease_id, quantity=0)
+        if not self._may_come_back(now, back, shown.quantity):
             return Code.RECOVERING, self.recovering(now)
-        self.clock = max(self.clock, now)
-        new = ModelLease(shown.fence, shown.nonce, self.clock, 0, shown.lease_id)
-        back = held or self._marked(new, live)
+        had, counted = back.quantity, back.quantity if back.expiry >= self.recover_until else 0
+        self._resize(now, back, shown.quantity)
         back.fence, back.nonce = shown.fence, shown.nonce
+        if shown.quantity > had:
+            self._marked(back, live - counted + had, shown.quantity - had)
         self.leases[shown.holder] = back
         self._renew(now, back)
         self.peak = max(self.peak, self.live(now))

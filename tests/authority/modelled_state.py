@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from seatwarden.domain.seats import Code, KeyUse, Millis, PoolState
 
@@ -23,8 +24,9 @@ class ModelLease:
     lease_id: str = ""
     ended: Code | None = None
     ended_at: int = 0
-    above: int = 0
-    """The fence with which it was granted above the capacity, while that is so."""
+    quantity: int = 1
+    above: dict[int, int] = field(default_factory=dict)
+    """Its seats that were granted above the capacity, while that is so: by their number, the fence of the grant."""
 
 
 @dataclass
@@ -60,7 +62,11 @@ class ModelledState:
     def live(self, now: int) -> int:
         """In recovery those that were heard of."""
         counted_from = self.recover_until if self.recovering(now) else now + 1
-        return sum(lease.ended is None and lease.expiry >= counted_from for lease in self.leases.values())
+        return sum(lease.quantity for lease in self.holding() if lease.expiry >= counted_from)
+
+    def used(self) -> int:
+        """The seats of leases without a tombstone."""
+        return sum(lease.quantity for lease in self.holding())
 
     def recovering(self, now: int) -> int:
         """For how long only those come back who held a seat."""
@@ -76,8 +82,10 @@ class ModelledState:
     def seat_milliseconds(self, now: int) -> int:
         """The exact sum at ``now``, also of what is not purged yet."""
         clock = max(self.clock, now)
-        ends = ((one.since, one.expiry if one.expiry <= now else clock) for one in self.holding())
-        return self.charged + sum(max(0, end - since) for since, end in ends)
+        held = (
+            (one.quantity, (one.expiry if one.expiry <= now else clock) - one.since) for one in self.holding()
+        )
+        return self.charged + sum(quantity * max(0, time) for quantity, time in held)
 
     def closed(self, now: int) -> Code | None:
         if self.state is not PoolState.ACTIVE:
@@ -89,20 +97,31 @@ class ModelledState:
         """How many may hold a seat."""
         return math.inf if self.shadow else self.capacity + self.overage
 
-    def above(self) -> list[ModelLease]:
-        """The leases that are marked as above the capacity, oldest first."""
-        return sorted((one for one in self.holding() if one.above), key=lambda one: one.above)
+    def above(self) -> list[tuple[int, int, ModelLease]]:
+        """The seats that are marked as above the capacity, oldest first: the fence, the seat's number, its lease."""
+        marks = ((fence, seat, lease) for lease in self.holding() for seat, fence in lease.above.items())
+        return sorted(marks, key=lambda mark: (mark[0], mark[2].lease_id, mark[1]))
 
-    def _may_come_back(self, now: int, lease: ModelLease) -> bool:
-        return lease.expiry >= self.recover_until or self.live(now) < self.limit
+    def _may_come_back(self, now: int, lease: ModelLease, quantity: int) -> bool:
+        """May ``lease`` live on in recovery, with so many seats?"""
+        counted = lease.quantity if lease.expiry >= self.recover_until else 0
+        return quantity <= counted or self.live(now) - counted + quantity <= self.limit
+
+    def _resize(self, now: int, lease: ModelLease, quantity: int) -> None:
+        """The lease has ``quantity`` seats from now on, and is charged anew."""
+        self.clock = max(self.clock, now)
+        if quantity != lease.quantity:
+            self.charged += lease.quantity * max(0, self.clock - lease.since)
+            lease.quantity, lease.since = quantity, self.clock
+        lease.above = {seat: fence for seat, fence in lease.above.items() if seat <= quantity}
 
     def _convert(self, now: int) -> int:
         """The oldest above the capacity become base leases where there are seats for them."""
         above = self.above()
         surplus = 0 if self.recovering(now) else len(above) - max(0, self.live(now) - self.capacity)
         # Those that a bounded purge left are live to nobody, and are above nothing.
-        for lease in above[: max(0, min(PURGE_CHUNK, surplus))]:
-            lease.above = 0
+        for _, seat, lease in above[: max(0, min(PURGE_CHUNK, surplus))]:
+            del lease.above[seat]
             self._count("converted")
         return max(0, surplus)
 
@@ -153,11 +172,12 @@ class ModelledState:
 
     def _purge(self, now: int, first: list[ModelLease]) -> int:
         if self.recovering(now):
-            if len(self.holding()) > self.live(now):
+            if self.used() > self.live(now):
                 self._commit(now)
             return 0
         due = [lease for lease in self.holding() if lease.expiry <= now and lease not in first]
-        purged = first + due[:PURGE_CHUNK]
+        before = accumulate((lease.quantity for lease in due), initial=0)
+        purged = first + [lease for lease, seats in zip(due, before, strict=False) if seats < PURGE_CHUNK]
         if purged:
             self.clock = max(self.clock, now)
         for lease in purged:
@@ -175,8 +195,8 @@ class ModelledState:
             del self.leases[holder]
 
     def _end(self, lease: ModelLease, code: Code, instant: int, now: int, total: str) -> None:
-        lease.ended, lease.ended_at, lease.above = code, now, 0
-        self.charged += max(0, instant - lease.since)
+        lease.ended, lease.ended_at, lease.above = code, now, {}
+        self.charged += lease.quantity * max(0, instant - lease.since)
         self._count(total)
 
     def _note_use(self, now: int, key_id: str, code: Code) -> None:
@@ -188,5 +208,5 @@ class ModelledState:
         self.counter += 1
         return (self.epoch << 32) + self.counter
 
-    def _count(self, total: str) -> None:
-        self.totals[total] = self.totals.get(total, 0) + 1
+    def _count(self, total: str, number: int = 1) -> None:
+        self.totals[total] = self.totals.get(total, 0) + number

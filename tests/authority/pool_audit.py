@@ -1,5 +1,6 @@
 """All of a pool as Redis has it, in the words in which the model has it; and its ledger, read as an auditor would."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -22,15 +23,15 @@ TOTALS = (
     "would_deny",
 )
 NOT_IN_LEDGER = {"denied", "would_deny"}
-_FENCE, _HOLDER = slice(0, 8), slice(15, 47)
+_FENCE, _HOLDER, _LEASE = slice(0, 8), slice(15, 47), 16
 
 
 class StoredPool(NamedTuple):
-    """By holder: fence and, where there is no tombstone, expiry. Those above the capacity, oldest first. Then the pool's
-    numbers, and where its callers are."""
+    """By holder: fence and, where there is no tombstone, when each seat expires. Seats above the capacity, oldest first. Then
+    the pool's numbers, and where its callers are."""
 
-    leases: dict[str, tuple[int, int | None]]
-    above: list[tuple[str, int]]
+    leases: dict[str, tuple[int, list[int]]]
+    above: list[tuple[str, int, int]]
     epoch: int
     counter: int
     totals: tuple[int, ...]
@@ -50,19 +51,25 @@ def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, s
         ("HGET", keys.config, "recover_until"),
         ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
     )
-    scores = {lease: int(score) for lease, score in _pairs(expiries)}
+    scores = defaultdict[bytes, list[int]](list)
+    for seat, score in _pairs(expiries):
+        scores[seat[:_LEASE]].append(int(score))
     leases = {
-        holders[lease.hex()]: (int.from_bytes(record[_FENCE], "big"), scores.get(lease))
+        holders[lease.hex()]: (int.from_bytes(record[_FENCE], "big"), scores[lease])
         for lease, record in _pairs(records)
     }
     epoch, counter, over, *totals = (int(number or 0) for number in state)
-    above = [(holders[lease.hex()], int(score)) for lease, score in _pairs(marks)]
+    above = [(holders[seat[:_LEASE].hex()], _number(seat), int(score)) for seat, score in _pairs(marks)]
     assert over == len(above), "the count of leases above the capacity has left their marks"
     recovering = max(0, int(recover_until or 0) - now)
     told = {name.decode(): value for name, value in _pairs(everything)}
     run, outage = told.get("run", b"").decode(), int(told.get("outage", 0))
     uses = {name[4:]: _use(value) for name, value in told.items() if name.startswith("use:")}
     return StoredPool(leases, above, epoch, counter, tuple(totals), recovering, run, outage, uses)
+
+
+def _number(seat: bytes) -> int:
+    return int.from_bytes(seat[_LEASE:], "big") or 1
 
 
 def _use(value: bytes) -> KeyUse:
@@ -73,10 +80,11 @@ def _use(value: bytes) -> KeyUse:
 def modelled_pool(model: SeatModel, now: int) -> StoredPool:
     """What the model has."""
     leases = {
-        holder: (lease.fence, None if lease.ended else lease.expiry) for holder, lease in model.leases.items()
+        holder: (lease.fence, [] if lease.ended else [lease.expiry] * lease.quantity)
+        for holder, lease in model.leases.items()
     }
     holders = {id(lease): holder for holder, lease in model.leases.items()}
-    above = [(holders[id(lease)], lease.above) for lease in model.above()]
+    above = [(holders[id(lease)], number, fence) for fence, number, lease in model.above()]
     totals = tuple(model.totals.get(name, 0) for name in TOTALS)
     recovering = model.recovering(now)
     run, outage, uses = model.run or "", model.outage, model.key_uses
@@ -87,7 +95,7 @@ def leases_by_id(runner: GivenTimeRunner, keys: PoolKeys) -> dict[str, str]:
     """The holder of each lease that has no tombstone."""
     held, records = runner.ask(("ZRANGE", keys.expiry, 0, -1), ("HGETALL", keys.leases))
     by_id = dict(_pairs(records))
-    return {lease.hex(): by_id[lease][_HOLDER].hex() for lease in held}
+    return {seat.hex(): by_id[seat][_HOLDER].hex() for seat in held if len(seat) == _LEASE}
 
 
 def ledger_of(runner: GivenTimeRunner, keys: PoolKeys) -> list[dict[str, str]]:
@@ -114,8 +122,8 @@ def all_pages(authority: RedisSeatAuthority, pool: PoolUid, limit: int, *, live:
 def check_ledger(ledger: Iterable[Mapping[str, str]], model: SeatModel) -> None:
     """Whoever reads the ledger alone must know the leases, the charged time and the totals."""
     replay = LedgerReplay.of(ledger)
-    assert replay.held == {lease.lease_id: lease.since for lease in model.holding()}
-    assert replay.above == [lease.lease_id for lease in model.above()]
+    assert replay.held == {lease.lease_id: (lease.since, lease.quantity) for lease in model.holding()}
+    assert replay.above == [lease.lease_id for _, _, lease in model.above()]
     assert replay.charged == model.charged
     assert replay.fences == sorted(set(replay.fences))
     told = {name: replay.totals.get(name, 0) for name in TOTALS if name not in NOT_IN_LEDGER}

@@ -26,7 +26,7 @@ def looks_at(keys: PoolKeys, now: int) -> list[Command]:
         ("ZCARD", keys.expiry),
         ("HLEN", keys.leases),
         ("ZCARD", keys.ended),
-        ("HMGET", keys.state, "used", "seat_ms", "peak"),
+        ("HMGET", keys.state, "used", "seat_ms", "peak", "extra"),
     ]
 
 
@@ -55,12 +55,14 @@ class PoolWatch:
         self._may_revive = True
 
     def looked(self, seen: Sequence[Any], *, limit: float) -> None:
-        live, held, records, ended, (used, seat_ms, peak) = seen
+        live, held, records, ended, (used, seat_ms, peak, extra) = seen
         if not self._may_revive:
-            assert live <= max(limit, self.live), f"{live} leases live on {limit} seats"
+            assert live <= max(limit, self.live), f"{live} seats live of {limit}"
         self._may_revive = False
         assert int(used) == held, "the count of seats in use has left the leases"
-        assert records == held + ended, "a record belongs to neither a lease nor a tombstone"
+        assert records == held - int(extra or 0) + ended, (
+            "a record belongs to neither a lease nor a tombstone"
+        )
         assert ended <= TOMBSTONES, "tombstones grow without limit"
         if self._clock_only_grows:
             assert int(seat_ms) >= self._seat_ms, "charged time was taken back"
@@ -68,13 +70,13 @@ class PoolWatch:
             assert live <= int(peak), "the peak is below what is live"
         self.live, self._seat_ms = live, int(seat_ms)
 
-    def answered(self, answer: Grant | Refusal) -> None:
-        """An acquire was answered, and the pool looked at."""
+    def answered(self, answer: Grant | Refusal, more: int) -> None:
+        """A wish for so many seats more was answered, and the pool looked at."""
         if answer.code in {Code.INVALID_LICENSE, Code.IDEMPOTENCY_MISMATCH}:
             return
         assert answer.live == self.live
         if answer.code is Code.POOL_EXHAUSTED:
-            assert self.live >= answer.capacity, "refused though a seat is free"
+            assert self.live + more > answer.capacity, "refused though there are seats enough"
 
     def fence_given(self, fence: int) -> None:
         assert fence > self._last_fence, "a fence was given that is not above all before"

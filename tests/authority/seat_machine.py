@@ -67,9 +67,10 @@ class SeatMachine(RuleBasedStateMachine):
         nonce=NONCES,
         key=st.sampled_from([KEY, KEY, KEY, OTHER_KEY]),
         wish=st.sampled_from([None, None, "a", "b"]),
+        quantity=st.sampled_from([1, 1, 1, 2, 3]),
     )
-    def acquire(self, who: str, nonce: str, key: str, wish: str | None) -> None:
-        answer = self.twin.acquire(who, nonce, key=key, idempotency_key=wish, spread=7)
+    def acquire(self, who: str, nonce: str, key: str, wish: str | None, quantity: int) -> None:
+        answer = self.twin.acquire(who, nonce, key=key, idempotency_key=wish, quantity=quantity, spread=7)
         if isinstance(answer, Grant):
             self.grants.append(answer)
 

@@ -62,6 +62,23 @@ async def test_never_more_come_back_than_the_cap_whoever_they_are(desk: Desk) ->
     assert await desk.live() == 2
 
 
+async def test_a_holder_comes_back_after_a_loss_with_all_the_seats_it_can_prove_or_not_at_all(
+    desk: Desk,
+) -> None:
+    await desk.configure(capacity=10)
+    first, second = await desk.seat(0, quantity=4), await desk.seat(1, quantity=2)
+    await forget(desk, first)
+    await forget(desk, second)
+    await desk.configure(capacity=5)
+    await lost(desk)
+    assert (await readmit(desk, proof(desk, first, 0))).code is Code.OK
+    assert await desk.live() == 4
+    # One of its two would fit.
+    assert (await readmit(desk, proof(desk, second, 1))).code is Code.RECOVERING
+    assert await desk.live() == 4
+    assert (await desk.seat(0, quantity=4)).code is Code.EXISTING
+
+
 async def test_a_zombie_that_survived_takes_no_seat_from_a_holder_that_was_forgotten(desk: Desk) -> None:
     """Two of three in Redis were given back after the last copy; the seats went to two whose grants were lost."""
     zombies = [await desk.seat(number) for number in (1, 2)]

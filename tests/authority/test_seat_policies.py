@@ -9,7 +9,7 @@ from tests.authority.desk import HOUR, Desk
 
 
 def _answers(found: list[Grant | Refusal]) -> list[tuple[Code, bool]]:
-    return [(one.code, isinstance(one, Grant) and one.overage) for one in found]
+    return [(one.code, isinstance(one, Grant) and bool(one.overage)) for one in found]
 
 
 BASE, ABOVE, REFUSED = (Code.GRANTED, False), (Code.GRANTED, True), (Code.POOL_EXHAUSTED, False)
@@ -72,10 +72,10 @@ async def test_the_ledger_tells_which_grant_was_above_the_capacity_and_until_whe
     await desk.configure(capacity=1, overage=1)
     base, above = await desk.seat(0), await desk.seat(1)
     await desk.release(base)
-    told = [(it["event"], it.get("above"), it.get("lease")) for it in await desk.ledger() if "lease" in it]
+    told = [(it["event"], it.get("overage"), it.get("lease")) for it in await desk.ledger() if "lease" in it]
     assert told == [
         ("granted", None, base.lease_id),
-        ("granted", "overage", above.lease_id),
+        ("granted", "1", above.lease_id),
         ("released", None, base.lease_id),
         ("converted", None, above.lease_id),
     ]
@@ -124,8 +124,8 @@ async def test_in_shadow_mode_nothing_is_refused_for_want_of_a_seat_and_all_of_i
     assert (await desk.seat(5)).live == 6
     counts = await desk.sweep()
     assert (counts.denied, counts.would_deny, counts.overage, counts.live) == (0, 3, 1, 6)
-    marks = [it.get("above") for it in await desk.ledger() if it["event"] == "granted"]
-    assert marks == [None, None, "overage", "shadow", "shadow", "shadow"]
+    marks = [(it.get("overage"), it.get("shadow")) for it in await desk.ledger() if it["event"] == "granted"]
+    assert marks == [(None, None), (None, None), ("1", None), *[(None, "1")] * 3]
 
 
 async def test_the_end_of_shadow_mode_takes_no_seat_away(desk: Desk) -> None:
@@ -158,4 +158,4 @@ async def test_the_wait_of_a_full_pool_counts_the_overage(desk: Desk) -> None:
 
 
 async def _is_above(desk: Desk, number: int) -> bool:
-    return (await desk.seat(number)).overage
+    return (await desk.seat(number)).overage == 1

@@ -43,12 +43,12 @@ class Twin(PoolTwin):
         if kept is not None:
             answer = self._both(real, lambda _: None)[0]
             return self.replays.told_again(kept, request, answer)
-        digest = nonce_digest(nonce)
+        digest, had = nonce_digest(nonce), self._had(holder)
         taken_over = self.model.totals.get("taken_over", 0)
         try:
             key_id = self.config.key_ids[key]
             answer, (code, number) = self._both(
-                real, lambda model: model.acquire(self.now, holder, digest, key_id)
+                real, lambda model: model.acquire(self.now, holder, digest, key_id, request.quantity)
             )
         except Lost as lost:
             if lost.applied and holder in self.model.leases:
@@ -64,7 +64,7 @@ class Twin(PoolTwin):
             assert self.holders.setdefault(answer.lease_id, holder) == holder
             held.lease_id = answer.lease_id
             assert (answer.fence, answer.expires_in) == (number, self.model.lease_from_now(self.now) - 1)
-            assert answer.overage == (held.above > 0)
+            assert (answer.quantity, answer.overage) == (held.quantity, len(held.above))
             assert (answer.heartbeat, answer.at) == (self.config.heartbeat, self.now)
             assert (answer.signed_for, answer.spread) == (
                 self.config.signed_for,
@@ -73,8 +73,12 @@ class Twin(PoolTwin):
             if answer.code is Code.GRANTED:
                 self.watch.fence_given(answer.fence)
             self.replays.keep(request, answer, self._kept_until())
-        self.watch.answered(answer)
+        self.watch.answered(answer, request.quantity - had)
         return answer
+
+    def _had(self, holder: str) -> int:
+        held = self.model.leases.get(holder)
+        return held.quantity if held and not held.ended and self.model.left(self.now, held) > 0 else 0
 
     def _kept_until(self) -> int:
         return self.now + self.model.lease_from_now(self.now)
@@ -139,11 +143,13 @@ class Twin(PoolTwin):
         unexpired = sum(lease.expiry > self.now for lease in self.model.holding())
         rows = all_pages(self.authority, self.pool, limit, live=unexpired)
         live = [
-            (lease.lease_id, lease.fence, lease.since, lease.expiry - self.now)
+            (lease.lease_id, lease.fence, lease.quantity, lease.since, lease.expiry - self.now)
             for lease in self.model.holding()
             if lease.expiry > self.now
         ]
-        assert [(row.lease_id, row.fence, row.acquired_at, row.expires_in) for row in rows] == live
+        assert [
+            (row.lease_id, row.fence, row.quantity, row.acquired_at, row.expires_in) for row in rows
+        ] == live
         assert [row.holder for row in rows] == [self.holders[row.lease_id] for row in rows]
         return rows
 
@@ -154,7 +160,7 @@ class Twin(PoolTwin):
         assert (counts.purged, counts.live) == (purged, model.live(self.now))
         recovering = model.recovering(self.now)
         assert counts.recovering_for == recovering
-        assert counts.unpurged == (0 if recovering else len(holding) - counts.live)
+        assert counts.unpurged == (0 if recovering else model.used() - counts.live)
         assert (counts.epoch, counts.peak, counts.capacity) == (model.epoch, model.peak, self.config.capacity)
         told = [name for name in TOTALS if name != "converted"]
         assert {name: getattr(counts, name) for name in told} == {
@@ -206,6 +212,7 @@ class Twin(PoolTwin):
             fence=grant.fence,
             issued_at=grant.at,
             valid_until=Millis(grant.at + grant.signed_for),
+            quantity=grant.quantity,
         )
         return replace(lease, **changes)
 

@@ -50,6 +50,17 @@ async def test_the_exit_status_is_that_of_the_program_and_the_seat_is_given_back
     assert await stand.sessions() == []
 
 
+async def test_so_many_seats_are_held_as_are_asked_for(stand: Stand) -> None:
+    await stand.pool.configure(capacity=2)
+    environment = {**stand.environment(), "SEATWARDEN_QUANTITY": "2"}
+    async with running(HOLD, *python(TELLS), environment=environment) as held:
+        assert await held.line() == "begun"
+        assert [session.quantity for session in await stand.sessions()] == [2]
+        held.process.send_signal(signal.SIGTERM)
+        assert await held.line() == "SIGTERM"
+        assert await held.end() == (5, "")
+
+
 async def test_the_program_runs_while_the_seat_is_held_and_gets_each_signal(stand: Stand) -> None:
     async with running(HOLD, *python(TELLS), environment=stand.environment()) as held:
         assert await held.line() == "begun"

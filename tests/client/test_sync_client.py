@@ -19,14 +19,17 @@ SHORT = Millis(4_000)
 
 async def test_a_seat_is_held_in_the_block_and_given_back_after_it(stand: Stand) -> None:
     def work(loop: asyncio.AbstractEventLoop) -> None:
-        with stand.client().hold(holder=HOLDER, client_version="2.4", metadata={"user": "mia"}) as seat:
+        notes = {"user": "mia"}
+        with stand.client().hold(holder=HOLDER, quantity=2, client_version="2.4", metadata=notes) as seat:
             rows = asyncio.run_coroutine_threadsafe(stand.sessions(), loop).result(PATIENCE_SECONDS)
-            assert [(row.lease_id, row.client_version) for row in rows] == [(seat.session, "2.4")]
+            told = [(row.lease_id, row.client_version, row.quantity) for row in rows]
+            assert told == [(seat.session, "2.4", 2)]
             assert seat.held
             assert 0 < seat.valid_for <= 60
             assert seat.lease
             seat.check()
 
+    await stand.pool.configure(capacity=2)
     await asyncio.to_thread(work, asyncio.get_running_loop())
     assert await stand.sessions() == []
 

@@ -26,6 +26,7 @@ LEASE = SignedLease(
     fence=Fence(2**32 + 7),
     issued_at=Millis(1_800_000_000_000),
     valid_until=Millis(1_800_086_400_000),
+    quantity=3,
 )
 KID = "0011223344556677"
 SIGNATURE = bytes(range(64))
@@ -43,6 +44,7 @@ CLAIMS = {
     "jti": LEASE.lease_id,
     "nonce": LEASE.nonce,
     "fence": LEASE.fence,
+    "quantity": 3,
     "iat": 1_800_000_000,
     "exp": 1_800_086_400,
 }
@@ -100,6 +102,10 @@ def test_a_header_that_is_not_ours_is_none(header: object) -> None:
         {**CLAIMS, "fence": -1},
         {**CLAIMS, "fence": 2**53},
         {**CLAIMS, "fence": 1.5},
+        {**CLAIMS, "quantity": 0},
+        {**CLAIMS, "quantity": 1001},
+        {**CLAIMS, "quantity": "3"},
+        {**CLAIMS, "quantity": 1.0},
         {**CLAIMS, "exp": CLAIMS["iat"]},
         {**CLAIMS, "exp": 1e300},
         {**CLAIMS, "iat": None},

@@ -182,7 +182,7 @@ class CountsThenInserts(RedisSeatAuthority):
 
 
 def _without_a_limit() -> Script:
-    text = ACQUIRE.text.replace("or live >= pool.allowed and", "or false and")
+    text = ACQUIRE.text.replace("or wanted > pool.allowed and", "or false and")
     assert text != ACQUIRE.text
     return Script("acquire", text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 

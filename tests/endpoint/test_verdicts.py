@@ -39,7 +39,8 @@ def test_a_new_lease_is_201_and_says_all_that_the_client_needs() -> None:
         "expires_in": 360.0,
         "next_heartbeat_in": 120.0,
         "taken_over": False,
-        "overage": False,
+        "quantity": 1,
+        "overage": 0,
         "lease": None,
         "seats": {"capacity": 5, "used": 1, "free": 4},
     }
@@ -222,6 +223,7 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
         lease_id=LEASE_ID,
         holder="ab" * 32,
         fence=FENCE,
+        quantity=3,
         acquired_at=Millis(1_700_000_000_123),
         expires_in=Millis(250),
         key_id="0123456789",
@@ -234,6 +236,7 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
             {
                 "session_id": LEASE_ID,
                 "hardware_id": "ab" * 32,
+                "quantity": 3,
                 "acquired_at": "2023-11-14T22:13:20.123Z",
                 "expires_in": 0.25,
                 "license_key_id": "0123456789",

@@ -6,10 +6,12 @@
 -- off: so `seat_ms` is exact when nothing is left unpurged, and otherwise too low for a moment, but it never falls.
 -- The integral's clock does not go back, even where Redis's does after a failover; expiry follows Redis's clock only.
 --
--- `used` counts the unpurged leases. It equals ZCARD of `expiry`, and each record is either in `expiry` or in `ended`:
--- both are checked on every change, as a lost or evicted key must be noticed and not counted on.
+-- `used` counts the seats of unpurged leases, and `extra` those of them that are not the first one of their lease.
+-- `used` equals ZCARD of `expiry`, and each record is either in `expiry` or in `ended`: both are checked on every
+-- change, as a lost or evicted key must be noticed and not counted on.
 
 local PURGE_CHUNK = 200
+local SEATS_AT_ONCE = 1000
 local TOMBSTONES = 10000
 -- More than one call can add, so that the limit above holds after every call.
 local TRIM_STEP = 2 * PURGE_CHUNK
@@ -24,10 +26,11 @@ end
 
 -- The account, or nil where the pool has no coherent state: it is new, or some of it was lost.
 local function read_account()
-    local read = redis.call('HMGET', STATE, 'epoch', 'counter', 'used', 'at', 'overrun', 'peak', 'secret', 'over')
-    local used, at = tonumber(read[3]), tonumber(read[4])
+    local read = redis.call('HMGET', STATE, 'epoch', 'counter', 'used', 'at', 'overrun', 'peak', 'secret', 'over',
+        'extra')
+    local used, at, extra = tonumber(read[3]), tonumber(read[4]), tonumber(read[9])
     if not (used and used == redis.call('ZCARD', EXPIRY)
-            and redis.call('HLEN', LEASES) == used + redis.call('ZCARD', ENDED)) then
+            and redis.call('HLEN', LEASES) == used - extra + redis.call('ZCARD', ENDED)) then
         return nil
     end
     local clock = math.max(at, now)
@@ -40,6 +43,7 @@ local function read_account()
         peak = tonumber(read[6]),
         secret = read[7],
         over = tonumber(read[8]),
+        extra = extra,
         unpurged = 0,
         totals = {},
         entries = {},
@@ -56,34 +60,56 @@ local function count_one(account, total)
     account.totals[total] = (account.totals[total] or 0) + 1
 end
 
--- `above` is told of a lease that is granted above the capacity: `overage` by permission, `shadow` only because nothing
--- is enforced.
-local function note(account, event, at, id, record, above)
+-- `above` is told of seats that are given above the capacity, with how many they are: `overage` by permission, `shadow`
+-- only because nothing is enforced.
+local function note(account, event, at, id, record, above, how_many)
     count_one(account, event)
-    table.insert(account.entries,
-        { event = event, at = at, id = id, record = record, used = account.used, above = above })
+    table.insert(account.entries, { event = event, at = at, id = id, record = record, quantity = quantity_of(record),
+        used = account.used, above = above, how_many = how_many })
+end
+
+-- Sets when seats run out; an instant that is later already is kept.
+local function keep_seats(seats, expiry)
+    for start = 1, #seats, SEATS_AT_ONCE do
+        local scored = {}
+        for i = start, math.min(#seats, start + SEATS_AT_ONCE - 1) do
+            table.insert(scored, expiry)
+            table.insert(scored, seats[i])
+        end
+        redis.call('ZADD', EXPIRY, 'GT', unpack(scored))
+    end
+end
+
+local function drop_seats(account, seats)
+    for start = 1, #seats, SEATS_AT_ONCE do
+        local last = math.min(#seats, start + SEATS_AT_ONCE - 1)
+        redis.call('ZREM', EXPIRY, unpack(seats, start, last))
+        if account.over > 0 then
+            account.over = account.over - redis.call('ZREM', OVERAGE, unpack(seats, start, last))
+        end
+    end
 end
 
 -- Ends leases; `ends` are the instants up to which each is charged, `letters` go into the tombstones. ZREM comes first
 -- since it is allowed when memory is full, and what follows it then is, too.
 local function end_leases(account, event, ids, ends, letters)
     local records = redis.call('HMGET', LEASES, unpack(ids))
-    invariant(account.used >= #ids, 'used is never negative')
-    local tombstones, graves = {}, {}
+    local tombstones, graves, freed = {}, {}, {}
     for i, id in ipairs(ids) do
         local record = records[i]
         invariant(record, 'every seat has a record')
-        local charged_until = math.max(ends[i], since_of(record))
-        account.uncharged = account.uncharged - math.max(0, account.clock - charged_until)
-        account.used = account.used - 1
+        local charged_until, quantity = math.max(ends[i], since_of(record)), quantity_of(record)
+        account.uncharged = account.uncharged - quantity * math.max(0, account.clock - charged_until)
+        account.used, account.extra = account.used - quantity, account.extra - (quantity - 1)
+        for _, seat in ipairs(seats_of_lease(id, 1, quantity)) do
+            table.insert(freed, seat)
+        end
         note(account, event, charged_until, id, record)
         tombstones[2 * i - 1], tombstones[2 * i] = id, fence_of(record) .. letters[i]
         graves[2 * i - 1], graves[2 * i] = now, id
     end
-    redis.call('ZREM', EXPIRY, unpack(ids))
-    if account.over > 0 then
-        account.over = account.over - redis.call('ZREM', OVERAGE, unpack(ids))
-    end
+    invariant(account.used >= 0, 'used is never negative')
+    drop_seats(account, freed)
     redis.call('HSET', LEASES, unpack(tombstones))
     redis.call('ZADD', ENDED, unpack(graves))
 end
@@ -105,13 +131,16 @@ local function purge(account)
     local due = redis.call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'WITHSCORES', 'LIMIT', 0, PURGE_CHUNK)
     local ids, expiries = {}, {}
     for i = 1, #due, 2 do
-        table.insert(ids, due[i])
-        table.insert(expiries, tonumber(due[i + 1]))
+        -- The other seats of a lease come behind its first one, and go with it.
+        if #due[i] == LEASE_ID_BYTES then
+            table.insert(ids, due[i])
+            table.insert(expiries, tonumber(due[i + 1]))
+        end
     end
     if #ids > 0 then
         expire_leases(account, ids, expiries)
     end
-    if #ids == PURGE_CHUNK then
+    if #due == 2 * PURGE_CHUNK then
         account.unpurged = redis.call('ZCOUNT', EXPIRY, '-inf', now)
     end
     return #ids
@@ -161,32 +190,33 @@ local function trim_tombstones(lease)
     end
 end
 
-local function mark_overage(account, fence, id)
-    redis.call('ZADD', OVERAGE, fence, id)
-    account.over = account.over + 1
-    count_one(account, 'overage_granted')
+local function mark_overage(account, fence, seats)
+    for _, seat in ipairs(seats) do
+        redis.call('ZADD', OVERAGE, fence, seat)
+        count_one(account, 'overage_granted')
+    end
+    account.over = account.over + #seats
 end
 
--- How many overage leases have a base seat free for them. While it is not known who is there, none.
+-- How many overage seats have a base seat free for them. While it is not known who is there, none.
 local function overage_to_convert(account, capacity)
     local above = math.max(0, account.used - account.unpurged - capacity)
     return recovering and 0 or math.min(PURGE_CHUNK, account.over - above)
 end
 
--- A base seat that is free makes the oldest overage lease a base one. To be followed by a `commit`.
+-- A base seat that is free makes the oldest overage seat a base one. To be followed by a `commit`.
 local function convert_overage(account, capacity)
     local count = overage_to_convert(account, capacity)
     if count <= 0 then
         return
     end
-    local oldest, ids = redis.call('ZPOPMIN', OVERAGE, count), {}
+    local oldest = redis.call('ZPOPMIN', OVERAGE, count)
+    -- Fewer than there should be means that the key was lost. Then no seat is known to be above the capacity.
+    account.over = #oldest == 2 * count and account.over - count or 0
     for i = 1, #oldest, 2 do
-        table.insert(ids, oldest[i])
-    end
-    -- Fewer than there should be means that the key was lost. Then no lease is known to be above the capacity.
-    account.over = #ids == count and account.over - count or 0
-    for _, id in ipairs(ids) do
+        local id = string.sub(oldest[i], 1, LEASE_ID_BYTES)
         note(account, 'converted', account.clock, id, redis.call('HGET', LEASES, id))
+        account.entries[#account.entries].quantity = 1
     end
 end
 
@@ -195,8 +225,12 @@ local function write_ledger(account, seat_ms)
         local fields = { 'event', entry.event, 'lease', hex(entry.id), 'holder', hex(holder_of(entry.record)),
             'fence', (struct.unpack('>I8', entry.record)), 'at', entry.at, 'used', entry.used, 'seat_ms', seat_ms }
         if entry.above then
-            table.insert(fields, 'above')
             table.insert(fields, entry.above)
+            table.insert(fields, entry.how_many)
+        end
+        if entry.quantity > 1 then
+            table.insert(fields, 'quantity')
+            table.insert(fields, entry.quantity)
         end
         redis.call('XADD', LEDGER, '*', unpack(fields))
     end
@@ -217,7 +251,7 @@ local function commit(account)
         overrun = math.max(0, math.min(overrun, account.uncharged))
     end
     redis.call('HSET', STATE, 'counter', account.counter, 'used', account.used, 'at', account.clock,
-        'overrun', overrun, 'peak', account.peak, 'over', account.over)
+        'overrun', overrun, 'peak', account.peak, 'over', account.over, 'extra', account.extra)
     local seat_ms = redis.call('HINCRBY', STATE, 'seat_ms', account.uncharged - overrun)
     if seat_ms >= 9007199254740992 then
         seat_ms = redis.call('HGET', STATE, 'seat_ms')

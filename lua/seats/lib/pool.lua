@@ -7,16 +7,18 @@
 --                   which belongs to the pool and is kept
 --   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run,
 --                   and `use:<key id>` for each licence key: seats given, refusals, when it last asked for a seat
---   expiry  ZSET    lease id -> the millisecond at which it expires; purged ones are gone from it
+--   expiry  ZSET    seat -> the millisecond at which it expires; purged ones are gone from it. A lease's first seat is
+--                   its lease id, each further one the id and 4 bytes of its number: so members count as seats do
 --   leases  HASH    lease id -> record of a live lease, or the tombstone of an ended one
 --   ended   ZSET    lease id -> when its tombstone was set
 --   ledger  STREAM  one entry per change
---   overage ZSET    lease id -> the fence it was granted with, for each lease that is above the capacity by permission
+--   overage ZSET    seat -> the fence it was granted with, for each seat that is above the capacity by permission
 -- Configuration and leases are different keys, so that a reconcile can never touch a lease. The licence keys are fields
 -- of `config` since each request then learns all it needs about the pool from one HMGET.
 --
--- A record is  fence (8 bytes) . letter (1) . since (6) . holder (32) . nonce (8) . tail , integers big-endian; a
--- tombstone is its first nine bytes. So a fence is compared as bytes with nothing unpacked. The tail is the caller's.
+-- A record is  fence (8 bytes) . letter (1) . since (6) . holder (32) . nonce (8) . quantity (2) . tail , integers
+-- big-endian; a tombstone is its first nine bytes. So a fence is compared as bytes with nothing unpacked. The quantity
+-- is how many seats the lease has, and `since` from when on it has so many. The tail is the caller's.
 --
 -- Recovery. Where the authority may have lost acknowledged grants, the pool is in recovery until one lease length has
 -- passed: whoever held a seat has then either been heard of or run out. Until `recover_until` nothing is purged and no
@@ -30,7 +32,7 @@ local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER, OVERAGE =
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local FENCE_BYTES, LIVE = 8, 'l'
+local FENCE_BYTES, LEASE_ID_BYTES, LIVE = 8, 16, 'l'
 local recovering, counted_from = false, '(' .. string.format('%.0f', now)
 local ENDED_BECAUSE = { r = 'released', x = 'lease_expired', e = 'evicted', s = 'suspended' }
 
@@ -52,6 +54,19 @@ end
 
 local function nonce_of(record)
     return string.sub(record, FENCE_BYTES + 40, FENCE_BYTES + 47)
+end
+
+local function quantity_of(record)
+    return (struct.unpack('>I2', record, FENCE_BYTES + 48))
+end
+
+-- The members of `expiry` that are seats of one lease, from the first to the last of them that is asked for.
+local function seats_of_lease(id, first, last)
+    local seats = {}
+    for number = first, last do
+        table.insert(seats, number == 1 and id or id .. struct.pack('>I4', number))
+    end
+    return seats
 end
 
 local function hex(raw)

@@ -120,7 +120,7 @@ class RedisSeatAuthority:
         reply = await self._runner.run(redis_scripts.ACQUIRE, keys, *arguments)
         if reply[0] == UNKNOWN_POOL:
             reply = [await self._unopened(UNKNOWN_POOL), *reply[1:]]
-        return redis_wire.read_acquired(reply)
+        return redis_wire.read_acquired(reply, request.quantity)
 
     async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> BeatVerdicts:
         """See `SeatPath.heartbeat`.

@@ -43,7 +43,8 @@ from seatwarden.domain.seats import (
 _LEASE_ID = re.compile(r"[0-9a-f]{32}")
 _HOLDER = re.compile(r"[0-9a-f]{64}")
 _CURSOR = re.compile(rb"(\d{1,15})\.([0-9a-f]{32})")
-_RECORD = struct.Struct(">Qc6s32s8s")
+_RECORD = struct.Struct(">Qc6s32s8sH")
+_QUANTITY = struct.Struct(">H")
 _FENCE_LIMIT = 1 << 53
 # No lease has them: what cannot be an id or a fence gets the verdict of a wrong one, from the same place.
 _NO_LEASE = b"-"
@@ -104,7 +105,8 @@ def fence_bytes(fence: Fence) -> bytes:
 def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
     """The ARGV of acquire.lua."""
     nonce = bytes.fromhex(nonce_digest(request.nonce))
-    tail = _tail(request.key_hash, request.client_version, request.metadata)
+    tail = _QUANTITY.pack(request.quantity)
+    tail += _tail(request.key_hash, request.client_version, request.metadata)
     plain = (request.key_hash, holder_bytes(request.holder), nonce, tail)
     if request.idempotency_key is None:
         return plain
@@ -128,7 +130,7 @@ def readmit_arguments(
         holder_bytes(lease.holder),
         bytes.fromhex(lease.nonce),
         lease.valid_until,
-        _tail(key_hash, client_version, metadata),
+        _QUANTITY.pack(lease.quantity) + _tail(key_hash, client_version, metadata),
     )
 
 
@@ -182,8 +184,8 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
     return config.digest, term, config.epoch, secret, run_id, config.state.value, *flat
 
 
-def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
-    """The answer of acquire.lua."""
+def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant | Refusal:
+    """The answer of acquire.lua to a request for ``quantity`` seats."""
     match reply:
         case [
             bytes(code),
@@ -211,7 +213,8 @@ def read_acquired(reply: list[bytes | int | None]) -> Grant | Refusal:
                 at=Millis(at),
                 signed_for=Millis(signed_for),
                 spread=spread,
-                overage=bool(overage),
+                quantity=quantity,
+                overage=overage,
             )
         case [bytes(code), int(capacity), int(live), (int() | None) as wait]:
             retry_after = None if wait is None else Millis(wait)
@@ -388,7 +391,7 @@ def _tail(key_hash: str, client_version: str, metadata: str) -> bytes:
 
 
 def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionRow:
-    fence, _, since, holder, _ = _RECORD.unpack_from(record)
+    fence, _, since, holder, _, quantity = _RECORD.unpack_from(record)
     notes_at = _RECORD.size + KEY_ID_LENGTH // 2
     notes = record[notes_at:]
     version_end = 2 + int.from_bytes(notes[:2], "big")
@@ -396,6 +399,7 @@ def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionR
         lease_id=lease_id.hex(),
         holder=holder.hex(),
         fence=Fence(fence),
+        quantity=quantity,
         acquired_at=Millis(int.from_bytes(since, "big")),
         expires_in=expires_in,
         key_id=record[_RECORD.size : notes_at].hex(),

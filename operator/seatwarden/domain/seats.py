@@ -22,6 +22,7 @@ Fence = NewType("Fence", int)
 
 FENCE_COUNTER_BITS = 32
 NO_TIME = Millis(0)
+MOST_SEATS_OF_A_LEASE = 1000
 SILENCE = Millis(3_000)
 """After so long without a sign of life the authority was away."""
 
@@ -158,6 +159,8 @@ class AcquireRequest:
     key_hash: str
     holder: str
     nonce: str = ""
+    quantity: int = 1
+    """How many seats, from 1 to `MOST_SEATS_OF_A_LEASE`: all of them, or none."""
     client_version: str = ""
     metadata: str = "{}"
     idempotency_key: str | None = None
@@ -185,8 +188,9 @@ class Grant:
     signed_for: Millis
     taken_over: bool = False
     spread: int = 0
-    overage: bool = False
-    """The seat is above the capacity, by permission. It becomes a base one when one of those gets free."""
+    quantity: int = 1
+    overage: int = 0
+    """How many of its seats are above the capacity, by permission. One becomes a base seat when one of those gets free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +253,7 @@ class SignedLease:
     fence: Fence
     issued_at: Millis
     valid_until: Millis
+    quantity: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +323,9 @@ class SessionRow:
     lease_id: str
     holder: str
     fence: Fence
+    quantity: int
     acquired_at: Millis
+    """Since when it has so many seats."""
     expires_in: Millis
     key_id: str
     """Public id of the licence key with which it was last acquired."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from seatwarden.domain.seats import Fence, Millis, PoolUid, SignedLease
+from seatwarden.domain.seats import MOST_SEATS_OF_A_LEASE, Fence, Millis, PoolUid, SignedLease
 
 ALGORITHM = "EdDSA"
 TOKEN_TYPE = "seat-lease+jwt"  # noqa: S105  a media type, as RFC 8725 section 3.11 wants one of its own
@@ -43,6 +43,7 @@ def signing_input(lease: SignedLease, kid: str) -> bytes:
         "jti": lease.lease_id,
         "nonce": lease.nonce,
         "fence": lease.fence,
+        "quantity": lease.quantity,
         "iat": lease.issued_at // 1000,
         "exp": lease.valid_until // 1000,
     }
@@ -102,9 +103,12 @@ def _lease(claims: dict[str, object]) -> SignedLease | None:
             "jti": str(lease_id),
             "nonce": str(nonce),
             "fence": int(fence),
+            "quantity": int(quantity),
             "iat": int(issued_at),
             "exp": int(valid_until),
-        } if len(claims) == 7 and 0 < fence < _FENCE_LIMIT and 0 < issued_at < valid_until < _FENCE_LIMIT:  # noqa: PLR2004  no others
+        } if len(claims) == 8 and 0 < fence < _FENCE_LIMIT and 0 < issued_at < valid_until < _FENCE_LIMIT:  # noqa: PLR2004  no others
+            if not 0 < quantity <= MOST_SEATS_OF_A_LEASE:
+                return None
             texts = {"jti": lease_id, "sub": holder, "nonce": nonce}
             if not all(re.fullmatch(f"[0-9a-f]{{{_HEX[name]}}}", text) for name, text in texts.items()):
                 return None
@@ -116,6 +120,7 @@ def _lease(claims: dict[str, object]) -> SignedLease | None:
                 fence=Fence(fence),
                 issued_at=Millis(issued_at * 1000),
                 valid_until=Millis(valid_until * 1000),
+                quantity=quantity,
             )
         case _:
             return None

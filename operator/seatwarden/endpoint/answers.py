@@ -69,11 +69,12 @@ class AcquireAnswer:
     taken_over: Annotated[
         bool, Field(description="True where an earlier run of this holder lost the seat to this one.")
     ]
+    quantity: Annotated[int, Field(description="How many seats the lease has.")]
     overage: Annotated[
-        bool,
+        int,
         Field(
-            description="True where the seat is above the capacity of the pool, by permission."
-            " It becomes an ordinary one when one of those gets free."
+            description="How many of its seats are above the capacity of the pool, by permission."
+            " One becomes an ordinary seat when one of those gets free."
         ),
     ]
     lease: SignedLeaseText
@@ -174,8 +175,13 @@ class SessionAnswer:
 
     session_id: SessionId
     hardware_id: Annotated[str, Field(description="The holder.")]
+    quantity: Annotated[int, Field(description="How many seats the lease has.")]
     acquired_at: Annotated[
-        str, Field(json_schema_extra={"format": "date-time"}, description="By the authority's clock, UTC.")
+        str,
+        Field(
+            json_schema_extra={"format": "date-time"},
+            description="Since when it has so many seats, by the authority's clock, UTC.",
+        ),
     ]
     expires_in: ExpiresIn
     license_key_id: Annotated[

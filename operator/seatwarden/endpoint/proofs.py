@@ -33,6 +33,7 @@ class Proofs:
             fence=grant.fence,
             issued_at=grant.at,
             valid_until=Millis(grant.at + grant.signed_for),
+            quantity=grant.quantity,
         )
         return self.keys.sign(lease)
 

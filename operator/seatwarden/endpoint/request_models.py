@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from seatwarden.domain.seats import MOST_SEATS_OF_A_LEASE
 from seatwarden.domain.signed_lease import LONGEST_TOKEN
 
 BODY_LIMIT = 64 * 1024
@@ -105,6 +106,14 @@ class AcquireBody(RequestBody):
             " another one takes it over.",
         ),
     ] = ""
+    quantity: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MOST_SEATS_OF_A_LEASE,
+            description="How many seats, all of them or none. Another number than before changes the lease.",
+        ),
+    ] = 1
     client_version: Annotated[str, Field(max_length=64, pattern=_PRINTABLE)] = ""
     metadata: MetadataText = "{}"
     lease: ShownLease = None

@@ -61,6 +61,7 @@ class SeatHandlers:
             key_hash=credential.key_hash,
             holder=body.hardware_id,
             nonce=body.nonce,
+            quantity=body.quantity,
             client_version=body.client_version,
             metadata=body.metadata,
             idempotency_key=idempotency_key(request),

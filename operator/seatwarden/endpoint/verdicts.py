@@ -47,6 +47,7 @@ def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: floa
         expires_in=verdict.expires_in / 1000,
         next_heartbeat_in=_next_beat(verdict.heartbeat, spread),
         taken_over=verdict.taken_over,
+        quantity=verdict.quantity,
         overage=verdict.overage,
         lease=lease,
         seats=_seats(verdict.capacity, verdict.live),
@@ -205,6 +206,7 @@ def _session(row: SessionRow) -> answers.SessionAnswer:
     return answers.SessionAnswer(
         session_id=row.lease_id,
         hardware_id=row.holder,
+        quantity=row.quantity,
         acquired_at=acquired.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         expires_in=row.expires_in / 1000,
         license_key_id=row.key_id,

@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from seatwarden.client import Client, LicenceRefused, Loss, RequestRefused, SeatRefused, SetupError
+from seatwarden.domain.seats import MOST_SEATS_OF_A_LEASE
 from seatwarden.resources.durations import parse_duration
 from seatwarden.runtime.held_program import run_program, signals_waited_for, start_program, tell_loss
 
@@ -97,6 +98,15 @@ class Length(click.ParamType[timedelta]):
     help="How long to wait for a seat, such as 30s or 10m.",
 )
 @click.option(
+    "--quantity",
+    type=click.IntRange(1, MOST_SEATS_OF_A_LEASE),
+    default=1,
+    show_default=True,
+    envvar="SEATWARDEN_QUANTITY",
+    show_envvar=True,
+    help="How many seats to take: all of them, or none.",
+)
+@click.option(
     "--on-loss",
     type=click.Choice(["terminate", "continue"]),
     default="terminate",
@@ -130,6 +140,7 @@ def hold(
     holder: str | None,
     project: str,
     wait: timedelta,
+    quantity: int,
     on_loss: str,
     kill_after: timedelta,
     strict: bool,
@@ -152,6 +163,7 @@ def hold(
                 holder=holder,
                 project=project,
                 wait=wait.total_seconds(),
+                quantity=quantity,
                 metadata={"hostname": socket.gethostname(), "program": Path(program).name[:200]},
                 strict=strict,
                 on_loss=tell_loss,

@@ -132,6 +132,7 @@ def a_new_pool_has_all_its_numbers(twin: Twin) -> None:
         "used",
         "overrun",
         "over",
+        "extra",
         "peak",
         "seat_ms",
         "granted",

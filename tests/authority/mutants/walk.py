@@ -20,7 +20,9 @@ def walk(twin: Twin, seed: int, *, steps: int) -> None:
         match rng.choices(range(7), weights=(10, 8, 3, 2, 2, 3, 1))[0]:
             case 0:
                 key = KEY if rng.random() < 0.95 else OTHER_KEY
-                answer = twin.acquire(holder(rng.randrange(7)), rng.choice(["", "a", "b"]), key=key)
+                quantity = rng.choice([1, 1, 1, 2, 4])
+                who, nonce = holder(rng.randrange(7)), rng.choice(["", "a", "b"])
+                answer = twin.acquire(who, nonce, key=key, quantity=quantity)
                 if isinstance(answer, Grant):
                     grants.append(answer)
             case 1 if grants:

@@ -8,6 +8,7 @@ A lease that another run of the same holder took over, or gave back, is not coun
 yet: that is what fences are for.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seatwarden.domain.seats import Code, Grant
@@ -25,6 +26,7 @@ class Stake:
 class Beliefs:
     """By holder: the newest lease, and until when some client believes in which fence."""
 
+    quantity_of: Callable[[str], int]
     stakes: dict[str, Stake] = field(default_factory=dict)
     until: dict[str, tuple[int, int]] = field(default_factory=dict)
     spared: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -114,7 +116,7 @@ class Beliefs:
     def count(self, now: int) -> int:
         """How many seats are believed in, but for those of outsiders."""
         return sum(
-            self.owed(holder, fence, now)
+            self.quantity_of(holder)
             for holder, (fence, until) in self.until.items()
-            if now < until and holder not in self.outsiders
+            if now < until and holder not in self.outsiders and self.owed(holder, fence, now)
         )

@@ -34,6 +34,7 @@ class Wish:
     key: str | None
     signed: SignedLease | None
     first_sent: int
+    quantity: int
 
 
 class Client:
@@ -55,6 +56,7 @@ class Client:
         self._timetable = timetable
         self._scenario = scenario
         self._rng = rng
+        self._quantity = scenario.quantity_of(holder)
         self._runs = 0
         self._turn = 0
         self._unanswered = 0
@@ -123,7 +125,7 @@ class Client:
         self._wishes += 1
         keyed = self._rng.random() < self._scenario.idempotent
         key = f"{self._clone}.{self._wishes}" if keyed else None
-        return Wish(self.holder, self._nonce, key, self._signed, self._timetable.now)
+        return Wish(self.holder, self._nonce, key, self._signed, self._timetable.now, self._quantity)
 
     def _beat(self, lease: Beat) -> None:
         sent_at = self._timetable.now

@@ -73,10 +73,10 @@ class Endpoints:
         return call()
 
     def acquire(
-        self, holder: str, nonce: str, wish: str | None, shown: SignedLease | None
+        self, holder: str, nonce: str, wish: str | None, shown: SignedLease | None, quantity: int
     ) -> Grant | Refusal:
         def ask() -> Grant | Refusal:
-            return self.twin.acquire(holder, nonce, idempotency_key=wish)
+            return self.twin.acquire(holder, nonce, idempotency_key=wish, quantity=quantity)
 
         answer = self.via(_of(holder), ask)
         if shown is not None and _went_back(answer, shown):

@@ -41,6 +41,11 @@ class Scenario:
     loss_pause: int | None
     outage_pause: int | None
     operator_delay: int
+    most_seats: int
+
+    def quantity_of(self, holder: str) -> int:
+        """How many seats the programs of ``holder`` ask for."""
+        return 1 + int(holder, 16) % self.most_seats
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -91,4 +96,5 @@ def scenario_of(seed: int) -> Scenario:
         loss_pause=pause(6.0, likely=0.9) if volatile else None,
         outage_pause=pause(8.0, likely=0.4),
         operator_delay=int(lease * rng.choice([0, 0.1, 1.5])),
+        most_seats=rng.choice([1, 1, 2, 5]),
     )

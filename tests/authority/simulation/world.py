@@ -50,7 +50,7 @@ class World:
         self.history = hashlib.sha256()
         self.recent: list[str] = []
         self.happened: Counter[str] = Counter()
-        self.beliefs = Beliefs()
+        self.beliefs = Beliefs(scenario.quantity_of)
         self.network = Network(timetable, scenario, self.rng)
         self.twin = Twin(
             runner,
@@ -92,7 +92,7 @@ class World:
 
         def call() -> Grant | Refusal:
             def ask() -> Grant | Refusal:
-                return self.endpoints.acquire(holder, wish.nonce, wish.key, wish.signed)
+                return self.endpoints.acquire(holder, wish.nonce, wish.key, wish.signed, wish.quantity)
 
             answer = self._tell("acquire", holder, ask)
             if isinstance(answer, Grant) and not self.twin.replays.told_last:
@@ -142,7 +142,7 @@ class World:
         if self.twin.model.recovering(self.twin.now) or self.twin.just_lost:
             # Some that hold a seat have not been heard of yet.
             seats = max(seats, self.twin.live_before_recovery, self.twin.model.limit)
-        assert believed <= seats, f"{believed} clients believe in {seats} seats"
+        assert believed <= seats, f"clients believe in {believed} seats of {seats}"
 
     def _via_any(self, call: Callable[[], T]) -> T:
         return self.endpoints.via(1, call)
@@ -155,7 +155,8 @@ class World:
             self.beliefs.refused.discard(holder)
 
     def shrunk_since_loss(self) -> bool:
-        return self.twin.model.limit < len(self.beliefs.held_at_loss)
+        held = sum(map(self.scenario.quantity_of, self.beliefs.held_at_loss))
+        return self.twin.model.limit < held
 
     def stop(self, holder: str) -> None:
         self.beliefs.stop(holder)
