@@ -1,8 +1,8 @@
 #!lua
 -- Takes seats, all that are asked for or none, or gives the holder the lease that it has.
 --
--- KEYS all seven. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; what the record has behind
--- these, which begins with the number of seats.
+-- KEYS all seven. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; number of seats; the group
+-- that the caller names, or empty; tail of the record.
 -- With an idempotency key also: KEYS its own, a STRING that lasts as long as the lease that it was given; ARGV digest
 -- of the request, 16 bytes; a number that goes with the answer. A grant is kept there, and given again as it was.
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
@@ -15,9 +15,8 @@
 -- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number, above},
 -- or a refusal {code, capacity, live, retry after or nil}.
 
-local key_hash, holder, nonce, tail = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local REPLAY, request, number = KEYS[8], ARGV[5], tonumber(ARGV[6]) or 0
-local quantity = struct.unpack('>I2', tail)
+local key_hash, holder, nonce, quantity, group, tail = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local REPLAY, request, number = KEYS[8], ARGV[7], tonumber(ARGV[8]) or 0
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -52,6 +51,8 @@ if closed then
 end
 
 read_policies(pool)
+-- Where the operator has put a holder into a group, that holds, whatever the caller names.
+group = pool.groups and redis.call('HGET', CONFIG, 'member:' .. holder) or group
 local id = lease_id_of(secret, holder)
 local held = redis.call('HGET', LEASES, id)
 local expiry = held and letter_of(held) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
@@ -59,7 +60,8 @@ local expiry = held and letter_of(held) == LIVE and tonumber(redis.call('ZSCORE'
 local lease = lease_from_now(pool.lease)
 
 local function hold(fence, since)
-    local record = struct.pack('>I8', fence) .. LIVE .. struct.pack('>I6', since) .. holder .. nonce .. tail
+    local record = struct.pack('>I8', fence) .. LIVE .. struct.pack('>I6', since) .. holder .. nonce
+        .. wish_of(quantity, group, tail)
     keep_seats(seats_of_lease(id, 1, quantity), now + lease)
     if record ~= held then
         redis.call('HSET', LEASES, id, record)
@@ -70,7 +72,7 @@ end
 local function granted(code, fence, live, taken_over, above)
     note_use(code == 'granted' and 1 or 0, 0)
     local answer = { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now,
-        pool.signed_for, number, above }
+        pool.signed_for, number, above, group }
     if REPLAY then
         redis.call('SET', REPLAY, request .. cmsgpack.pack(answer), 'PX', lease)
     end
@@ -87,11 +89,11 @@ end
 
 local lives = expiry and kept_until(expiry) > now
 local had = lives and quantity_of(held) or 0
-if recovering and not (lives and quantity <= had
-        and (expiry >= recovering or live_leases() + quantity <= pool.limit)) then
+local stays = lives and quantity <= had and group == group_of(held)
+if recovering and not (stays and (expiry >= recovering or live_leases() + quantity <= pool.limit)) then
     return refuse('recovering', recovering - now)
 end
-if lives and quantity == had and nonce_of(held) == nonce then
+if stays and quantity == had and nonce_of(held) == nonce then
     local fence = struct.unpack('>I8', held)
     hold(fence, since_of(held))
     return granted('existing', fence, live_leases(), 0, overage_seats())
@@ -101,10 +103,16 @@ local account = open_account()
 local fence = account.epoch * 4294967296 + account.counter + 1
 invariant(account.counter + 1 < 4294967296 and fence < 9007199254740992, 'a fence is below 2^53')
 
+local function count_groups(sign)
+    count_for_group(account, had > 0 and group_of(held) or '', -sign * had)
+    count_for_group(account, group, sign * quantity)
+end
+
 -- Makes the lease the holder's, with the seats it asks for: from here on the fence of an earlier run is dead.
 local function take_over(above, how_many)
     account.counter = account.counter + 1
     account.used, account.extra = account.used + quantity - had, account.extra + quantity - had
+    drop_seats(account, seats_of_lease(id, quantity + 1, had))
     local record = hold(fence, quantity == had and since_of(held) or account.clock)
     account.unpurged = account.used - live_leases()
     note(account, 'taken_over', account.clock, id, record, above, how_many)
@@ -113,8 +121,8 @@ local function take_over(above, how_many)
     return granted('granted', fence, account.used - account.unpurged, 1, overage_seats())
 end
 
-if lives and quantity <= had then
-    drop_seats(account, seats_of_lease(id, quantity + 1, had))
+if stays then
+    count_groups(1)
     return take_over()
 end
 
@@ -122,31 +130,56 @@ if expiry and not lives then
     expire_leases(account, { id }, { expiry })
 end
 purge(account)
+if pool.groups then
+    purge_for_groups(account)
+end
 if #account.entries > 0 then
     trim_tombstones(pool.lease)
 end
 
-local live = account.used - account.unpurged
-local wanted = live + quantity - had
-local denied = pool.drain and 'draining' or wanted > pool.allowed and 'pool_exhausted'
+local live, more = account.used - account.unpurged, quantity - had
+local wanted = live + more
+
+-- The code of what does not allow it, if anything does not, and the rank of the seat whose end could help.
+local function denied_because()
+    local taken = (pool.groups and account.used or live) + more
+    local own = account.groups[group] or { reserved = 0, limit = math.huge, has = quantity }
+    if not own.known and (group ~= '' or pool.only_groups) then
+        return 'not_entitled'
+    elseif more > 0 and quantity > pool.holder_limit then
+        return 'holder_limit'
+    elseif more > 0 and pool.drain then
+        return 'draining'
+    elseif own.has > own.limit then
+        return 'group_limit', 0
+    elseif more > 0 and taken > pool.allowed then
+        -- That of the seat which leaves enough of what is allowed; no seat has it where that is less than is asked for.
+        return 'pool_exhausted', account.used + more - pool.allowed - 1
+    elseif own.has > own.reserved and taken + account.held_back > pool.allowed then
+        return 'reserved', 0
+    end
+    return nil
+end
+
+count_groups(1)
+local denied, rank = denied_because()
 if denied and not pool.shadow then
+    count_groups(-1)
     if #account.entries > 0 then
         convert_overage(account, pool.capacity)
         commit(account)
     end
-    -- The seat whose expiry leaves enough of what is allowed; none where that is less than is asked for.
-    local rank = account.used + quantity - had - pool.allowed - 1
-    local next_free = denied == 'pool_exhausted' and redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
-    return refuse(denied, next_free and tonumber(next_free) - now or false)
+    local next_free = rank and redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
+    return refuse(denied, next_free and math.max(1, next_free - now) or false)
 elseif denied then
     count_one(account, 'would_deny')
 end
 
 local above, how_many
-if wanted > pool.allowed then
-    above, how_many = 'shadow', math.min(quantity - had, wanted - pool.allowed)
-elseif wanted > pool.capacity then
-    above, how_many = 'overage', math.min(quantity - had, wanted - pool.capacity)
+if more > 0 and wanted > pool.allowed then
+    above, how_many = 'shadow', math.min(more, wanted - pool.allowed)
+elseif more > 0 and wanted > pool.capacity then
+    above, how_many = 'overage', math.min(more, wanted - pool.capacity)
     mark_overage(account, fence, seats_of_lease(id, quantity - how_many + 1, quantity))
 end
 if lives then

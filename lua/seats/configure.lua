@@ -11,6 +11,9 @@
 -- first one where there was no pool, means that grants may have been lost: the pool goes into recovery.
 -- Returns {1, changed, existed, epoch, live}, or {0, term held} for a term that is over.
 
+-- Of names and values. Lua's `unpack` has a limit of about 8,000.
+local FIELDS_AT_ONCE = 4000
+
 local digest, term, epoch, secret, run, state =
     ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 
@@ -40,7 +43,13 @@ if not existed then
             'secret', secret, 'seat_ms', 0, 'granted', 0, 'released', 0, 'expired', 0, 'taken_over', 0, 'denied', 0)
     end
     -- Whoever meets this pool on another server knows by it that something may be lost, also before anybody arrived.
-    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0, 'over', 0, 'extra', 0, 'run', run)
+    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0, 'over', 0, 'extra', 0, 'held_back', 0,
+        'run', run)
+    for _, field in ipairs(redis.call('HKEYS', STATE)) do
+        if string.find(field, '^group:') then
+            redis.call('HDEL', STATE, field)
+        end
+    end
     account = open_account()
 end
 if state == 'suspended' and held[3] ~= 'suspended' then
@@ -51,7 +60,10 @@ elseif state ~= 'suspended' and held[3] == 'suspended' then
 end
 
 redis.call('DEL', CONFIG)
-redis.call('HSET', CONFIG, 'state', state, 'digest', digest, 'term', term, unpack(ARGV, 7))
+redis.call('HSET', CONFIG, 'state', state, 'digest', digest, 'term', term)
+for start = 7, #ARGV, FIELDS_AT_ONCE do
+    redis.call('HSET', CONFIG, unpack(ARGV, start, math.min(#ARGV, start + FIELDS_AT_ONCE - 1)))
+end
 local told = redis.call('HMGET', CONFIG, 'generation', 'capacity', 'lease', 'keys')
 for key_id in string.gmatch(held[6] or '', '%S+') do
     if not string.find(told[4], key_id) then
@@ -67,10 +79,21 @@ if recovering then
     end
 end
 
+-- What is reserved may be more or less than it was.
+local function hold_back()
+    account.held_back = 0
+    for field in string.gmatch(redis.call('HGET', CONFIG, 'groups') or '', '%S+') do
+        local _, reserved = terms_of(redis.call('HGET', CONFIG, 'group:' .. field))
+        local has = tonumber(redis.call('HGET', STATE, 'group:' .. field)) or 0
+        account.held_back = account.held_back + still_reserved(reserved, has)
+    end
+end
+
 account.unpurged = account.used - live_leases()
 if lost then
     begin_recovery(account, math.max(epoch, account.epoch), math.max(tonumber(told[3]), tonumber(held[5]) or 0))
 end
+hold_back()
 convert_overage(account, tonumber(told[2]))
 local seat_ms = commit(account)
 redis.call('XADD', LEDGER, '*', 'event', 'configured', 'generation', told[1], 'capacity', told[2], 'state', state,

@@ -2,15 +2,16 @@
 -- Lets the holder of a validly signed lease back in, where the authority has forgotten it.
 --
 -- The caller has checked the signature. KEYS all seven. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8
--- bytes; holder, 32 bytes; nonce digest, 8 bytes; the instant after which the signed lease counts for nothing; tail.
+-- bytes; holder, 32 bytes; nonce digest, 8 bytes; the instant after which the signed lease counts for nothing;
+-- number of seats; group; tail.
 -- A fence above all that the pool gave is a lease from the future: the authority went back without noticing it, so the
 -- recovery begins here. In recovery every lease that the pool does not know better is let in, first come, up to the
 -- cap.
 -- Cost: O(log n). Returns {heartbeat, now, signed for, code, expires in} as a heartbeat does, or a code where the key
 -- opens no pool.
 
-local key_hash, id, fence, holder, nonce, signed_until, tail =
-    ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
+local key_hash, id, fence, holder, nonce, signed_until, quantity, group, tail =
+    ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9]
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -52,7 +53,7 @@ elseif not recovering then
 end
 
 local expiry = record and letter_of(record) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
-local live, quantity, had = live_leases(), struct.unpack('>I2', tail), expiry and quantity_of(record) or 0
+local live, had = live_leases(), expiry and quantity_of(record) or 0
 local counted = expiry and expiry >= recovering and had or 0
 read_policies(pool)
 if quantity > counted and live - counted + quantity > pool.limit then
@@ -67,10 +68,12 @@ if record and not expiry then
     redis.call('ZREM', ENDED, id)
 end
 local since = struct.pack('>I6', quantity == had and since_of(record) or account.clock)
-local back = fence .. LIVE .. since .. holder .. nonce .. tail
+local back = fence .. LIVE .. since .. holder .. nonce .. wish_of(quantity, group, tail)
 drop_seats(account, seats_of_lease(id, quantity + 1, had))
 keep_seats(seats_of_lease(id, 1, quantity), now + lease)
 redis.call('HSET', LEASES, id, back)
+count_for_group(account, had > 0 and group_of(record) or '', -had)
+count_for_group(account, group, quantity)
 account.used = account.used + quantity - had
 account.extra = account.extra + quantity - math.max(1, had)
 local above, how_many

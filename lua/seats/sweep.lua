@@ -5,13 +5,14 @@
 -- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
 -- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be
--- denials, ids of the licence keys, {use of each or nil}}, or nil where the pool is unknown. In recovery nothing is
--- purged, and what is not confirmed is not counted as unpurged either. But the account is written then: of leases that
--- ran out and may come back a part is charged only, and a sum that was told once must not fall.
+-- denials, ids of the licence keys, {use of each or nil}, groups, {seats of each or nil}}, or nil where the pool is
+-- unknown. In recovery nothing is purged, and what is not confirmed is not counted as unpurged either. But the account
+-- is written then: of leases that ran out and may come back a part is charged only, and a sum that was told once must
+-- not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 
-local config = redis.call('HMGET', CONFIG, 'capacity', 'lease', 'recover_until', 'keys')
+local config = redis.call('HMGET', CONFIG, 'capacity', 'lease', 'recover_until', 'keys', 'groups')
 heed_recovery(config[3])
 local account = read_account()
 if not config[1] or not account then
@@ -31,6 +32,10 @@ redis.call('XTRIM', LEDGER, 'MINID', '~', string.format('%.0f', math.max(0, now 
 local uses = {}
 for key_id in string.gmatch(config[4], '%S+') do
     table.insert(uses, 'use:' .. key_id)
+end
+local groups = {}
+for group in string.gmatch(config[5] or '', '%S+') do
+    table.insert(groups, 'group:' .. group)
 end
 local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied',
     'overage_granted', 'would_deny', unpack(uses))
@@ -58,4 +63,6 @@ return {
     tonumber(total[8]) or 0,
     config[4],
     { unpack(total, 9) },
+    config[5] or '',
+    #groups > 0 and redis.call('HMGET', STATE, unpack(groups)) or groups,
 }

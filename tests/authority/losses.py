@@ -18,6 +18,7 @@ def proof(desk: Desk, grant: Grant, number: int, *, nonce: str = "", **changes: 
         issued_at=grant.at,
         valid_until=Millis(grant.at + grant.signed_for),
         quantity=grant.quantity,
+        group=grant.group,
     )
     return replace(lease, **changes)  # type: ignore[arg-type]  # the tests name fields rightly
 

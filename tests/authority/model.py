@@ -9,12 +9,22 @@ scripts do. In recovery that is nothing, and only leases count that were heard o
 comes later adds its own verdict to `acquire` and its own fields to `ModelLease`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from seatwarden.backends.redis_wire import Loss
 from seatwarden.domain.seats import Arrival, Code, Outage, PoolState, SignedLease
 from tests.authority.modelled_state import ModelLease, ModelledState
+
+
+class Wanted(NamedTuple):
+    """What a holder asks for."""
+
+    nonce: str
+    quantity: int
+    group: str
 
 
 @dataclass
@@ -22,61 +32,88 @@ class SeatModel(ModelledState):
     """The calls on one pool. ``nonce`` is the digest of one."""
 
     def acquire(
-        self, now: int, holder: str, nonce: str, key_id: str, quantity: int = 1
+        self, now: int, holder: str, nonce: str, key_id: str, quantity: int = 1, group: str = ""
     ) -> tuple[Code, int | None]:
         """The code, and the fence that is given or how long to wait. The key of that id is known to open the pool."""
-        code, number = self._seat(now, holder, nonce, quantity)
+        code, number = self._seat(now, holder, Wanted(nonce, quantity, self.group_of(holder, group)))
         self._note_use(now, key_id, code)
         return code, number
 
-    def _seat(self, now: int, holder: str, nonce: str, quantity: int) -> tuple[Code, int | None]:
+    def group_of(self, holder: str, named: str) -> str:
+        """The group that a holder is in who names that one."""
+        return next((name for name, group in self.groups.items() if holder in group.members), named)
+
+    def _seat(self, now: int, holder: str, wanted: Wanted) -> tuple[Code, int | None]:
         if (closed := self.closed(now)) is not None:
             self._count("denied")
             return closed, None
         held = self.leases.get(holder)
         lives = held if held is not None and held.ended is None and self.left(now, held) > 0 else None
         had = lives.quantity if lives else 0
-        if self.recovering(now) and not (
-            lives and quantity <= had and self._may_come_back(now, lives, quantity)
-        ):
+        stays = lives if lives and wanted.quantity <= had and wanted.group == lives.group else None
+        if self.recovering(now) and not (stays and self._may_come_back(now, stays, wanted.quantity)):
             self._count("denied")
             return Code.RECOVERING, self.recovering(now)
-        if lives and quantity <= had:
-            return self._go_on(now, lives, nonce, quantity)
+        if stays:
+            return self._go_on(now, stays, wanted)
         own = [held] if held is not None and held.ended is None and not lives else []
-        purged = self._purge(now, own)
+        purged = self._purge_for_groups(now, own)
         if purged > 0:
             self._forget(now)
-        if (denied := self._denied(now, quantity - had)) is not None:
+        if (denied := self._denied(now, holder, wanted, had)) is not None:
             if not self.shadow:
                 self._count("denied")
                 if purged > 0:
                     self._convert(now)
-                return denied, self._next_seat(now, quantity - had) if denied is Code.POOL_EXHAUSTED else None
+                return denied, self._next_seat(now, denied, wanted.quantity - had)
             self._count("would_deny")
-        return Code.GRANTED, self._grant(now, holder, nonce, quantity)
+        return Code.GRANTED, self._grant(now, holder, wanted)
 
-    def _go_on(self, now: int, held: ModelLease, nonce: str, quantity: int) -> tuple[Code, int | None]:
+    def _go_on(self, now: int, held: ModelLease, wanted: Wanted) -> tuple[Code, int | None]:
         self._renew(now, held)
-        if (held.nonce, held.quantity) == (nonce, quantity):
+        if (held.nonce, held.quantity) == (wanted.nonce, wanted.quantity):
             return Code.EXISTING, held.fence
-        self._resize(now, held, quantity)
-        held.nonce, held.fence = nonce, self._next_fence()
+        self._resize(now, held, wanted.quantity)
+        held.nonce, held.fence = wanted.nonce, self._next_fence()
         self._count("taken_over")
         self._commit(now)
         return Code.GRANTED, held.fence
 
-    def _denied(self, now: int, more: int) -> Code | None:
-        if self.drain:
-            return Code.DRAINING
-        return Code.POOL_EXHAUSTED if self.live(now) + more > self.capacity + self.overage else None
+    def _denied(self, now: int, holder: str, wanted: Wanted, had: int) -> Code | None:
+        group, more = self.groups.get(wanted.group), wanted.quantity - had
+        others = [lease for who, lease in self.leases.items() if lease.ended is None and who != holder]
+        has = {name: sum(one.quantity for one in others if one.group == name) for name in self.groups}
+        if group is not None:
+            has[wanted.group] += wanted.quantity
+        held_back = sum(max(0, one.reserved - has[name]) for name, one in self.groups.items())
+        rules = (
+            (Code.NOT_ENTITLED, group is None and (wanted.group != "" or self.only_groups)),
+            (Code.HOLDER_LIMIT, more > 0 and wanted.quantity > self.holder_limit),
+            (Code.DRAINING, more > 0 and self.drain),
+            (
+                Code.GROUP_LIMIT,
+                group is not None and has[wanted.group] > (math.inf if group.limit is None else group.limit),
+            ),
+            (Code.POOL_EXHAUSTED, more > 0 and self.live(now) + more > self.capacity + self.overage),
+            (
+                Code.RESERVED,
+                (group is None or has[wanted.group] > group.reserved)
+                and self.live(now) + more + held_back > self.capacity + self.overage,
+            ),
+        )
+        return next((code for code, applies in rules if applies), None)
 
-    def _next_seat(self, now: int, more: int) -> int | None:
+    def _next_seat(self, now: int, denied: Code, more: int) -> int | None:
         held_until = [lease.expiry for lease in self.holding() for _ in range(lease.quantity)]
-        rank = len(held_until) + more - self.capacity - self.overage - 1
-        return held_until[rank] - now if rank < len(held_until) else None
+        rank = (
+            len(held_until) + more - self.capacity - self.overage - 1 if denied is Code.POOL_EXHAUSTED else 0
+        )
+        if denied not in {Code.POOL_EXHAUSTED, Code.RESERVED, Code.GROUP_LIMIT} or rank >= len(held_until):
+            return None
+        return max(1, held_until[rank] - now)
 
-    def _grant(self, now: int, holder: str, nonce: str, quantity: int) -> int:
+    def _grant(self, now: int, holder: str, wanted: Wanted) -> int:
+        nonce, quantity = wanted.nonce, wanted.quantity
         live, fence = self.live(now), self._next_fence()
         self.clock = max(self.clock, now)
         held = self.leases.get(holder)
@@ -86,7 +123,7 @@ class SeatModel(ModelledState):
         else:
             had, total = held.quantity, "taken_over"
             self._resize(now, held, quantity)
-        held.nonce, held.fence = nonce, fence
+        held.nonce, held.fence, held.group = nonce, fence, wanted.group
         self._renew(now, held)
         self.leases[holder] = self._marked(held, live, quantity - had)
         self._count(total)
@@ -189,7 +226,7 @@ class SeatModel(ModelledState):
             return Code.RECOVERING, self.recovering(now)
         had, counted = back.quantity, back.quantity if back.expiry >= self.recover_until else 0
         self._resize(now, back, shown.quantity)
-        back.fence, back.nonce = shown.fence, shown.nonce
+        back.fence, back.nonce, back.group = shown.fence, shown.nonce, shown.group
         if shown.quantity > had:
             self._marked(back, live - counted + had, shown.quantity - had)
         self.leases[shown.holder] = back

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from seatwarden.domain.seats import Code, KeyUse, Millis, PoolState
+from seatwarden.domain.seats import Code, KeyUse, Millis, PoolState, SeatGroup
 
 PURGE_CHUNK = 200
 TRIM_STEP = 400
@@ -25,6 +25,7 @@ class ModelLease:
     ended: Code | None = None
     ended_at: int = 0
     quantity: int = 1
+    group: str = ""
     above: dict[int, int] = field(default_factory=dict)
     """Its seats that were granted above the capacity, while that is so: by their number, the fence of the grant."""
 
@@ -37,6 +38,9 @@ class ModelledState:
     overage: int = 0
     drain: bool = False
     shadow: bool = False
+    groups: dict[str, SeatGroup] = field(default_factory=dict)
+    only_groups: bool = False
+    holder_limit: float = math.inf
     lease: int = 3_600_000
     state: PoolState = PoolState.ACTIVE
     valid_until: int | None = None
@@ -67,6 +71,14 @@ class ModelledState:
     def used(self) -> int:
         """The seats of leases without a tombstone."""
         return sum(lease.quantity for lease in self.holding())
+
+    def group_has(self, group: str) -> int:
+        """The seats of leases of a group that have no tombstone."""
+        return sum(lease.quantity for lease in self.holding() if lease.group == group)
+
+    def held_back(self) -> int:
+        """The seats that are reserved for groups and that these do not have."""
+        return sum(max(0, group.reserved - self.group_has(name)) for name, group in self.groups.items())
 
     def recovering(self, now: int) -> int:
         """For how long only those come back who held a seat."""
@@ -169,6 +181,14 @@ class ModelledState:
         began, ended = self.suspended_from, self.suspended_until
         suspended = began is not None and began <= expiry and (ended is None or expiry < ended)
         return Code.SUSPENDED if suspended else Code.LEASE_EXPIRED
+
+    def _purge_for_groups(self, now: int, first: list[ModelLease]) -> int:
+        """All that is expired where there are groups. More than the 10,000 that one call purges are not modelled."""
+        purged = found = self._purge(now, first)
+        while self.groups and found > 0 and not self.recovering(now):
+            found = self._purge(now, [])
+            purged += found
+        return purged
 
     def _purge(self, now: int, first: list[ModelLease]) -> int:
         if self.recovering(now):

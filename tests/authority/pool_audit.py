@@ -39,6 +39,8 @@ class StoredPool(NamedTuple):
     run: str
     outage: int
     key_uses: dict[str, KeyUse]
+    groups: dict[str, int]
+    held_back: int
 
 
 def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, str], now: int) -> StoredPool:
@@ -46,7 +48,7 @@ def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, s
     records, expiries, state, everything, recover_until, marks = runner.ask(
         ("HGETALL", keys.leases),
         ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
-        ("HMGET", keys.state, "epoch", "counter", "over", *TOTALS),
+        ("HMGET", keys.state, "epoch", "counter", "over", "held_back", *TOTALS),
         ("HGETALL", keys.state),
         ("HGET", keys.config, "recover_until"),
         ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
@@ -58,14 +60,17 @@ def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, s
         holders[lease.hex()]: (int.from_bytes(record[_FENCE], "big"), scores[lease])
         for lease, record in _pairs(records)
     }
-    epoch, counter, over, *totals = (int(number or 0) for number in state)
+    epoch, counter, over, held_back, *totals = (int(number or 0) for number in state)
     above = [(holders[seat[:_LEASE].hex()], _number(seat), int(score)) for seat, score in _pairs(marks)]
     assert over == len(above), "the count of leases above the capacity has left their marks"
     recovering = max(0, int(recover_until or 0) - now)
     told = {name.decode(): value for name, value in _pairs(everything)}
     run, outage = told.get("run", b"").decode(), int(told.get("outage", 0))
     uses = {name[4:]: _use(value) for name, value in told.items() if name.startswith("use:")}
-    return StoredPool(leases, above, epoch, counter, tuple(totals), recovering, run, outage, uses)
+    groups = {name[6:]: int(value) for name, value in told.items() if name.startswith("group:")}
+    return StoredPool(
+        leases, above, epoch, counter, tuple(totals), recovering, run, outage, uses, groups, held_back
+    )
 
 
 def _number(seat: bytes) -> int:
@@ -88,7 +93,13 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
     totals = tuple(model.totals.get(name, 0) for name in TOTALS)
     recovering = model.recovering(now)
     run, outage, uses = model.run or "", model.outage, model.key_uses
-    return StoredPool(leases, above, model.epoch, model.counter, totals, recovering, run, outage, uses)
+    groups = {
+        name: has for name in {one.group for one in model.holding()} - {""} if (has := model.group_has(name))
+    }
+    held_back = model.held_back()
+    return StoredPool(
+        leases, above, model.epoch, model.counter, totals, recovering, run, outage, uses, groups, held_back
+    )
 
 
 def leases_by_id(runner: GivenTimeRunner, keys: PoolKeys) -> dict[str, str]:

@@ -8,6 +8,7 @@ afterwards: the pool must be as it was before the call, or as after it, and noth
 """
 
 import copy
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -106,6 +107,8 @@ class PoolTwin:
         model, config = self.model, self.config
         model.capacity, model.valid_until = config.capacity, config.valid_until
         model.overage, model.drain, model.shadow = config.overage, config.drain, config.shadow
+        model.groups, model.only_groups = config.groups, config.only_groups
+        model.holder_limit = math.inf if config.holder_limit is None else config.holder_limit
         model.configure(self.now, config.state, config.epoch, config.lease)
         known = set(config.key_ids.values())
         model.key_uses = {key_id: use for key_id, use in model.key_uses.items() if key_id in known}

@@ -13,7 +13,7 @@ from hypothesis.stateful import (
 )
 
 from seatwarden.backends.redis_wire import Loss
-from seatwarden.domain.seats import Beat, Fence, Grant, Millis, Outage, PoolState, Refusal
+from seatwarden.domain.seats import Beat, Fence, Grant, Millis, Outage, PoolState, Refusal, SeatGroup
 from seatwarden.local.valkey import Valkey
 from tests.authority.copies import PoolCopy, flush, put_back, take_copy
 from tests.authority.desk import KEY, holder
@@ -29,6 +29,16 @@ PAUSES = st.one_of(
     st.integers(0, 50),
     st.sampled_from([LEASE - 1, LEASE, LEASE + 1, LEASE // 2, 2 * LEASE]),
     st.sampled_from([600_000, 600_001, 3_600_000]),
+)
+
+RESERVED, LIMIT = st.integers(0, 3), st.none() | st.integers(0, 3)
+MEMBERS = st.sampled_from([frozenset(), frozenset({holder(6)})])
+GROUPS = st.fixed_dictionaries(
+    {},
+    optional={
+        "a": st.builds(SeatGroup, reserved=RESERVED, limit=LIMIT, members=MEMBERS),
+        "b": st.builds(SeatGroup, reserved=RESERVED, limit=LIMIT),
+    },
 )
 
 
@@ -56,6 +66,7 @@ class SeatMachine(RuleBasedStateMachine):
         self.twin.configure(
             state=PoolState.ACTIVE, valid_until=None, capacity=2, overage=0, drain=False, shadow=False
         )
+        self.twin.configure(groups={}, only_groups=False, holder_limit=None)
         answers = [self.twin.acquire(holder(number), "last run") for number in range(100, 103)]
         assert [type(answer) for answer in answers] == [Grant, Grant, Refusal]
         self.twin.sweep()
@@ -68,9 +79,12 @@ class SeatMachine(RuleBasedStateMachine):
         key=st.sampled_from([KEY, KEY, KEY, OTHER_KEY]),
         wish=st.sampled_from([None, None, "a", "b"]),
         quantity=st.sampled_from([1, 1, 1, 2, 3]),
+        group=st.sampled_from(["", "", "a", "b"]),
     )
-    def acquire(self, who: str, nonce: str, key: str, wish: str | None, quantity: int) -> None:
-        answer = self.twin.acquire(who, nonce, key=key, idempotency_key=wish, quantity=quantity, spread=7)
+    def acquire(self, who: str, nonce: str, key: str, wish: str | None, quantity: int, group: str) -> None:
+        answer = self.twin.acquire(
+            who, nonce, key=key, idempotency_key=wish, quantity=quantity, group=group, spread=7
+        )
         if isinstance(answer, Grant):
             self.grants.append(answer)
 
@@ -116,6 +130,16 @@ class SeatMachine(RuleBasedStateMachine):
     @rule(overage=st.integers(0, 3), drain=st.booleans(), shadow=st.sampled_from([False, False, True]))
     def policies_change(self, overage: int, drain: bool, shadow: bool) -> None:  # given by hypothesis
         self.twin.configure(overage=overage, drain=drain, shadow=shadow)
+
+    @rule(
+        groups=GROUPS,
+        only_groups=st.sampled_from([False, False, True]),
+        most=st.sampled_from([None, None, 1, 2]),
+    )
+    def groups_change(
+        self, groups: dict[str, SeatGroup], only_groups: bool, most: int | None
+    ) -> None:  # given by hypothesis
+        self.twin.configure(groups=groups, only_groups=only_groups, holder_limit=most)
 
     @rule(state=st.sampled_from(PoolState))
     def suspend_and_resume(self, state: PoolState) -> None:

@@ -6,7 +6,16 @@ from dataclasses import replace
 import pytest
 
 from seatwarden.backends.authority import AuthorityUnavailable, StaleTerm
-from seatwarden.domain.seats import AcquireRequest, Code, Configured, Grant, Millis, PoolState, PoolUid
+from seatwarden.domain.seats import (
+    AcquireRequest,
+    Code,
+    Configured,
+    Grant,
+    Millis,
+    PoolState,
+    PoolUid,
+    SeatGroup,
+)
 from tests.authority.desk import KEY, Desk, holder, new_config
 
 
@@ -35,6 +44,9 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "overage": 1,
         "drain": True,
         "shadow": True,
+        "groups": {"a": SeatGroup(reserved=1, limit=2, members=frozenset({holder(1)}))},
+        "only_groups": True,
+        "holder_limit": 2,
     }
     for name, value in changes.items():
         assert (await desk.configure(**{name: value})).changed, name

@@ -12,6 +12,7 @@ from seatwarden.domain.seats import (
     Fence,
     Millis,
     PoolState,
+    SeatGroup,
     fence_epoch,
 )
 from tests.authority.desk import HOUR, TOLD, Desk
@@ -77,6 +78,20 @@ async def test_a_holder_comes_back_after_a_loss_with_all_the_seats_it_can_prove_
     assert (await readmit(desk, proof(desk, second, 1))).code is Code.RECOVERING
     assert await desk.live() == 4
     assert (await desk.seat(0, quantity=4)).code is Code.EXISTING
+
+
+async def test_who_comes_back_after_a_loss_comes_back_into_its_group(desk_of_an_installation: Desk) -> None:
+    desk = desk_of_an_installation
+    groups = {"a": SeatGroup(reserved=2, limit=2)}
+    await desk.configure(capacity=3, groups=groups)
+    shown = proof(desk, await desk.seat(0, group="a", quantity=2), 0)
+    await desk.redis.unlink(*desk.keys)
+    await desk.configure(epoch=2)
+    assert (await readmit(desk, shown)).code is Code.OK
+    assert (await desk.sweep()).groups == {"a": 2}
+    await desk.end_recovery()
+    assert (await desk.refusal(1, group="a")).code is Code.GROUP_LIMIT
+    await desk.seat(2)
 
 
 async def test_a_zombie_that_survived_takes_no_seat_from_a_holder_that_was_forgotten(desk: Desk) -> None:

@@ -48,7 +48,10 @@ class Twin(PoolTwin):
         try:
             key_id = self.config.key_ids[key]
             answer, (code, number) = self._both(
-                real, lambda model: model.acquire(self.now, holder, digest, key_id, request.quantity)
+                real,
+                lambda model: model.acquire(
+                    self.now, holder, digest, key_id, request.quantity, request.group
+                ),
             )
         except Lost as lost:
             if lost.applied and holder in self.model.leases:
@@ -64,7 +67,8 @@ class Twin(PoolTwin):
             assert self.holders.setdefault(answer.lease_id, holder) == holder
             held.lease_id = answer.lease_id
             assert (answer.fence, answer.expires_in) == (number, self.model.lease_from_now(self.now) - 1)
-            assert (answer.quantity, answer.overage) == (held.quantity, len(held.above))
+            told = (answer.quantity, answer.group, answer.overage)
+            assert told == (held.quantity, held.group, len(held.above))
             assert (answer.heartbeat, answer.at) == (self.config.heartbeat, self.now)
             assert (answer.signed_for, answer.spread) == (
                 self.config.signed_for,
@@ -143,12 +147,13 @@ class Twin(PoolTwin):
         unexpired = sum(lease.expiry > self.now for lease in self.model.holding())
         rows = all_pages(self.authority, self.pool, limit, live=unexpired)
         live = [
-            (lease.lease_id, lease.fence, lease.quantity, lease.since, lease.expiry - self.now)
+            (lease.lease_id, lease.fence, lease.quantity, lease.group, lease.since, lease.expiry - self.now)
             for lease in self.model.holding()
             if lease.expiry > self.now
         ]
         assert [
-            (row.lease_id, row.fence, row.quantity, row.acquired_at, row.expires_in) for row in rows
+            (row.lease_id, row.fence, row.quantity, row.group, row.acquired_at, row.expires_in)
+            for row in rows
         ] == live
         assert [row.holder for row in rows] == [self.holders[row.lease_id] for row in rows]
         return rows
@@ -168,6 +173,7 @@ class Twin(PoolTwin):
         }
         assert counts.overage == len(model.above())
         assert counts.key_uses == model.key_uses
+        assert counts.groups == {name: model.group_has(name) for name in self.config.groups}
         self.watch.counted(counts, exact=model.seat_milliseconds(self.now))
         soonest = model.left(self.now, holding[0]) if holding else self.config.lease
         assert counts.next_expiry_in == max(1, min(self.config.lease, soonest))
@@ -213,6 +219,7 @@ class Twin(PoolTwin):
             issued_at=grant.at,
             valid_until=Millis(grant.at + grant.signed_for),
             quantity=grant.quantity,
+            group=grant.group,
         )
         return replace(lease, **changes)
 

@@ -13,6 +13,7 @@ from seatwarden.domain.seats import (
     Millis,
     PoolConfig,
     PoolState,
+    SeatGroup,
     fence_epoch,
 )
 from tests.domain.objects import pool_config
@@ -38,6 +39,10 @@ CHANGES: list[dict[str, Any]] = [
     {"overage": 1},
     {"drain": True},
     {"shadow": True},
+    {"groups": {"a": SeatGroup()}},
+    {"groups": {"a": SeatGroup(members=frozenset({"c" * 64}))}},
+    {"only_groups": True},
+    {"holder_limit": 1},
 ]
 
 
@@ -75,8 +80,14 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert forth.digest == back.digest
 
 
+def test_the_digest_does_not_depend_on_the_order_of_members() -> None:
+    holders = [f"{number:064x}" for number in range(50)]
+    forth, back = (SeatGroup(members=frozenset(order)) for order in (holders, holders[::-1]))
+    assert replace(CONFIG, groups={"a": forth}).digest == replace(CONFIG, groups={"a": back}).digest
+
+
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "1e374603eadbf15b3327065b295756ac2fe4efb9f21629dd103ff637a38a0a70"
+    assert CONFIG.digest == "73e14c99cd22d74bbe861d3dc555a4649df54458f5e0a0786002805f33884137"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

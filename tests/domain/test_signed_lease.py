@@ -27,6 +27,7 @@ LEASE = SignedLease(
     issued_at=Millis(1_800_000_000_000),
     valid_until=Millis(1_800_086_400_000),
     quantity=3,
+    group="render",
 )
 KID = "0011223344556677"
 SIGNATURE = bytes(range(64))
@@ -45,6 +46,7 @@ CLAIMS = {
     "nonce": LEASE.nonce,
     "fence": LEASE.fence,
     "quantity": 3,
+    "group": "render",
     "iat": 1_800_000_000,
     "exp": 1_800_086_400,
 }
@@ -106,6 +108,8 @@ def test_a_header_that_is_not_ours_is_none(header: object) -> None:
         {**CLAIMS, "quantity": 1001},
         {**CLAIMS, "quantity": "3"},
         {**CLAIMS, "quantity": 1.0},
+        {**CLAIMS, "group": "a b"},
+        {**CLAIMS, "group": 7},
         {**CLAIMS, "exp": CLAIMS["iat"]},
         {**CLAIMS, "exp": 1e300},
         {**CLAIMS, "iat": None},

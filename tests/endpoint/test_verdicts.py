@@ -17,6 +17,7 @@ from seatwarden.domain.seats import (
 )
 from seatwarden.endpoint import verdicts
 from seatwarden.endpoint.problems import Problem, Reply, problem_body, problem_headers
+from seatwarden.endpoint.route_table import OPERATIONS
 from tests.endpoint.scripted_authority import FENCE, GRANT, LEASE_ID, RENEWED, VALIDATION
 
 POOL = PoolUid("7c1b8a52-0000-4000-8000-000000000000")
@@ -40,6 +41,7 @@ def test_a_new_lease_is_201_and_says_all_that_the_client_needs() -> None:
         "next_heartbeat_in": 120.0,
         "taken_over": False,
         "quantity": 1,
+        "group": None,
         "overage": 0,
         "lease": None,
         "seats": {"capacity": 5, "used": 1, "free": 4},
@@ -224,6 +226,7 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
         holder="ab" * 32,
         fence=FENCE,
         quantity=3,
+        group="render",
         acquired_at=Millis(1_700_000_000_123),
         expires_in=Millis(250),
         key_id="0123456789",
@@ -237,6 +240,7 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
                 "session_id": LEASE_ID,
                 "hardware_id": "ab" * 32,
                 "quantity": 3,
+                "group": "render",
                 "acquired_at": "2023-11-14T22:13:20.123Z",
                 "expires_in": 0.25,
                 "license_key_id": "0123456789",
@@ -252,3 +256,14 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
 def test_retries_after_an_outage_are_spread_over_seconds() -> None:
     waits = [verdicts.unavailable_problem(spread=spread).retry_after for spread in (0.0, 0.5, 0.999)]
     assert waits == [1000, 2000, 2998]
+
+
+@pytest.mark.behaviour(32)
+def test_every_reason_for_which_acquire_refuses_a_seat_is_said_with_what_to_do() -> None:
+    [acquire] = [operation for operation in OPERATIONS if operation.name == "acquire"]
+    codes = [code for _, code in acquire.refusals if isinstance(code, Code)]
+    assert Code.DRAINING in codes
+    for code in codes:
+        problem = verdicts.refusal_outcome(Refusal(code=code, capacity=5, live=5, retry_after=Millis(1500)))
+        assert (problem.code, problem.retry_after) == (code, Millis(1500))
+        assert problem.detail.endswith("."), code

@@ -26,6 +26,20 @@ async def test_overage_is_counted_and_told_from_its_beginning_to_its_end(world: 
     await _until_told(world, {"OverageInUse", "OverageEnded"})
 
 
+async def test_the_seats_of_each_group_are_shown_and_what_is_reserved_is_kept(world: World) -> None:
+    pool = await world.customer()
+    seats = (await world.get(pool))["spec"]["seats"]
+    await _set(world, pool, groups=[{"name": "render", "reserved": 1}, {"name": "guests", "limit": 0}])
+    for number in range(seats - 1):
+        assert isinstance(await world.acquire(number), Grant)
+    assert (await world.acquire(50)).code is Code.RESERVED
+    assert (await world.acquire(51, group="guests")).code is Code.GROUP_LIMIT
+    assert (await world.acquire(52, group="render")).code is Code.GRANTED
+
+    shown = [{"name": "render", "used": 1}, {"name": "guests", "used": 0}]
+    await world.until(pool, lambda it: it["status"].get("groups") == shown)
+
+
 async def test_a_drained_pool_says_so_when_the_last_seat_came_back(world: World) -> None:
     pool = await world.customer()
     grant = await world.acquire(1)

@@ -142,10 +142,11 @@ class World:
         assert key is not None
         return key
 
-    async def acquire(self, number: int, pool: str = "dev") -> Grant | Refusal:
+    async def acquire(self, number: int, pool: str = "dev", **details: Any) -> Grant | Refusal:
         """Take a seat for machine ``number`` with the key in the pool's Secret."""
         key = await self.licence_key(pool)
-        return await self.seats.acquire(key.pool, AcquireRequest(key_hash=key.sha256, holder=holder(number)))
+        wish = AcquireRequest(key_hash=key.sha256, holder=holder(number), **details)
+        return await self.seats.acquire(key.pool, wish)
 
     async def until(self, key: ObjectKey, holds: Callable[[Body], bool]) -> Body:
         """The resource as soon as ``holds`` is true of it."""

@@ -40,6 +40,7 @@ POOL: dict[str, Any] = {
         "used": 3,
         "free": 2,
         "licenceKeyID": "0123456789",
+        "groups": [{"name": "render", "used": 2}],
         "licenceKeys": [
             {"id": "0123456789", "state": "Active", "granted": 3, "denied": 0},
             {
@@ -100,6 +101,9 @@ def test_spec_is_written_as_it_was_read() -> None:
         "overage": {"seats": 0},
         "drain": False,
         "mode": "Enforce",
+        "groups": [],
+        "onlyGroups": False,
+        "limits": {},
         "suspend": False,
     }
 

@@ -148,7 +148,9 @@ def test_every_text_list_and_number_has_a_limit(kind: Kind) -> None:
                 assert {"maxLength", "enum", "format"} & set(field), path
             case "array":
                 assert "maxItems" in field, path
-                assert field["x-kubernetes-list-type"] == "map", path
+                assert field["x-kubernetes-list-type"] == (
+                    "map" if field["items"]["type"] == "object" else "set"
+                ), path
             case "integer":
                 assert {"minimum", "format"} <= set(field), path
             case "object":

@@ -27,7 +27,7 @@ end
 -- The account, or nil where the pool has no coherent state: it is new, or some of it was lost.
 local function read_account()
     local read = redis.call('HMGET', STATE, 'epoch', 'counter', 'used', 'at', 'overrun', 'peak', 'secret', 'over',
-        'extra')
+        'extra', 'held_back')
     local used, at, extra = tonumber(read[3]), tonumber(read[4]), tonumber(read[9])
     if not (used and used == redis.call('ZCARD', EXPIRY)
             and redis.call('HLEN', LEASES) == used - extra + redis.call('ZCARD', ENDED)) then
@@ -44,6 +44,8 @@ local function read_account()
         secret = read[7],
         over = tonumber(read[8]),
         extra = extra,
+        held_back = tonumber(read[10]),
+        groups = {},
         unpurged = 0,
         totals = {},
         entries = {},
@@ -66,6 +68,28 @@ local function note(account, event, at, id, record, above, how_many)
     count_one(account, event)
     table.insert(account.entries, { event = event, at = at, id = id, record = record, quantity = quantity_of(record),
         used = account.used, above = above, how_many = how_many })
+end
+
+-- `held_back` counts the seats that are reserved for groups and that these do not have: nobody else may take them.
+local function still_reserved(reserved, has)
+    return math.max(0, reserved - has)
+end
+
+-- Counts seats that a group gets or, below 0, gives back. To be followed by a `commit`.
+local function count_for_group(account, group, seats)
+    if group == '' or seats == 0 then
+        return
+    end
+    local counted = account.groups[group]
+    if not counted then
+        local known, reserved, limit = terms_of(redis.call('HGET', CONFIG, 'group:' .. group))
+        local has = tonumber(redis.call('HGET', STATE, 'group:' .. group)) or 0
+        counted = { known = known, reserved = reserved, limit = limit, has = has }
+        account.groups[group] = counted
+    end
+    account.held_back = account.held_back - still_reserved(counted.reserved, counted.has)
+    counted.has = counted.has + seats
+    account.held_back = account.held_back + still_reserved(counted.reserved, counted.has)
 end
 
 -- Sets when seats run out; an instant that is later already is kept.
@@ -101,6 +125,7 @@ local function end_leases(account, event, ids, ends, letters)
         local charged_until, quantity = math.max(ends[i], since_of(record)), quantity_of(record)
         account.uncharged = account.uncharged - quantity * math.max(0, account.clock - charged_until)
         account.used, account.extra = account.used - quantity, account.extra - (quantity - 1)
+        count_for_group(account, group_of(record), -quantity)
         for _, seat in ipairs(seats_of_lease(id, 1, quantity)) do
             table.insert(freed, seat)
         end
@@ -140,10 +165,18 @@ local function purge(account)
     if #ids > 0 then
         expire_leases(account, ids, expiries)
     end
-    if #due == 2 * PURGE_CHUNK then
-        account.unpurged = redis.call('ZCOUNT', EXPIRY, '-inf', now)
-    end
+    account.unpurged = #due == 2 * PURGE_CHUNK and redis.call('ZCOUNT', EXPIRY, '-inf', now) or 0
     return #ids
+end
+
+-- Purges whatever expired, at most 10,000 seats. The seats of groups are counted with unpurged ones: so where there are
+-- groups these must go first, and what is left of them counts as taken.
+local function purge_for_groups(account)
+    local chunks = 1
+    while account.unpurged > 0 and chunks < 50 do
+        purge(account)
+        chunks = chunks + 1
+    end
 end
 
 -- Begins a recovery: a new epoch, so that no fence of before is ever given again, and one lease length for those who
@@ -251,7 +284,15 @@ local function commit(account)
         overrun = math.max(0, math.min(overrun, account.uncharged))
     end
     redis.call('HSET', STATE, 'counter', account.counter, 'used', account.used, 'at', account.clock,
-        'overrun', overrun, 'peak', account.peak, 'over', account.over, 'extra', account.extra)
+        'overrun', overrun, 'peak', account.peak, 'over', account.over, 'extra', account.extra,
+        'held_back', account.held_back)
+    for group, counted in pairs(account.groups) do
+        if counted.has > 0 then
+            redis.call('HSET', STATE, 'group:' .. group, counted.has)
+        else
+            redis.call('HDEL', STATE, 'group:' .. group)
+        end
+    end
     local seat_ms = redis.call('HINCRBY', STATE, 'seat_ms', account.uncharged - overrun)
     if seat_ms >= 9007199254740992 then
         seat_ms = redis.call('HGET', STATE, 'seat_ms')

@@ -4,9 +4,11 @@
 -- One pool is seven keys in one hash slot:
 --   config  HASH    what the operator said, and `key:<sha256>` for each licence key: its id, and behind an `@` the
 --                   millisecond in which it dies, if it does. Always rewritten as a whole, but for `recover_until`,
---                   which belongs to the pool and is kept
+--                   which belongs to the pool and is kept. `group:<name>` is how many seats a group reserves
+--                   and, behind a space, its limit, if it has one; `member:<holder>` the group that a holder is in
 --   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run,
---                   and `use:<key id>` for each licence key: seats given, refusals, when it last asked for a seat
+--                   `use:<key id>` for each licence key: seats given, refusals, when it last asked for a seat, and
+--                   `group:<name>`, how many seats the group has
 --   expiry  ZSET    seat -> the millisecond at which it expires; purged ones are gone from it. A lease's first seat is
 --                   its lease id, each further one the id and 4 bytes of its number: so members count as seats do
 --   leases  HASH    lease id -> record of a live lease, or the tombstone of an ended one
@@ -16,9 +18,10 @@
 -- Configuration and leases are different keys, so that a reconcile can never touch a lease. The licence keys are fields
 -- of `config` since each request then learns all it needs about the pool from one HMGET.
 --
--- A record is  fence (8 bytes) . letter (1) . since (6) . holder (32) . nonce (8) . quantity (2) . tail , integers
--- big-endian; a tombstone is its first nine bytes. So a fence is compared as bytes with nothing unpacked. The quantity
--- is how many seats the lease has, and `since` from when on it has so many. The tail is the caller's.
+-- A record is  fence (8 bytes) . letter (1) . since (6) . holder (32) . nonce (8) . quantity (2) . length of the group
+-- (1) . group . tail , integers big-endian; a tombstone is its first nine bytes. So a fence is compared as bytes with
+-- nothing unpacked. The quantity is how many seats the lease has, and `since` from when on it has so many. The tail is
+-- the caller's.
 --
 -- Recovery. Where the authority may have lost acknowledged grants, the pool is in recovery until one lease length has
 -- passed: whoever held a seat has then either been heard of or run out. Until `recover_until` nothing is purged and no
@@ -58,6 +61,16 @@ end
 
 local function quantity_of(record)
     return (struct.unpack('>I2', record, FENCE_BYTES + 48))
+end
+
+local function group_of(record)
+    local length = string.byte(record, FENCE_BYTES + 50)
+    return string.sub(record, FENCE_BYTES + 51, FENCE_BYTES + 50 + length)
+end
+
+-- What a record has behind the nonce.
+local function wish_of(quantity, group, tail)
+    return struct.pack('>I2B', quantity, #group) .. group .. tail
 end
 
 -- The members of `expiry` that are seats of one lease, from the first to the last of them that is asked for.
@@ -129,10 +142,18 @@ end
 -- same where that is enforced, and no limit in shadow mode. Heartbeats need it in recovery only, so it is not read with
 -- the rest.
 local function read_policies(pool)
-    local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow')
+    local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow', 'holder_limit', 'groups', 'only_groups')
     pool.allowed = pool.capacity + (tonumber(read[1]) or 0)
     pool.drain, pool.shadow = read[2], read[3]
     pool.limit = pool.shadow and math.huge or pool.allowed
+    pool.holder_limit = tonumber(read[4]) or math.huge
+    pool.groups, pool.only_groups = read[5], read[6]
+end
+
+-- Whether there is such a group, how many seats it reserves, and how many it may have.
+local function terms_of(told)
+    local reserved, limit = string.match(told or '0', '(%d+) ?(%d*)')
+    return told, tonumber(reserved), tonumber(limit) or math.huge
 end
 
 local function live_leases()

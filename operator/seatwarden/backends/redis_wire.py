@@ -43,8 +43,7 @@ from seatwarden.domain.seats import (
 _LEASE_ID = re.compile(r"[0-9a-f]{32}")
 _HOLDER = re.compile(r"[0-9a-f]{64}")
 _CURSOR = re.compile(rb"(\d{1,15})\.([0-9a-f]{32})")
-_RECORD = struct.Struct(">Qc6s32s8sH")
-_QUANTITY = struct.Struct(">H")
+_RECORD = struct.Struct(">Qc6s32s8sHB")
 _FENCE_LIMIT = 1 << 53
 # No lease has them: what cannot be an id or a fence gets the verdict of a wrong one, from the same place.
 _NO_LEASE = b"-"
@@ -105,12 +104,13 @@ def fence_bytes(fence: Fence) -> bytes:
 def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
     """The ARGV of acquire.lua."""
     nonce = bytes.fromhex(nonce_digest(request.nonce))
-    tail = _QUANTITY.pack(request.quantity)
-    tail += _tail(request.key_hash, request.client_version, request.metadata)
-    plain = (request.key_hash, holder_bytes(request.holder), nonce, tail)
+    tail = _tail(request.key_hash, request.client_version, request.metadata)
+    holder = holder_bytes(request.holder)
+    plain = (request.key_hash, holder, nonce, request.quantity, request.group, tail)
     if request.idempotency_key is None:
         return plain
-    told = hashlib.blake2b(plain[1] + nonce + tail, digest_size=16).digest()
+    wish = b"%d:%s:" % (request.quantity, request.group.encode())
+    told = hashlib.blake2b(holder + nonce + wish + tail, digest_size=16).digest()
     return (*plain, told, request.spread)
 
 
@@ -130,7 +130,9 @@ def readmit_arguments(
         holder_bytes(lease.holder),
         bytes.fromhex(lease.nonce),
         lease.valid_until,
-        _QUANTITY.pack(lease.quantity) + _tail(key_hash, client_version, metadata),
+        lease.quantity,
+        lease.group,
+        _tail(key_hash, client_version, metadata),
     )
 
 
@@ -163,7 +165,7 @@ def heartbeat_arguments(key_hash: str, beats: Sequence[Beat]) -> tuple[Argument,
 
 def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: str) -> tuple[Argument, ...]:
     """The ARGV of configure.lua."""
-    fields: dict[str, str | int] = {
+    fields: dict[str | bytes, str | int] = {
         "tenant_uid": config.tenant_uid,
         "generation": config.generation,
         "capacity": config.capacity,
@@ -176,12 +178,28 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
         fields["valid_until"] = config.valid_until
     policies = {"overage": config.overage, "drain": int(config.drain), "shadow": int(config.shadow)}
     fields |= {name: value for name, value in policies.items() if value}
+    fields |= _group_fields(config)
     fields["keys"] = " ".join(config.key_ids.values())
     for key_hash, key_id in config.key_ids.items():
         dies_at = config.keys_die.get(key_hash)
         fields[f"key:{key_hash}"] = key_id if dies_at is None else f"{key_id}@{dies_at}"
     flat = [part for pair in fields.items() for part in pair]
     return config.digest, term, config.epoch, secret, run_id, config.state.value, *flat
+
+
+def _group_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
+    fields: dict[str | bytes, str | int] = {}
+    if config.groups:
+        fields["groups"] = " ".join(config.groups)
+    if config.only_groups:
+        fields["only_groups"] = 1
+    if config.holder_limit is not None:
+        fields["holder_limit"] = config.holder_limit
+    for name, group in config.groups.items():
+        fields[f"group:{name}"] = group.reserved if group.limit is None else f"{group.reserved} {group.limit}"
+        for member in group.members:
+            fields[b"member:" + holder_bytes(member)] = name
+    return fields
 
 
 def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant | Refusal:
@@ -200,6 +218,7 @@ def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant |
             int(signed_for),
             int(spread),
             int(overage),
+            bytes(group),
         ]:
             return Grant(
                 code=Code(code.decode()),
@@ -215,6 +234,7 @@ def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant |
                 spread=spread,
                 quantity=quantity,
                 overage=overage,
+                group=group.decode(),
             )
         case [bytes(code), int(capacity), int(live), (int() | None) as wait]:
             retry_after = None if wait is None else Millis(wait)
@@ -318,6 +338,8 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
             *rest,
             bytes(key_ids),
             list(uses),
+            bytes(groups),
+            list(held),
         ]:
             numbers = (number for number in rest if isinstance(number, int))
             granted, released, expired, taken_over, denied, *rest_of_numbers = numbers
@@ -341,6 +363,9 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
                 overage_granted=overage_granted,
                 would_deny=would_deny,
                 key_uses=_key_uses(key_ids, uses),
+                groups={
+                    name: int(seats or 0) for name, seats in zip(groups.decode().split(), held, strict=True)
+                },
             )
     raise _unexpected("sweep")
 
@@ -391,8 +416,9 @@ def _tail(key_hash: str, client_version: str, metadata: str) -> bytes:
 
 
 def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionRow:
-    fence, _, since, holder, _, quantity = _RECORD.unpack_from(record)
-    notes_at = _RECORD.size + KEY_ID_LENGTH // 2
+    fence, _, since, holder, _, quantity, group_length = _RECORD.unpack_from(record)
+    group_end = _RECORD.size + group_length
+    notes_at = group_end + KEY_ID_LENGTH // 2
     notes = record[notes_at:]
     version_end = 2 + int.from_bytes(notes[:2], "big")
     return SessionRow(
@@ -402,7 +428,8 @@ def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionR
         quantity=quantity,
         acquired_at=Millis(int.from_bytes(since, "big")),
         expires_in=expires_in,
-        key_id=record[_RECORD.size : notes_at].hex(),
+        group=record[_RECORD.size : group_end].decode(),
+        key_id=record[group_end:notes_at].hex(),
         client_version=notes[2:version_end].decode(),
         metadata=notes[version_end:].decode() if notes else "{}",
     )

@@ -29,6 +29,7 @@ class Wish:
     holder: str
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     quantity: int = 1
+    group: str = ""
     client_version: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     lease: str | None = None
@@ -45,6 +46,7 @@ def acquire(wish: Wish, name: str) -> Call:
         "hardware_id": wish.holder,
         "nonce": wish.nonce,
         "quantity": wish.quantity,
+        "group": wish.group,
         "client_version": wish.client_version,
         "metadata": dict(wish.metadata),
         "lease": wish.lease,

@@ -140,6 +140,7 @@ class Client:
         project: str = "",
         wait: float = 0.0,
         quantity: int = 1,
+        group: str = "",
         client_version: str = "",
         metadata: Mapping[str, Any] | None = None,
         lease: str | None = None,
@@ -149,10 +150,10 @@ class Client:
         """Hold a seat for as long as the block lasts.
 
         ``holder`` is 64 hex characters; without it, `holder_id` of this machine, this user and ``project``. ``wait`` is how
-        many seconds to wait for a seat. ``quantity`` seats are taken, or none. ``lease`` is a signed lease from a run
-        before. ``on_loss`` is called once in the thread that keeps the seat, when the seat is lost. With ``strict`` the seat is
-        lost at the end of the lease also where nobody can say whether it lives; else only when its signed lease counts
-        no more.
+        many seconds to wait for a seat. ``quantity`` seats are taken, or none, for the ``group`` that the program is in,
+        where the pool has groups. ``lease`` is a signed lease from a run before. ``on_loss`` is called once in the thread
+        that keeps the seat, when the seat is lost. With ``strict`` the seat is lost at the end of the lease also where
+        nobody can say whether it lives; else only when its signed lease counts no more.
 
         Raises:
             SeatRefused: there is no seat; its subclasses tell which kind of why.
@@ -161,6 +162,7 @@ class Client:
         wish = Wish(
             holder=given_or_own(holder, project),
             quantity=quantity,
+            group=group,
             client_version=client_version,
             metadata=metadata or {},
             lease=lease,

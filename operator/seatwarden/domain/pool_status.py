@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from seatwarden.domain import findings
 from seatwarden.domain.key_ring import Turn
 from seatwarden.domain.key_status import licence_keys, rotation_waiting
+from seatwarden.domain.seat_groups import seats_of_groups
 from seatwarden.domain.seats import NO_TIME, KeyUse, Millis
 from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import GROUP, licence_key_secret
@@ -47,6 +48,7 @@ class LiveCounts:
     recovering_for: Millis = NO_TIME
     overage: int = 0
     would_deny: int = 0
+    groups: Mapping[str, int] = field(default_factory=dict)
 
 
 def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now: datetime) -> SeatPoolStatus:
@@ -76,6 +78,9 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         peak=max(before.peak or 0, live, counts.peak if counts is not None else 0),
         overage=above,
         would_deny=would_deny,
+        groups=seats_of_groups(
+            pool.spec.groups, before.groups, counts.groups if counts is not None else None
+        ),
         tenant=run.tenant or before.tenant,
         selector=f"{GROUP}/pool={pool.metadata.name}",
         epoch=has.epoch if has is not None else before.epoch,

@@ -6,6 +6,7 @@ them knows how the others do their part.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -23,6 +24,7 @@ Fence = NewType("Fence", int)
 FENCE_COUNTER_BITS = 32
 NO_TIME = Millis(0)
 MOST_SEATS_OF_A_LEASE = 1000
+GROUP_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 SILENCE = Millis(3_000)
 """After so long without a sign of life the authority was away."""
 
@@ -59,6 +61,22 @@ class Code(StrEnum):
     RECOVERING = "recovering"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     DRAINING = "draining"
+    NOT_ENTITLED = "not_entitled"
+    RESERVED = "reserved"
+    GROUP_LIMIT = "group_limit"
+    HOLDER_LIMIT = "holder_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatGroup:
+    """Some holders of a pool: ``reserved`` seats are for them alone, and ``limit``, if there is one, is the most they have.
+
+    Callers name the group that they are in; ``members`` are holders that are in it whatever they name.
+    """
+
+    reserved: int = 0
+    limit: int | None = None
+    members: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +106,18 @@ class PoolConfig:
     drain: bool = False
     """No new seat is given; who holds one keeps it."""
     shadow: bool = False
-    """Nothing is refused for want of a seat or because of `drain`; it is counted only."""
+    """Nothing is refused for want of a seat or because of another policy; it is counted only."""
+    groups: dict[str, SeatGroup] = field(default_factory=dict, hash=False)
+    """By name."""
+    only_groups: bool = False
+    """Who is in none of ``groups`` gets no seat."""
+    holder_limit: int | None = None
+    """The most seats that one holder has."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of all fields: two configurations with equal digests are the same to the authority."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=sorted)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -150,6 +174,8 @@ class PoolCounts:
     """Grants that would have been refusals but for the shadow mode."""
     key_uses: dict[str, KeyUse] = field(default_factory=dict, hash=False)
     """By key id, for each key that opens the pool and was ever used."""
+    groups: dict[str, int] = field(default_factory=dict, hash=False)
+    """How many seats each group has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +187,8 @@ class AcquireRequest:
     nonce: str = ""
     quantity: int = 1
     """How many seats, from 1 to `MOST_SEATS_OF_A_LEASE`: all of them, or none."""
+    group: str = ""
+    """The group of the pool that the caller says it is in, or empty."""
     client_version: str = ""
     metadata: str = "{}"
     idempotency_key: str | None = None
@@ -189,6 +217,8 @@ class Grant:
     taken_over: bool = False
     spread: int = 0
     quantity: int = 1
+    group: str = ""
+    """The group whose seats they are, or empty."""
     overage: int = 0
     """How many of its seats are above the capacity, by permission. One becomes a base seat when one of those gets free."""
 
@@ -254,6 +284,7 @@ class SignedLease:
     issued_at: Millis
     valid_until: Millis
     quantity: int = 1
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +357,7 @@ class SessionRow:
     quantity: int
     acquired_at: Millis
     """Since when it has so many seats."""
+    group: str
     expires_in: Millis
     key_id: str
     """Public id of the licence key with which it was last acquired."""

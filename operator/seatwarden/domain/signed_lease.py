@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from seatwarden.domain.seats import MOST_SEATS_OF_A_LEASE, Fence, Millis, PoolUid, SignedLease
+from seatwarden.domain.seats import GROUP_NAME, MOST_SEATS_OF_A_LEASE, Fence, Millis, PoolUid, SignedLease
 
 ALGORITHM = "EdDSA"
 TOKEN_TYPE = "seat-lease+jwt"  # noqa: S105  a media type, as RFC 8725 section 3.11 wants one of its own
@@ -44,6 +44,7 @@ def signing_input(lease: SignedLease, kid: str) -> bytes:
         "nonce": lease.nonce,
         "fence": lease.fence,
         "quantity": lease.quantity,
+        "group": lease.group,
         "iat": lease.issued_at // 1000,
         "exp": lease.valid_until // 1000,
     }
@@ -104,10 +105,11 @@ def _lease(claims: dict[str, object]) -> SignedLease | None:
             "nonce": str(nonce),
             "fence": int(fence),
             "quantity": int(quantity),
+            "group": str(group),
             "iat": int(issued_at),
             "exp": int(valid_until),
-        } if len(claims) == 8 and 0 < fence < _FENCE_LIMIT and 0 < issued_at < valid_until < _FENCE_LIMIT:  # noqa: PLR2004  no others
-            if not 0 < quantity <= MOST_SEATS_OF_A_LEASE:
+        } if len(claims) == 9 and 0 < fence < _FENCE_LIMIT and 0 < issued_at < valid_until < _FENCE_LIMIT:  # noqa: PLR2004  no others
+            if not 0 < quantity <= MOST_SEATS_OF_A_LEASE or not GROUP_NAME.fullmatch(group or "none"):
                 return None
             texts = {"jti": lease_id, "sub": holder, "nonce": nonce}
             if not all(re.fullmatch(f"[0-9a-f]{{{_HEX[name]}}}", text) for name, text in texts.items()):
@@ -121,6 +123,7 @@ def _lease(claims: dict[str, object]) -> SignedLease | None:
                 issued_at=Millis(issued_at * 1000),
                 valid_until=Millis(valid_until * 1000),
                 quantity=quantity,
+                group=group,
             )
         case _:
             return None

@@ -70,6 +70,7 @@ class AcquireAnswer:
         bool, Field(description="True where an earlier run of this holder lost the seat to this one.")
     ]
     quantity: Annotated[int, Field(description="How many seats the lease has.")]
+    group: Annotated[str | None, Field(description="The group of the pool whose seats they are, if any.")]
     overage: Annotated[
         int,
         Field(
@@ -176,6 +177,7 @@ class SessionAnswer:
     session_id: SessionId
     hardware_id: Annotated[str, Field(description="The holder.")]
     quantity: Annotated[int, Field(description="How many seats the lease has.")]
+    group: Annotated[str | None, Field(description="The group of the pool whose seats they are, if any.")]
     acquired_at: Annotated[
         str,
         Field(

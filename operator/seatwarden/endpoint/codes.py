@@ -119,6 +119,30 @@ CODES: dict[AnyCode, CodeEntry] = {
         "An administrator lets this pool run empty. Who holds a seat keeps it, also through a restart.",
         "Take a seat from another pool, or ask the administrator when this one opens again.",
     ),
+    Code.NOT_ENTITLED: CodeEntry(
+        (403,),
+        "The pool has no such group",
+        "The program named a group that the pool does not have, or none where only groups get seats.",
+        "Name a group of this pool, or ask the administrator to add yours to spec.groups.",
+    ),
+    Code.RESERVED: CodeEntry(
+        (409,),
+        "The free seats are reserved for others",
+        "Seats are free, but they are kept for groups that this program is not in, or that has its share already.",
+        "Try again after retry_after seconds, or ask the administrator for seats of your own group.",
+    ),
+    Code.GROUP_LIMIT: CodeEntry(
+        (409,),
+        "The group has as many seats as it may",
+        "spec.groups sets a limit for this group, and with this request it would have more.",
+        "Try again after retry_after seconds, or ask the administrator for a higher limit.",
+    ),
+    Code.HOLDER_LIMIT: CodeEntry(
+        (403,),
+        "One holder may not have so many seats",
+        "The request is for more seats than spec.limits.seatsPerHolder allows.",
+        "Ask for fewer seats.",
+    ),
     Code.UNKNOWN_SESSION: CodeEntry(
         (404, 200),
         "No such session in this pool",

@@ -34,6 +34,7 @@ class Proofs:
             issued_at=grant.at,
             valid_until=Millis(grant.at + grant.signed_for),
             quantity=grant.quantity,
+            group=grant.group,
         )
         return self.keys.sign(lease)
 

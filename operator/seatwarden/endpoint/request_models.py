@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from seatwarden.domain.seats import MOST_SEATS_OF_A_LEASE
+from seatwarden.domain.seats import GROUP_NAME, MOST_SEATS_OF_A_LEASE
 from seatwarden.domain.signed_lease import LONGEST_TOKEN
 
 BODY_LIMIT = 64 * 1024
@@ -114,6 +114,13 @@ class AcquireBody(RequestBody):
             description="How many seats, all of them or none. Another number than before changes the lease.",
         ),
     ] = 1
+    group: Annotated[
+        str,
+        Field(
+            pattern=f"^({GROUP_NAME.pattern})?$",
+            description="The group of the pool that the program is in. A group that the pool does not have gets no seat.",
+        ),
+    ] = ""
     client_version: Annotated[str, Field(max_length=64, pattern=_PRINTABLE)] = ""
     metadata: MetadataText = "{}"
     lease: ShownLease = None

@@ -171,7 +171,11 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         refusals=(
             (403, Code.SUSPENDED),
             (403, Code.EXPIRED),
+            (403, Code.NOT_ENTITLED),
+            (403, Code.HOLDER_LIMIT),
             (409, Code.POOL_EXHAUSTED),
+            (409, Code.RESERVED),
+            (409, Code.GROUP_LIMIT),
             (409, Code.DRAINING),
             (422, Code.IDEMPOTENCY_MISMATCH),
         ),

@@ -62,6 +62,7 @@ class SeatHandlers:
             holder=body.hardware_id,
             nonce=body.nonce,
             quantity=body.quantity,
+            group=body.group,
             client_version=body.client_version,
             metadata=body.metadata,
             idempotency_key=idempotency_key(request),

@@ -48,6 +48,7 @@ def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: floa
         next_heartbeat_in=_next_beat(verdict.heartbeat, spread),
         taken_over=verdict.taken_over,
         quantity=verdict.quantity,
+        group=verdict.group or None,
         overage=verdict.overage,
         lease=lease,
         seats=_seats(verdict.capacity, verdict.live),
@@ -158,7 +159,7 @@ def sessions_outcome(verdict: SessionPage | Refusal) -> Outcome:
 def refusal_outcome(refusal: Refusal) -> Problem:
     """No seat, with the numbers and the wait where they are of use."""
     if refusal.code is not Code.POOL_EXHAUSTED:
-        return Problem(code=refusal.code, detail=_DETAILS[refusal.code], retry_after=refusal.retry_after)
+        return Problem(code=refusal.code, detail=_detail(refusal.code), retry_after=refusal.retry_after)
     when = (
         ""
         if refusal.retry_after is None
@@ -197,6 +198,11 @@ def _next_beat(heartbeat: Millis, spread: float) -> float:
     return round(heartbeat * (1 - SPREAD_SHARE * spread)) / 1000
 
 
+def _detail(code: Code) -> str:
+    entry = CODES[code]
+    return _DETAILS.get(code) or f"{entry.meaning} {entry.advice}"
+
+
 def _seats(capacity: int, live: int) -> answers.Seats:
     return answers.Seats(capacity, live, max(0, capacity - live))
 
@@ -207,6 +213,7 @@ def _session(row: SessionRow) -> answers.SessionAnswer:
         session_id=row.lease_id,
         hardware_id=row.holder,
         quantity=row.quantity,
+        group=row.group or None,
         acquired_at=acquired.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         expires_in=row.expires_in / 1000,
         license_key_id=row.key_id,

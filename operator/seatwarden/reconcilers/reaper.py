@@ -158,7 +158,7 @@ class Reaper:
             self.restored()
 
 
-def _published(counts: PoolCounts) -> tuple[int, ...]:
+def _published(counts: PoolCounts) -> tuple[object, ...]:
     """What of the counts is shown in status."""
     numbers = (counts.live, counts.capacity, counts.peak, counts.epoch, counts.overage, counts.would_deny)
-    return (*numbers, counts.recovering_for > 0)
+    return (*numbers, *counts.groups.items(), counts.recovering_for > 0)

@@ -14,6 +14,7 @@ from seatwarden.domain.key_ring import KeyRing, Turn, dies_at, next_death
 from seatwarden.domain.key_status import rotated, rotation_waiting
 from seatwarden.domain.pauses import pause_until
 from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
+from seatwarden.domain.seat_groups import seat_groups
 from seatwarden.domain.seats import Millis, PoolConfig, PoolState, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
@@ -178,6 +179,7 @@ class SeatPoolReconciler:
                 recovering_for=counts.recovering_for,
                 overage=counts.overage,
                 would_deny=counts.would_deny,
+                groups=counts.groups,
             )
             if counts is not None
             else None
@@ -292,6 +294,9 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         overage=pool.spec.overage.seats,
         drain=pool.spec.drain,
         shadow=pool.spec.mode is Mode.SHADOW,
+        groups=seat_groups(pool.spec.groups),
+        only_groups=pool.spec.only_groups,
+        holder_limit=pool.spec.limits.seats_per_holder,
     )
 
 

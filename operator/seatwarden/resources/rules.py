@@ -132,6 +132,25 @@ class ListMap:
 
 
 @dataclass(frozen=True, slots=True)
+class ListSet:
+    """Annotation: no item of a list of texts is there twice."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Refuse an item that is there twice."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        """Tell the API server."""
+        return {**handler(schema), "x-kubernetes-list-type": "set"}
+
+    def _check(self, items: tuple[str, ...]) -> tuple[str, ...]:
+        for index, item in enumerate(items):
+            if item in items[:index]:
+                raise refuse(f'must be another one than those before, not "{item}" again', at=index)
+        return items
+
+
+@dataclass(frozen=True, slots=True)
 class DurationBetween:
     """Annotation: a `timedelta` that is written like ``6m`` and lies between two others, both included."""
 

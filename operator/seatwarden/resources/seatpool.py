@@ -21,6 +21,7 @@ from seatwarden.resources.base import (
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
 from seatwarden.resources.rules import DurationBetween, Immutable, ListMap, Rule, both_are_durations
+from seatwarden.resources.seat_limits import MOST_GROUPS, GroupStatus, Limits, SeatGroup
 
 MOST_LICENCE_KEYS = 4
 """So many licence keys may open a pool at one time."""
@@ -103,13 +104,29 @@ class SeatPoolSpec(SpecModel):
     """True lets the pool run empty: no new seat is given, and who holds one keeps it. The condition Draining tells
     when it is empty. Default false."""
     mode: Mode = Mode.ENFORCE
-    """Shadow refuses nothing for want of a seat, nor because of drain, and counts in status.wouldDeny what Enforce would
+    """Shadow refuses nothing for want of a seat, nor because of another policy, and counts in status.wouldDeny what Enforce would
     have refused: for trying out a number of seats. Default Enforce."""
+    groups: Annotated[tuple[SeatGroup, ...], Field(max_length=MOST_GROUPS), ListMap("name")] = ()
+    """Groups of the programs that share the pool, up to 1000, with seats that are reserved for them and
+    limits."""
+    only_groups: Bool = False
+    """True gives seats to programs of spec.groups alone. Default false."""
+    limits: Limits = Limits()
+    """The most that one caller may have."""
     licence_key: LicenceKeyPolicy = LicenceKeyPolicy()
     """How the licence key is replaced."""
     suspend: Bool = False
     """True stops the operator from acting on changes of this SeatPool until it is false again. Deletion
     still works, and programs go on taking and keeping seats. Default false."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.groups) || self.groups.map(group, has(group.reserved) ? group.reserved : 0).sum() <= self.seats",
+            message="must be at least as many as are reserved for groups",
+            at="seats",
+            holds=lambda spec: sum(group.reserved for group in spec.groups) <= spec.seats,
+        ),
+    )
 
 
 class KeyState(StrEnum):
@@ -159,6 +176,8 @@ class SeatPoolStatus(Model):
     """Seats held above the capacity at this moment, by permission of spec.overage."""
     would_deny: Count | None = None
     """Grants that would have been refused if spec.mode were Enforce, since the pool was made."""
+    groups: Annotated[tuple[GroupStatus, ...], Field(max_length=MOST_GROUPS), ListMap("name")] = ()
+    """What each group of spec.groups has."""
     tenant: Annotated[str, Field(max_length=DERIVING_NAME_LENGTH)] | None = None
     """Name of the Tenant whose pool this is."""
     selector: Annotated[str, Field(max_length=512)] | None = None

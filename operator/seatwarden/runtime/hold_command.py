@@ -107,6 +107,13 @@ class Length(click.ParamType[timedelta]):
     help="How many seats to take: all of them, or none.",
 )
 @click.option(
+    "--group",
+    default="",
+    envvar="SEATWARDEN_GROUP",
+    show_envvar=True,
+    help="The group of the pool that the program is in, where the pool has groups.",
+)
+@click.option(
     "--on-loss",
     type=click.Choice(["terminate", "continue"]),
     default="terminate",
@@ -141,6 +148,7 @@ def hold(
     project: str,
     wait: timedelta,
     quantity: int,
+    group: str,
     on_loss: str,
     kill_after: timedelta,
     strict: bool,
@@ -164,6 +172,7 @@ def hold(
                 project=project,
                 wait=wait.total_seconds(),
                 quantity=quantity,
+                group=group,
                 metadata={"hostname": socket.gethostname(), "program": Path(program).name[:200]},
                 strict=strict,
                 on_loss=tell_loss,

@@ -11,7 +11,17 @@ import pytest
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.domain.seats import Code, Fence, Grant, Refusal
 from tests.authority.desk import KEY, beat_of, holder
-from tests.authority.mutants import answers, borders, corners, keys, policies, quantities, returns, windows
+from tests.authority.mutants import (
+    answers,
+    borders,
+    corners,
+    groups,
+    keys,
+    policies,
+    quantities,
+    returns,
+    windows,
+)
 from tests.authority.mutants.corners import new_run_of
 from tests.authority.mutants.walk import LEASE, walk
 from tests.authority.twin import Twin
@@ -136,6 +146,7 @@ SCENES: tuple[Scene, ...] = (
     *policies.SCENES,
     *keys.SCENES,
     *quantities.SCENES,
+    *groups.SCENES,
     a_fence_stays_below_its_limits,
     seat_milliseconds_outgrow_a_double,
     a_walk_under_a_clock_that_was_set_back,

@@ -133,6 +133,7 @@ def a_new_pool_has_all_its_numbers(twin: Twin) -> None:
         "overrun",
         "over",
         "extra",
+        "held_back",
         "peak",
         "seat_ms",
         "granted",

@@ -3,7 +3,7 @@
 import hashlib
 import random
 
-from seatwarden.domain.seats import Beat, Fence, Grant, Millis, PoolState
+from seatwarden.domain.seats import Beat, Fence, Grant, Millis, PoolState, SeatGroup
 from tests.authority.desk import KEY, holder
 from tests.authority.twin import Twin
 
@@ -22,7 +22,8 @@ def walk(twin: Twin, seed: int, *, steps: int) -> None:
                 key = KEY if rng.random() < 0.95 else OTHER_KEY
                 quantity = rng.choice([1, 1, 1, 2, 4])
                 who, nonce = holder(rng.randrange(7)), rng.choice(["", "a", "b"])
-                answer = twin.acquire(who, nonce, key=key, quantity=quantity)
+                group = rng.choice(["", "", "a", "b"])
+                answer = twin.acquire(who, nonce, key=key, quantity=quantity, group=group)
                 if isinstance(answer, Grant):
                     grants.append(answer)
             case 1 if grants:
@@ -60,7 +61,7 @@ def _pass_time(twin: Twin, rng: random.Random) -> None:
 
 
 def _change(twin: Twin, rng: random.Random) -> None:
-    match rng.randrange(8):
+    match rng.randrange(10):
         case 0 | 1:
             twin.configure(capacity=rng.choice([0, 1, 3, 3, 5]))
         case 2:
@@ -74,6 +75,14 @@ def _change(twin: Twin, rng: random.Random) -> None:
             twin.configure(lease=Millis(lease), heartbeat=Millis(lease // 3))
         case 5:
             twin.configure(overage=rng.choice([0, 1, 2, 2]))
+        case 7 | 8:
+            terms = [(0, None), (1, None), (2, 3), (0, 1), (0, 0)]
+            groups = {}
+            for name in rng.choice(["", "a", "ab", "ab"]):
+                reserved, limit = rng.choice(terms)
+                groups[name] = SeatGroup(reserved=reserved, limit=limit)
+            only = rng.random() < 0.2
+            twin.configure(groups=groups, only_groups=only, holder_limit=rng.choice([None, None, 2]))
         case 6:
             drain, shadow = rng.choice([(False, False), (False, False), (True, False), (False, True)])
             twin.configure(drain=drain, shadow=shadow)

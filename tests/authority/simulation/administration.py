@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from seatwarden.domain.epoch import next_epoch
-from seatwarden.domain.seats import Millis, PoolState
-from tests.authority.desk import KEY
+from seatwarden.domain.seats import Millis, PoolState, SeatGroup
+from tests.authority.desk import KEY, holder
 from tests.authority.loss import Lost
 from tests.authority.simulation.endpoints import OPERATOR, Away, Endpoints
 from tests.authority.simulation.network import Network
@@ -124,10 +124,16 @@ class Administration:
         troubled = self._rng.choice([PoolState.SUSPENDED, PoolState.SUSPENDED, PoolState.EXPIRED, calm])
         self._tell(state=calm if suspended else troubled)
 
+    def _group(self, name: str) -> SeatGroup:
+        rng, share = self._rng, self._scenario.seats // 3
+        limit = rng.choice([None, None, 0, 1, share + 1])
+        members = frozenset({holder(0), holder(1)} if name == "a" and rng.random() < 0.3 else ())
+        return SeatGroup(reserved=rng.choice([0, 1, share]), limit=limit, members=members)
+
     def _reconfigure(self) -> None:
         twin, rng = self._twin, self._rng
         # A pool that was put back with a shorter lease than holders have been told cannot know of them.
-        wishes = ["valid_until", "valid_until", "keys", "document", "overage", "drain", "shadow"]
+        wishes = ["valid_until", "valid_until", "keys", "document", "overage", "drain", "shadow", "groups"]
         match rng.choice(wishes if self._scenario.volatile else [*wishes, "lease", "epoch"]):
             case "lease":
                 lease = Millis(max(1000, int(self._scenario.lease * rng.choice([0.5, 1, 1, 2]))))
@@ -148,6 +154,12 @@ class Administration:
                 self._tell(drain=not self._wanted.drain)
             case "shadow":
                 self._tell(shadow=not self._wanted.shadow)
+            case "groups":
+                self._tell(
+                    groups={name: self._group(name) for name in "abc" if rng.random() < 0.6},
+                    only_groups=rng.random() < 0.1,
+                    holder_limit=rng.choice([None, None, 2]),
+                )
             case _:
                 self._tell(document=f'{{"plan":"{rng.random()}"}}')
 

@@ -35,6 +35,7 @@ class Wish:
     signed: SignedLease | None
     first_sent: int
     quantity: int
+    group: str
 
 
 class Client:
@@ -56,7 +57,7 @@ class Client:
         self._timetable = timetable
         self._scenario = scenario
         self._rng = rng
-        self._quantity = scenario.quantity_of(holder)
+        self._quantity, self._group = scenario.quantity_of(holder), scenario.group_of(holder)
         self._runs = 0
         self._turn = 0
         self._unanswered = 0
@@ -125,7 +126,9 @@ class Client:
         self._wishes += 1
         keyed = self._rng.random() < self._scenario.idempotent
         key = f"{self._clone}.{self._wishes}" if keyed else None
-        return Wish(self.holder, self._nonce, key, self._signed, self._timetable.now, self._quantity)
+        return Wish(
+            self.holder, self._nonce, key, self._signed, self._timetable.now, self._quantity, self._group
+        )
 
     def _beat(self, lease: Beat) -> None:
         sent_at = self._timetable.now

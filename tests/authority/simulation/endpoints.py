@@ -5,7 +5,7 @@ it; and while the pool is not there, or nobody can reach it, there is no answer.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -73,10 +73,10 @@ class Endpoints:
         return call()
 
     def acquire(
-        self, holder: str, nonce: str, wish: str | None, shown: SignedLease | None, quantity: int
+        self, holder: str, nonce: str, wish: str | None, shown: SignedLease | None, **details: Any
     ) -> Grant | Refusal:
         def ask() -> Grant | Refusal:
-            return self.twin.acquire(holder, nonce, idempotency_key=wish, quantity=quantity)
+            return self.twin.acquire(holder, nonce, idempotency_key=wish, **details)
 
         answer = self.via(_of(holder), ask)
         if shown is not None and _went_back(answer, shown):

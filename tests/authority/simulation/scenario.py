@@ -47,6 +47,10 @@ class Scenario:
         """How many seats the programs of ``holder`` ask for."""
         return 1 + int(holder, 16) % self.most_seats
 
+    def group_of(self, holder: str) -> str:
+        """The group that the programs of ``holder`` name."""
+        return ("", "", "a", "b", "c")[int(holder[:8], 16) % 5]
+
 
 def scenario_of(seed: int) -> Scenario:
     """The scenario of ``seed``; the same one each time."""

@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal, SignedLease
 from tests.authority.desk import holder
@@ -92,7 +92,9 @@ class World:
 
         def call() -> Grant | Refusal:
             def ask() -> Grant | Refusal:
-                return self.endpoints.acquire(holder, wish.nonce, wish.key, wish.signed, wish.quantity)
+                return self.endpoints.acquire(
+                    holder, wish.nonce, wish.key, wish.signed, quantity=wish.quantity, group=wish.group
+                )
 
             answer = self._tell("acquire", holder, ask)
             if isinstance(answer, Grant) and not self.twin.replays.told_last:
@@ -195,7 +197,8 @@ class World:
         self.administration.put_back_what_was_lost()
         window = twin.model.recovering(twin.now)
         self.timetable.forward(self.administration.longest_lease + window + self.timetable.behind)
-        calm = {"valid_until": None, "overage": 0, "drain": False, "shadow": False}
+        calm: dict[str, Any] = {"valid_until": None, "overage": 0, "drain": False, "shadow": False}
+        calm |= {"groups": {}, "only_groups": False, "holder_limit": None}
         twin.configure(state=PoolState.ACTIVE, capacity=self.scenario.seats, **calm)
         assert twin.watch.live == 0, "a seat is held by nobody"
         for number in range(self.scenario.seats + 1):

@@ -1,0 +1,55 @@
+"""Who may have how many of a SeatPool's seats. Data only."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from seatwarden.resources.base import Count, Int32, Label, Model, Seats, SpecModel
+from seatwarden.resources.rules import ListSet, Matches, Rule
+
+MOST_GROUPS = 1000
+MOST_MEMBERS = 50
+
+HolderId = Annotated[
+    str, Field(max_length=64), Matches("^[0-9a-f]{64}$", "must be the 64 lower-case hex digits of a holder")
+]
+
+
+class SeatGroup(SpecModel):
+    """Some of the programs that share a pool."""
+
+    name: Annotated[str, Field(max_length=63), Label]
+    """Name of the group: lower-case letters, digits and hyphens. Programs name it when they ask for a seat."""
+    reserved: Seats = 0
+    """How many seats are kept for this group: nobody else gets them, whether the group uses them or not.
+    Default 0."""
+    limit: Seats | None = None
+    """The most seats that this group may have at one time; 0 shuts it out. Without it there is no limit."""
+    members: Annotated[tuple[HolderId, ...], Field(max_length=MOST_MEMBERS), ListSet()] = ()
+    """Holders, each 64 hex digits, that x One that stands in
+    several groups is in the first of them."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.limit) || !has(self.reserved) || self.reserved <= self.limit",
+            message="must be at most limit: more seats than that are of no use to the group",
+            at="reserved",
+            holds=lambda group: group.limit is None or group.reserved <= group.limit,
+        ),
+    )
+
+
+class Limits(SpecModel):
+    """The most that one caller may have."""
+
+    seats_per_holder: Annotated[Int32, Field(ge=1, le=1000)] | None = None
+    """The most seats that one holder may have at one time, from 1 to 1000. Without it there is no limit."""
+
+
+class GroupStatus(Model):
+    """What a group of the pool has."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Name of the group."""
+    used: Count
+    """Seats that the group has at this moment. Follows the truth by some seconds."""
