@@ -4,7 +4,7 @@ from redis.asyncio import Redis
 
 from bench.rows import Row
 from bench.seats_world import World, new_pool
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_keys import all_pool_keys
 
 MOST_BYTES_PER_LEASE = 260
 
@@ -18,11 +18,11 @@ async def memory_rows(world: World, leases: int) -> list[Row]:
         async def used(key: str) -> int:
             return await client.memory_usage(key, samples=0) or 0
 
-        idle_bytes = sum([await used(key) for key in pool_keys(idle.uid)])
+        idle_bytes = sum([await used(key) for key in all_pool_keys(idle.uid)])
         before = (await client.info("memory"))["used_memory"]
         await large.seats(leases)
         grown = (await client.info("memory"))["used_memory"] - before
-        keys = pool_keys(large.uid)
+        keys = all_pool_keys(large.uid)
         ledger = await used(keys.ledger)
         live = sum([await used(key) for key in keys if key != keys.ledger])
         await large.authority.remove(large.uid)

@@ -1,8 +1,8 @@
 #!lua
 -- Takes seats, all that are asked for or none, or gives the holder the lease that it has.
 --
--- KEYS all seven. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; number of seats; the group
--- that the caller names, or empty; tail of the record.
+-- KEYS all of the pool. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; number of seats; the
+-- group that the caller names, or empty; tail of the record; version of the client as text that sorts, or empty.
 -- With an idempotency key also: KEYS its own, a STRING that lasts as long as the lease that it was given; ARGV digest
 -- of the request, 16 bytes; a number that goes with the answer. A grant is kept there, and given again as it was.
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
@@ -10,13 +10,18 @@
 -- In recovery only the holder of a lease that survived gets it, up to the limit, and with no more seats than it had.
 -- A lease has the seats that were last asked for: with another number it is taken over by a new fence, as it is by
 -- another nonce. Where there is no room for more, it stays as it was.
+-- A new lease, and another run of the holder, have to pass the gates; the lease of this very run is given as it is.
+-- The rate is asked of every wish, also of one that finds its lease: a program that crashes in a loop, or asks without
+-- a pause, must be stopped whatever it is answered. An answer that is kept is given again without: who lost it needs
+-- it, and it costs one read.
 -- Above the capacity overage is given, and marked. A pool that drains gives no new seat. In shadow mode what would be
--- refused for either is counted, and the seat is given.
+-- refused for these is counted, and the seat is given.
 -- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number, above},
--- or a refusal {code, capacity, live, retry after or nil}.
+-- or a refusal {code, capacity, live, retry after or nil}, and behind it what a gate has to tell: the window of
+-- versions; or to whom a rate applies, and how many wishes a minute.
 
 local key_hash, holder, nonce, quantity, group, tail = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local REPLAY, request, number = KEYS[8], ARGV[7], tonumber(ARGV[8]) or 0
+local version, REPLAY, request, number = ARGV[7], KEYS[9], ARGV[8], tonumber(ARGV[9]) or 0
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -39,10 +44,21 @@ local function note_use(granted, denied)
     redis.call('HSET', STATE, use_of_key, given + granted .. ' ' .. refused + denied .. ' ' .. now)
 end
 
-local function refuse(code, retry_after)
+local function refuse(code, retry_after, told)
     note_use(0, 1)
     redis.call('HINCRBY', STATE, 'denied', 1)
-    return { code, pool.capacity, live_leases(), retry_after }
+    return { code, pool.capacity, live_leases(), retry_after, unpack(told or {}) }
+end
+
+-- In shadow mode nobody is stopped, and a seat that is given all the same is counted once.
+local spared = false
+local function stop(code, retry_after, told)
+    if pool.shadow then
+        spared = true
+        return nil
+    end
+    redis.call('HINCRBY', STATE, code, 1)
+    return refuse(code, retry_after, told)
 end
 
 local closed = closed_because(pool)
@@ -51,6 +67,11 @@ if closed then
 end
 
 read_policies(pool)
+local too_often = rate_exceeded(pool, holder)
+local limited = too_often and stop('rate_limited', too_often.wait, { too_often.policy, too_often.quota })
+if limited then
+    return limited
+end
 -- Where the operator has put a holder into a group, that holds, whatever the caller names.
 group = pool.groups and redis.call('HGET', CONFIG, 'member:' .. holder) or group
 local id = lease_id_of(secret, holder)
@@ -71,6 +92,9 @@ end
 
 local function granted(code, fence, live, taken_over, above)
     note_use(code == 'granted' and 1 or 0, 0)
+    if spared then
+        redis.call('HINCRBY', STATE, 'would_deny', 1)
+    end
     local answer = { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now,
         pool.signed_for, number, above, group }
     if REPLAY then
@@ -97,6 +121,12 @@ if stays and quantity == had and nonce_of(held) == nonce then
     local fence = struct.unpack('>I8', held)
     hold(fence, since_of(held))
     return granted('existing', fence, live_leases(), 0, overage_seats())
+end
+
+local stopped = version_is_blocked(pool, version)
+    and stop('version_blocked', false, { redis.call('HGET', CONFIG, 'versions') })
+if stopped then
+    return stopped
 end
 
 local account = open_account()
@@ -172,7 +202,7 @@ if denied and not pool.shadow then
     local next_free = rank and redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
     return refuse(denied, next_free and math.max(1, next_free - now) or false)
 elseif denied then
-    count_one(account, 'would_deny')
+    spared = true
 end
 
 local above, how_many

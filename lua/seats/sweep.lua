@@ -5,10 +5,10 @@
 -- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
 -- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be
--- denials, ids of the licence keys, {use of each or nil}, groups, {seats of each or nil}}, or nil where the pool is
--- unknown. In recovery nothing is purged, and what is not confirmed is not counted as unpurged either. But the account
--- is written then: of leases that ran out and may come back a part is charged only, and a sum that was told once must
--- not fall.
+-- denials, refusals of a version and for a rate, ids of the licence keys, {use of each or nil}, groups, {seats of each
+-- or nil}}, or nil where the pool is unknown. In recovery nothing is purged, and what is not confirmed is not counted
+-- as unpurged either. But the account is written then: of leases that ran out and may come back a part is charged only,
+-- and a sum that was told once must not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 
@@ -38,7 +38,7 @@ for group in string.gmatch(config[5] or '', '%S+') do
     table.insert(groups, 'group:' .. group)
 end
 local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied',
-    'overage_granted', 'would_deny', unpack(uses))
+    'overage_granted', 'would_deny', 'version_blocked', 'rate_limited', unpack(uses))
 -- A lease granted right after this runs out one lease length from now, if none does before.
 local soonest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
 local next_expiry_in = math.min(lease, soonest and kept_until(tonumber(soonest)) - now or lease)
@@ -61,8 +61,10 @@ return {
     account.over,
     tonumber(total[7]) or 0,
     tonumber(total[8]) or 0,
+    tonumber(total[9]) or 0,
+    tonumber(total[10]) or 0,
     config[4],
-    { unpack(total, 9) },
+    { unpack(total, 11) },
     config[5] or '',
     #groups > 0 and redis.call('HMGET', STATE, unpack(groups)) or groups,
 }

@@ -9,7 +9,7 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
-from seatwarden.backends.redis_keys import PoolKeys, pool_keys
+from seatwarden.backends.redis_keys import AllPoolKeys, PoolKeys, all_pool_keys
 from seatwarden.backends.redis_scripts import ARRIVE
 from seatwarden.backends.redis_wire import Loss, arrive_arguments, read_arrival
 from seatwarden.domain.seats import (
@@ -32,6 +32,19 @@ from tests.domain.objects import pool_config
 
 KEY = hashlib.sha256(b"a licence key").hexdigest()
 HOUR = Millis(3_600_000)
+NO_POLICIES: dict[str, Any] = {
+    "overage": 0,
+    "drain": False,
+    "shadow": False,
+    "version_min": "",
+    "version_max": "",
+    "rate_key": 0,
+    "rate_holder": 0,
+    "groups": {},
+    "only_groups": False,
+    "holder_limit": None,
+}
+"""What a pool has that gives each free seat to who asks first."""
 TOLD = Millis(HOUR - 1)
 """A lease of an hour as its holder is told: the authority's clock is rounded down by up to a millisecond."""
 
@@ -69,8 +82,8 @@ class Desk:
     term: int = 1
 
     @property
-    def keys(self) -> PoolKeys:
-        return pool_keys(self.pool)
+    def keys(self) -> AllPoolKeys:
+        return all_pool_keys(self.pool)
 
     async def configure(self, **changes: Any) -> Configured:
         self.config = replace(self.config, **changes)
@@ -104,7 +117,8 @@ class Desk:
     async def arrive(self, run: str, *outages: Outage, loss: Loss = Loss.IMPOSSIBLE) -> Arrival:
         """Tell the pool that its callers are on server ``run`` now, and of ``outages``."""
         arguments = arrive_arguments(run, outages, loss)
-        reply: Any = await self.redis.eval(ARRIVE.text, len(self.keys), *self.keys, *arguments)
+        keys = PoolKeys(*self.keys[: len(PoolKeys._fields)])
+        reply: Any = await self.redis.eval(ARRIVE.text, len(keys), *keys, *arguments)
         return read_arrival(reply)
 
     async def sweep(self) -> PoolCounts:

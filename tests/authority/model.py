@@ -17,6 +17,9 @@ from typing import NamedTuple
 from seatwarden.backends.redis_wire import Loss
 from seatwarden.domain.seats import Arrival, Code, Outage, PoolState, SignedLease
 from tests.authority.modelled_state import ModelLease, ModelledState
+from tests.domain.semver import admits
+
+MINUTE = 60_000_000
 
 
 class Wanted(NamedTuple):
@@ -25,6 +28,7 @@ class Wanted(NamedTuple):
     nonce: str
     quantity: int
     group: str
+    version: str
 
 
 @dataclass
@@ -32,10 +36,21 @@ class SeatModel(ModelledState):
     """The calls on one pool. ``nonce`` is the digest of one."""
 
     def acquire(
-        self, now: int, holder: str, nonce: str, key_id: str, quantity: int = 1, group: str = ""
+        self,
+        now: int,
+        holder: str,
+        nonce: str,
+        key_id: str,
+        quantity: int = 1,
+        group: str = "",
+        version: str = "",
     ) -> tuple[Code, int | None]:
         """The code, and the fence that is given or how long to wait. The key of that id is known to open the pool."""
-        code, number = self._seat(now, holder, Wanted(nonce, quantity, self.group_of(holder, group)))
+        wanted = Wanted(nonce, quantity, self.group_of(holder, group), version)
+        self.spared = False
+        code, number = self._turned_away(now, holder, key_id) or self._seat(now, holder, wanted)
+        if self.spared and code in {Code.GRANTED, Code.EXISTING}:
+            self._count("would_deny")
         self._note_use(now, key_id, code)
         return code, number
 
@@ -43,10 +58,15 @@ class SeatModel(ModelledState):
         """The group that a holder is in who names that one."""
         return next((name for name, group in self.groups.items() if holder in group.members), named)
 
-    def _seat(self, now: int, holder: str, wanted: Wanted) -> tuple[Code, int | None]:
+    def _turned_away(self, now: int, holder: str, key_id: str) -> tuple[Code, int | None] | None:
         if (closed := self.closed(now)) is not None:
             self._count("denied")
             return closed, None
+        if (wait := self._asks_too_often(now, holder, key_id)) and self._stopped(Code.RATE_LIMITED):
+            return Code.RATE_LIMITED, wait
+        return None
+
+    def _seat(self, now: int, holder: str, wanted: Wanted) -> tuple[Code, int | None]:
         held = self.leases.get(holder)
         lives = held if held is not None and held.ended is None and self.left(now, held) > 0 else None
         had = lives.quantity if lives else 0
@@ -54,8 +74,22 @@ class SeatModel(ModelledState):
         if self.recovering(now) and not (stays and self._may_come_back(now, stays, wanted.quantity)):
             self._count("denied")
             return Code.RECOVERING, self.recovering(now)
+        if stays and (stays.nonce, stays.quantity) == (wanted.nonce, wanted.quantity):
+            self._renew(now, stays)
+            return Code.EXISTING, stays.fence
+        if self._is_out_of_window(wanted.version) and self._stopped(Code.VERSION_BLOCKED):
+            return Code.VERSION_BLOCKED, None
         if stays:
-            return self._go_on(now, stays, wanted)
+            return Code.GRANTED, self._take_over(now, stays, wanted)
+        return self._take(now, holder, wanted)
+
+    def _is_out_of_window(self, version: str) -> bool:
+        return not admits(self.version_min, self.version_max, version)
+
+    def _take(self, now: int, holder: str, wanted: Wanted) -> tuple[Code, int | None]:
+        held = self.leases.get(holder)
+        lives = held if held is not None and held.ended is None and self.left(now, held) > 0 else None
+        had = lives.quantity if lives else 0
         own = [held] if held is not None and held.ended is None and not lives else []
         purged = self._purge_for_groups(now, own)
         if purged > 0:
@@ -66,18 +100,38 @@ class SeatModel(ModelledState):
                 if purged > 0:
                     self._convert(now)
                 return denied, self._next_seat(now, denied, wanted.quantity - had)
-            self._count("would_deny")
+            self.spared = True
         return Code.GRANTED, self._grant(now, holder, wanted)
 
-    def _go_on(self, now: int, held: ModelLease, wanted: Wanted) -> tuple[Code, int | None]:
+    def _take_over(self, now: int, held: ModelLease, wanted: Wanted) -> int:
         self._renew(now, held)
-        if (held.nonce, held.quantity) == (wanted.nonce, wanted.quantity):
-            return Code.EXISTING, held.fence
         self._resize(now, held, wanted.quantity)
         held.nonce, held.fence = wanted.nonce, self._next_fence()
         self._count("taken_over")
         self._commit(now)
-        return Code.GRANTED, held.fence
+        return held.fence
+
+    def _asks_too_often(self, now: int, holder: str, key_id: str) -> int:
+        """How long to wait, in milliseconds; 0 where the wish may be looked at, and then it is counted."""
+        quotas = {f"k{key_id}": self.rate_key, f"h{holder}": self.rate_holder}
+        shares = {who: MINUTE // quota for who, quota in quotas.items() if quota}
+        self.rates = {who: at for who, at in self.rates.items() if at > now * 1000}
+        # Whoever is further ahead than a minute was so by a clock that has been set back.
+        self.rates |= {who: min(self.rates[who], now * 1000 + MINUTE) for who in shares if who in self.rates}
+        used = {who: max(0, self.rates.get(who, 0) - now * 1000) + share for who, share in shares.items()}
+        if (most := max(used.values(), default=0)) > MINUTE:
+            return -(-(most - MINUTE) // 1000)
+        self.rates |= {who: now * 1000 + up_to for who, up_to in used.items()}
+        return 0
+
+    def _stopped(self, code: Code) -> bool:
+        """A gate is closed. In shadow mode nobody is stopped by it."""
+        if self.shadow:
+            self.spared = True
+            return False
+        self._count(code.value)
+        self._count("denied")
+        return True
 
     def _denied(self, now: int, holder: str, wanted: Wanted, had: int) -> Code | None:
         group, more = self.groups.get(wanted.group), wanted.quantity - had

@@ -41,6 +41,14 @@ class ModelledState:
     groups: dict[str, SeatGroup] = field(default_factory=dict)
     only_groups: bool = False
     holder_limit: float = math.inf
+    version_min: str = ""
+    version_max: str = ""
+    rate_key: int = 0
+    rate_holder: int = 0
+    rates: dict[str, int] = field(default_factory=dict)
+    """By `k` and key id or `h` and holder: up to which microsecond the wishes use its share of time."""
+    spared: bool = False
+    """Only the shadow mode gives the seat that is being asked for."""
     lease: int = 3_600_000
     state: PoolState = PoolState.ACTIVE
     valid_until: int | None = None

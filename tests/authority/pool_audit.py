@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
-from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.backends.redis_keys import AllPoolKeys
 from seatwarden.domain.seats import KeyUse, Millis, PoolUid, SessionPage, SessionRow
 from tests.authority.desk import KEY
 from tests.authority.ledger_replay import LedgerReplay
@@ -21,8 +21,10 @@ TOTALS = (
     "overage_granted",
     "converted",
     "would_deny",
+    "version_blocked",
+    "rate_limited",
 )
-NOT_IN_LEDGER = {"denied", "would_deny"}
+NOT_IN_LEDGER = {"denied", "would_deny", "version_blocked", "rate_limited"}
 _FENCE, _HOLDER, _LEASE = slice(0, 8), slice(15, 47), 16
 
 
@@ -41,17 +43,21 @@ class StoredPool(NamedTuple):
     key_uses: dict[str, KeyUse]
     groups: dict[str, int]
     held_back: int
+    rates: dict[str, int]
 
 
-def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, str], now: int) -> StoredPool:
+def stored_pool(
+    runner: GivenTimeRunner, keys: AllPoolKeys, holders: Mapping[str, str], now: int
+) -> StoredPool:
     """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
-    records, expiries, state, everything, recover_until, marks = runner.ask(
+    records, expiries, state, everything, recover_until, marks, asked = runner.ask(
         ("HGETALL", keys.leases),
         ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
         ("HMGET", keys.state, "epoch", "counter", "over", "held_back", *TOTALS),
         ("HGETALL", keys.state),
         ("HGET", keys.config, "recover_until"),
         ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
+        ("ZRANGE", keys.rates, 0, -1, "WITHSCORES"),
     )
     scores = defaultdict[bytes, list[int]](list)
     for seat, score in _pairs(expiries):
@@ -67,14 +73,19 @@ def stored_pool(runner: GivenTimeRunner, keys: PoolKeys, holders: Mapping[str, s
     told = {name.decode(): value for name, value in _pairs(everything)}
     run, outage = told.get("run", b"").decode(), int(told.get("outage", 0))
     uses = {name[4:]: _use(value) for name, value in told.items() if name.startswith("use:")}
+    rates = {_who(member): int(at) for member, at in _pairs(asked) if int(at) > now * 1000}
     groups = {name[6:]: int(value) for name, value in told.items() if name.startswith("group:")}
     return StoredPool(
-        leases, above, epoch, counter, tuple(totals), recovering, run, outage, uses, groups, held_back
+        leases, above, epoch, counter, tuple(totals), recovering, run, outage, uses, groups, held_back, rates
     )
 
 
 def _number(seat: bytes) -> int:
     return int.from_bytes(seat[_LEASE:], "big") or 1
+
+
+def _who(member: bytes) -> str:
+    return "h" + member[1:].hex() if member.startswith(b"h") else member.decode()
 
 
 def _use(value: bytes) -> KeyUse:
@@ -93,23 +104,35 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
     totals = tuple(model.totals.get(name, 0) for name in TOTALS)
     recovering = model.recovering(now)
     run, outage, uses = model.run or "", model.outage, model.key_uses
+    rates = {who: at for who, at in model.rates.items() if at > now * 1000}
     groups = {
         name: has for name in {one.group for one in model.holding()} - {""} if (has := model.group_has(name))
     }
     held_back = model.held_back()
     return StoredPool(
-        leases, above, model.epoch, model.counter, totals, recovering, run, outage, uses, groups, held_back
+        leases,
+        above,
+        model.epoch,
+        model.counter,
+        totals,
+        recovering,
+        run,
+        outage,
+        uses,
+        groups,
+        held_back,
+        rates,
     )
 
 
-def leases_by_id(runner: GivenTimeRunner, keys: PoolKeys) -> dict[str, str]:
+def leases_by_id(runner: GivenTimeRunner, keys: AllPoolKeys) -> dict[str, str]:
     """The holder of each lease that has no tombstone."""
     held, records = runner.ask(("ZRANGE", keys.expiry, 0, -1), ("HGETALL", keys.leases))
     by_id = dict(_pairs(records))
     return {seat.hex(): by_id[seat][_HOLDER].hex() for seat in held if len(seat) == _LEASE}
 
 
-def ledger_of(runner: GivenTimeRunner, keys: PoolKeys) -> list[dict[str, str]]:
+def ledger_of(runner: GivenTimeRunner, keys: AllPoolKeys) -> list[dict[str, str]]:
     """The entries, oldest first."""
     [entries] = runner.ask(("XRANGE", keys.ledger, "-", "+"))
     texts = ([part.decode() for part in fields] for _, fields in entries)

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.installation_keys import InstallationKeys
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_keys import all_pool_keys
 from seatwarden.domain.seats import Configured, PoolUid
 from tests.authority.desk import new_config
 from tests.authority.loss import Loss, Lost
@@ -51,7 +51,7 @@ class PoolTwin:
     def begin(self) -> None:
         """A new pool, as one that is made again under its old name."""
         self.pool = PoolUid(str(uuid4()))
-        self.keys = pool_keys(self.pool)
+        self.keys = all_pool_keys(self.pool)
         self.holders: dict[str, str] = {}
         self.replays = Replays(self.runner, self.pool)
         self.runner.looks = lambda: [*looks_at(self.keys, self.now), *self.replays.looks()]
@@ -109,6 +109,8 @@ class PoolTwin:
         model.overage, model.drain, model.shadow = config.overage, config.drain, config.shadow
         model.groups, model.only_groups = config.groups, config.only_groups
         model.holder_limit = math.inf if config.holder_limit is None else config.holder_limit
+        model.version_min, model.version_max = config.version_min, config.version_max
+        model.rate_key, model.rate_holder = config.rate_key, config.rate_holder
         model.configure(self.now, config.state, config.epoch, config.lease)
         known = set(config.key_ids.values())
         model.key_uses = {key_id: use for key_id, use in model.key_uses.items() if key_id in known}

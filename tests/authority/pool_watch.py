@@ -7,7 +7,7 @@ numbers out of Redis, and what clients were answered.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from seatwarden.backends.redis_keys import PoolKeys
+from seatwarden.backends.redis_keys import AllPoolKeys
 from seatwarden.domain.seats import Code, Grant, PoolCounts, Refusal
 from tests.authority.virtual_time import Command
 
@@ -19,7 +19,7 @@ return redis.call('ZCOUNT', KEYS[2], string.format('%.0f', now < till and till o
 """
 
 
-def looks_at(keys: PoolKeys, now: int) -> list[Command]:
+def looks_at(keys: AllPoolKeys, now: int) -> list[Command]:
     """The commands whose replies `PoolWatch.looked` reads."""
     return [
         ("EVAL", _LIVE, 2, keys.config, keys.expiry, now),

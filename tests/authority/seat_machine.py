@@ -16,7 +16,7 @@ from seatwarden.backends.redis_wire import Loss
 from seatwarden.domain.seats import Beat, Fence, Grant, Millis, Outage, PoolState, Refusal, SeatGroup
 from seatwarden.local.valkey import Valkey
 from tests.authority.copies import PoolCopy, flush, put_back, take_copy
-from tests.authority.desk import KEY, holder
+from tests.authority.desk import KEY, NO_POLICIES, holder
 from tests.authority.twin import Twin
 from tests.authority.virtual_time import GivenTimeRunner, VirtualClock
 
@@ -24,6 +24,7 @@ OTHER_KEY = hashlib.sha256(b"another licence key").hexdigest()
 LEASE = 60_000
 HOLDERS = st.integers(0, 6).map(holder)
 NONCES = st.sampled_from(["", "first run", "second run"])
+VERSIONS = st.sampled_from(["", "4.2.1", "4.2.1", "4.3.0-rc.1", "5", "unreadable"])
 # Much happens at the borders: the very millisecond of an expiry, one before, one after.
 PAUSES = st.one_of(
     st.integers(0, 50),
@@ -63,10 +64,7 @@ class SeatMachine(RuleBasedStateMachine):
         self.twin.audit()
         ends = [lease.expiry for lease in self.twin.model.holding()]
         self.twin.clock.now = max([self.twin.now + 3 * LEASE, self.twin.model.recover_until, *ends])
-        self.twin.configure(
-            state=PoolState.ACTIVE, valid_until=None, capacity=2, overage=0, drain=False, shadow=False
-        )
-        self.twin.configure(groups={}, only_groups=False, holder_limit=None)
+        self.twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=2, **NO_POLICIES)
         answers = [self.twin.acquire(holder(number), "last run") for number in range(100, 103)]
         assert [type(answer) for answer in answers] == [Grant, Grant, Refusal]
         self.twin.sweep()
@@ -80,11 +78,13 @@ class SeatMachine(RuleBasedStateMachine):
         wish=st.sampled_from([None, None, "a", "b"]),
         quantity=st.sampled_from([1, 1, 1, 2, 3]),
         group=st.sampled_from(["", "", "a", "b"]),
+        version=VERSIONS,
     )
-    def acquire(self, who: str, nonce: str, key: str, wish: str | None, quantity: int, group: str) -> None:
-        answer = self.twin.acquire(
-            who, nonce, key=key, idempotency_key=wish, quantity=quantity, group=group, spread=7
-        )
+    def acquire(
+        self, who: str, nonce: str, key: str, wish: str | None, quantity: int, group: str, version: str
+    ) -> None:
+        details = {"idempotency_key": wish, "quantity": quantity, "group": group, "client_version": version}
+        answer = self.twin.acquire(who, nonce, key=key, spread=7, **details)
         if isinstance(answer, Grant):
             self.grants.append(answer)
 
@@ -140,6 +140,14 @@ class SeatMachine(RuleBasedStateMachine):
         self, groups: dict[str, SeatGroup], only_groups: bool, most: int | None
     ) -> None:  # given by hypothesis
         self.twin.configure(groups=groups, only_groups=only_groups, holder_limit=most)
+
+    @rule(first=st.sampled_from(["", "", "4.2", "4.3"]), last=st.sampled_from(["", "", "4", "4.3.0-rc.1"]))
+    def the_window_of_versions_moves(self, first: str, last: str) -> None:
+        self.twin.configure(version_min=first, version_max=last)
+
+    @rule(per_key=st.sampled_from([0, 0, 7, 30]), per_holder=st.sampled_from([0, 0, 2, 7]))
+    def rates_change(self, per_key: int, per_holder: int) -> None:
+        self.twin.configure(rate_key=per_key, rate_holder=per_holder)
 
     @rule(state=st.sampled_from(PoolState))
     def suspend_and_resume(self, state: PoolState) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_keys import all_pool_keys
 from seatwarden.backends.redis_link import Argument
 from seatwarden.backends.redis_scripts import ACQUIRE
 from seatwarden.backends.redis_wire import acquire_arguments, read_acquired
@@ -40,7 +40,7 @@ async def test_three_hundred_rounds_of_a_crowd_on_twenty_connections_never_give_
     async def crowd(pool: PoolUid, members: list[tuple[Argument, ...]]) -> list[Grant | Refusal]:
         async with desk.redis.pipeline(transaction=False) as together:
             for arguments in members:
-                together.evalsha(ACQUIRE.sha, len(pool_keys(pool)), *pool_keys(pool), *arguments)
+                together.evalsha(ACQUIRE.sha, len(all_pool_keys(pool)), *all_pool_keys(pool), *arguments)
             return [read_acquired(reply) for reply in await together.execute()]
 
     for _ in range(300):

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_keys import all_pool_keys
 from seatwarden.backends.redis_scripts import ALL_SCRIPTS, Script
 from seatwarden.domain.seats import Code, PoolState, PoolUid
 from seatwarden.local.valkey import Valkey
@@ -46,6 +46,7 @@ def test_a_script_names_keys_only_as_declared(script: Script) -> None:
     assert "sw:" not in code
     first_arguments = set(re.findall(r"redis\.call\('[A-Z]+', (\w+)", code))
     assert first_arguments <= {"CONFIG", "STATE", "EXPIRY", "LEASES", "ENDED", "LEDGER", "OVERAGE"} | {
+        "RATES",
         "KEY",
         "REPLAY",
     }
@@ -81,8 +82,8 @@ def test_every_code_in_the_scripts_is_a_word_of_the_domain() -> None:
 
 
 def test_all_keys_of_a_pool_are_in_one_hash_slot() -> None:
-    keys = pool_keys(PoolUid("5a6d0f2e-0000-4000-8000-000000000001"))
+    keys = all_pool_keys(PoolUid("5a6d0f2e-0000-4000-8000-000000000001"))
     assert {key.partition("{")[2].partition("}")[0] for key in keys} == {
         "5a6d0f2e-0000-4000-8000-000000000001"
     }
-    assert len(set(keys)) == 7
+    assert len(set(keys)) == 8

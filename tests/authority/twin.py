@@ -50,7 +50,7 @@ class Twin(PoolTwin):
             answer, (code, number) = self._both(
                 real,
                 lambda model: model.acquire(
-                    self.now, holder, digest, key_id, request.quantity, request.group
+                    self.now, holder, digest, key_id, request.quantity, request.group, request.client_version
                 ),
             )
         except Lost as lost:
@@ -61,6 +61,10 @@ class Twin(PoolTwin):
         assert (answer.capacity, answer.live) == (self.config.capacity, self.model.live(self.now))
         if isinstance(answer, Refusal):
             assert answer.retry_after == number
+            if code is Code.VERSION_BLOCKED:
+                window = self.config.version_min, self.config.version_max
+                assert all(end in answer.versions for end in window), answer
+            assert (answer.rate is not None) == (code is Code.RATE_LIMITED)
         else:
             held = self.model.leases[holder]
             assert answer.taken_over == (self.model.totals.get("taken_over", 0) > taken_over)

@@ -1,5 +1,7 @@
 """The bytes between us and the scripts."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,8 @@ from seatwarden.backends.redis_wire import (
     read_sessions,
     read_validation,
 )
-from seatwarden.domain.seats import AcquireRequest, Fence, Millis, PoolConfig
+from seatwarden.domain.seats import AcquireRequest, Fence, Millis, PoolConfig, Refusal
+from seatwarden.domain.versions import first_version_key, last_version_key, version_key
 from tests.domain.objects import pool_config
 
 HOLDER = "ab" * 32
@@ -26,11 +29,14 @@ KEY_HASH = "0123456789" + 54 * "f"
 
 
 def _record(request: AcquireRequest) -> bytes:
-    _, holder, nonce, tail = acquire_arguments(request)
+    _, holder, nonce, quantity, group, tail, _ = acquire_arguments(request)
     assert isinstance(holder, bytes)
     assert isinstance(nonce, bytes)
     assert isinstance(tail, bytes)
-    return (7).to_bytes(8, "big") + b"l" + (1000).to_bytes(6, "big") + holder + nonce + tail
+    assert isinstance(quantity, int)
+    assert isinstance(group, str)
+    wish = quantity.to_bytes(2, "big") + bytes([len(group)]) + group.encode() + tail
+    return (7).to_bytes(8, "big") + b"l" + (1000).to_bytes(6, "big") + holder + nonce + wish
 
 
 @given(st.integers(0, 10**15 - 1), st.binary(min_size=16, max_size=16))
@@ -57,7 +63,7 @@ def test_a_session_reads_what_acquire_wrote(version: str, metadata: str) -> None
 
 def test_a_client_without_notes_costs_no_byte_but_the_id_of_its_key() -> None:
     # Redis keeps a small hash compact while no value of it is longer than 64 bytes.
-    assert len(_record(AcquireRequest(key_hash=KEY_HASH, holder=HOLDER, nonce="any"))) == 55 + 5
+    assert len(_record(AcquireRequest(key_hash=KEY_HASH, holder=HOLDER, nonce="any"))) == 58 + 5
 
 
 def test_nonces_are_told_apart_without_being_stored() -> None:
@@ -73,6 +79,49 @@ def test_what_cannot_be_a_lease_id_is_none_that_redis_has(lease_id: str) -> None
 @pytest.mark.parametrize("fence", [-1, 2**53, 2**64, 0])
 def test_what_cannot_be_a_fence_is_none_that_was_given(fence: int) -> None:
     assert fence_bytes(Fence(fence)) == bytes(8)
+
+
+def test_a_version_travels_as_text_that_sorts_and_one_that_is_none_as_nothing() -> None:
+    def told(version: str) -> object:
+        return acquire_arguments(AcquireRequest(key_hash=KEY_HASH, holder=HOLDER, client_version=version))[6]
+
+    assert told("4.2.1") == version_key("4.2.1") != ""
+    assert told("") == told("nightly") == ""
+
+
+def test_gates_travel_where_they_are_configured_and_else_cost_no_field() -> None:
+    gates = {"versions", "version_min", "version_max", "rate_key", "rate_holder"}
+
+    def fields(**changes: Any) -> dict[Any, Any]:
+        flat = configure_arguments(pool_config(**changes), term=7, secret="s", run_id="r")[6:]
+        return {name: value for name, value in zip(flat[::2], flat[1::2], strict=True) if name in gates}
+
+    assert fields() == {}
+    assert fields(version_max="4", rate_holder=6) == {
+        "versions": "up to 4",
+        "version_max": last_version_key("4"),
+        "rate_holder": 6,
+    }
+    assert fields(version_min="4.2", rate_key=60) == {
+        "versions": "from 4.2 on",
+        "version_min": first_version_key("4.2"),
+        "rate_key": 60,
+    }
+
+
+@pytest.mark.parametrize(
+    ("reply", "versions", "rate"),
+    [
+        ([b"version_blocked", 5, 2, None, b"up to 4"], "up to 4", None),
+        ([b"rate_limited", 5, 2, 1500, b"perKey", 60], "", ("perKey", 60)),
+    ],
+)
+def test_a_refusal_at_a_gate_tells_what_the_gate_asks(
+    reply: list[bytes | int | None], versions: str, rate: tuple[str, int] | None
+) -> None:
+    refusal = read_acquired(reply)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.versions, refusal.rate, refusal.retry_after) == (versions, rate, reply[3])
 
 
 def test_a_configuration_travels_without_a_valid_until_where_it_has_none() -> None:

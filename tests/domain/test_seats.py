@@ -43,6 +43,10 @@ CHANGES: list[dict[str, Any]] = [
     {"groups": {"a": SeatGroup(members=frozenset({"c" * 64}))}},
     {"only_groups": True},
     {"holder_limit": 1},
+    {"version_min": "4"},
+    {"version_max": "4"},
+    {"rate_key": 1},
+    {"rate_holder": 1},
 ]
 
 
@@ -87,7 +91,7 @@ def test_the_digest_does_not_depend_on_the_order_of_members() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "73e14c99cd22d74bbe861d3dc555a4649df54458f5e0a0786002805f33884137"
+    assert CONFIG.digest == "f5696c7ef68998037a531b5aaca88fb874e8e10437adc55b5927fa923e98d123"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_course import Course
-from seatwarden.backends.redis_keys import pool_keys
+from seatwarden.backends.redis_keys import all_pool_keys
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_scripts import ACQUIRE, Script
 from seatwarden.backends.redis_url import read_redis_url
@@ -178,7 +178,7 @@ class CountsThenInserts(RedisSeatAuthority):
         if seen.live >= seen.capacity and own.code is not Code.OK:
             return Refusal(code=Code.POOL_EXHAUSTED, capacity=seen.capacity, live=seen.live)
         arguments = acquire_arguments(request)
-        return read_acquired(await self._runner.run(_without_a_limit(), pool_keys(pool), *arguments))
+        return read_acquired(await self._runner.run(_without_a_limit(), all_pool_keys(pool), *arguments))
 
 
 def _without_a_limit() -> Script:

@@ -299,3 +299,28 @@ async def test_a_hundred_clients_at_once_get_just_the_seats_that_there_are(
 
 async def test_readiness_means_that_redis_answers(anyone: EndpointClient) -> None:
     assert (await anyone.ask("GET", "/readyz")).status == 200
+
+
+async def test_a_program_of_another_version_is_told_which_ones_get_a_seat(
+    holder: EndpointClient, pool: Pool
+) -> None:
+    await pool.configure(version_min="4.2", version_max="4")
+    for version in ({"client_version": "5.0.0"}, {"client_version": "nightly"}, {}):
+        refused = await holder.acquire(**version)
+        assert (refused.status, refused.code) == (403, "version_blocked")
+        assert "from 4.2 to 4" in refused.body["detail"]
+    assert (await holder.acquire(client_version="4.2.7+linux")).status == 201
+
+
+async def test_a_program_that_asks_too_often_is_told_to_wait_and_by_which_limit(
+    holder: EndpointClient, pool: Pool
+) -> None:
+    await pool.configure(rate_holder=1)
+    lease = _lease(await holder.acquire(nonce="run-1"))
+    refused = await holder.acquire(nonce="run-1")
+    assert (refused.status, refused.code) == (429, "rate_limited")
+    wait = refused.headers["Retry-After"]
+    assert 1 <= int(wait) <= 60
+    assert refused.headers["RateLimit-Policy"] == '"perHolder";q=1;w=60'
+    assert refused.headers["RateLimit"] == f'"perHolder";r=0;t={wait}'
+    assert (await holder.heartbeat(*lease)).code == "ok"

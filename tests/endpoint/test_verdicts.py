@@ -9,6 +9,7 @@ from seatwarden.domain.seats import (
     Grant,
     Millis,
     PoolUid,
+    RateLimit,
     Refusal,
     ReleaseVerdict,
     SessionPage,
@@ -267,3 +268,28 @@ def test_every_reason_for_which_acquire_refuses_a_seat_is_said_with_what_to_do()
         problem = verdicts.refusal_outcome(Refusal(code=code, capacity=5, live=5, retry_after=Millis(1500)))
         assert (problem.code, problem.retry_after) == (code, Millis(1500))
         assert problem.detail.endswith("."), code
+
+
+def test_a_version_that_is_not_admitted_is_403_and_told_the_window() -> None:
+    outcome = verdicts.acquire_outcome(
+        Refusal(code=Code.VERSION_BLOCKED, capacity=5, versions="from 4.2 to 4"), lease=None, spread=0.0
+    )
+    assert isinstance(outcome, Problem)
+    assert outcome.http_status == 403
+    assert "takes versions from 4.2 to 4," in str(_said(outcome)["detail"])
+    assert "Retry-After" not in problem_headers(outcome)
+
+
+@pytest.mark.parametrize(("policy", "who"), [("perHolder", "A holder may"), ("perKey", "A licence key may")])
+def test_who_asked_too_often_is_told_the_limit_and_the_wait(policy: str, who: str) -> None:
+    refusal = Refusal(code=Code.RATE_LIMITED, retry_after=Millis(8572), rate=RateLimit(policy, 7))
+    outcome = verdicts.acquire_outcome(refusal, lease=None, spread=0.0)
+    assert isinstance(outcome, Problem)
+    assert outcome.http_status == 429
+    assert _said(outcome)["retry_after"] == 8.572
+    assert str(_said(outcome)["detail"]).startswith(f"{who} ask this pool for a seat 7 times a minute")
+    assert problem_headers(outcome) == {
+        "Retry-After": "9",
+        "RateLimit-Policy": f'"{policy}";q=7;w=60',
+        "RateLimit": f'"{policy}";r=0;t=9',
+    }

@@ -83,6 +83,30 @@ async def test_overage_of_one_pool_takes_no_seat_from_its_sibling(world: World) 
     assert (await world.until_ready(second))["status"]["capacity"] == 2
 
 
+async def test_programs_of_another_version_are_refused_and_counted(world: World) -> None:
+    pool = await world.customer()
+    await _set(world, pool, versions={"minimum": "4.2", "maximum": "4"})
+    assert isinstance(await world.acquire(1, client_version="4.9.1"), Grant)
+    for number, version in enumerate(("5.0.0", "4.2.0-rc.1", "")):
+        assert (await world.acquire(number + 2, client_version=version)).code is Code.VERSION_BLOCKED
+    await world.until(pool, lambda it: it["status"]["refused"]["version"] == 3)
+
+    await _set(world, pool, versions=None)
+    assert isinstance(await world.acquire(2, client_version="5.0.0"), Grant)
+
+
+async def test_who_asks_too_often_is_refused_and_counted(world: World) -> None:
+    pool = await world.customer()
+    await _set(world, pool, limits={"acquiresPerMinute": {"perHolder": 1}})
+    assert isinstance(await world.acquire(1), Grant)
+    assert [(await world.acquire(1)).code for _ in range(2)] == [Code.RATE_LIMITED] * 2
+    assert isinstance(await world.acquire(2), Grant)
+    await world.until(pool, lambda it: it["status"]["refused"]["rate"] == 2)
+
+    await _set(world, pool, limits=None)
+    assert (await world.acquire(1)).code is Code.EXISTING
+
+
 async def _set(world: World, pool: ObjectKey, **spec: Any) -> None:
     await world.patch_spec(pool, **spec)
     await world.until(pool, lambda it: it["status"]["observedGeneration"] == it["metadata"]["generation"])

@@ -59,7 +59,9 @@ class ControlRoom:
         has = self.authority.pools[pool]
         told: dict[str, Any] = dict.fromkeys(("peak", "seat_milliseconds", "released", "expired"), 0)
         told |= dict.fromkeys(("taken_over", "denied", "purged", "unpurged"), 0)
-        told |= dict.fromkeys(("overage", "overage_granted", "would_deny"), 0)
+        told |= dict.fromkeys(
+            ("overage", "overage_granted", "would_deny", "version_blocked", "rate_limited"), 0
+        )
         self.authority.counts[pool] = PoolCounts(
             epoch=has.epoch,
             capacity=has.config.capacity,

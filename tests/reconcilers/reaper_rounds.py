@@ -31,6 +31,8 @@ QUIET = PoolCounts(
     overage=0,
     overage_granted=0,
     would_deny=0,
+    version_blocked=0,
+    rate_limited=0,
 )
 
 

@@ -100,10 +100,11 @@ def test_spec_is_written_as_it_was_read() -> None:
         **POOL["spec"],
         "overage": {"seats": 0},
         "drain": False,
+        "versions": {},
         "mode": "Enforce",
         "groups": [],
         "onlyGroups": False,
-        "limits": {},
+        "limits": {"acquiresPerMinute": {}},
         "suspend": False,
     }
 

@@ -373,6 +373,7 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
                 "overage": 0,
                 "wouldDeny": 0,
                 "groups": [{"name": "render", "used": 2}],
+                "refused": {"version": 2, "rate": 3},
                 "tenant": "acme",
                 "selector": "seatwarden.dev/pool=dev",
                 "epoch": 1,

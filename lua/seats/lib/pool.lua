@@ -142,9 +142,12 @@ end
 -- same where that is enforced, and no limit in shadow mode. Heartbeats need it in recovery only, so it is not read with
 -- the rest.
 local function read_policies(pool)
-    local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow', 'holder_limit', 'groups', 'only_groups')
+    local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow', 'holder_limit', 'groups', 'only_groups',
+        'version_min', 'version_max', 'rate_key', 'rate_holder')
     pool.allowed = pool.capacity + (tonumber(read[1]) or 0)
     pool.drain, pool.shadow = read[2], read[3]
+    pool.version_min, pool.version_max = read[7], read[8]
+    pool.rate_key, pool.rate_holder = tonumber(read[9]), tonumber(read[10])
     pool.limit = pool.shadow and math.huge or pool.allowed
     pool.holder_limit = tonumber(read[4]) or math.huge
     pool.groups, pool.only_groups = read[5], read[6]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from seatwarden.backends import redis_scripts, redis_wire
 from seatwarden.backends.authority import AuthorityRecovering, AuthorityUnavailable, StaleTerm
 from seatwarden.backends.installation_keys import InstallationKeys
-from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, pool_keys, replay_keys
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, all_pool_keys, pool_keys, replay_keys
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
 from seatwarden.domain.durability import VOLATILE, Durability
@@ -116,7 +116,9 @@ class RedisSeatAuthority:
         """
         arguments = redis_wire.acquire_arguments(request)
         replayed = request.idempotency_key
-        keys: Keys = pool_keys(pool) if replayed is None else replay_keys(pool, request.key_hash, replayed)
+        keys: Keys = all_pool_keys(pool)
+        if replayed is not None:
+            keys = replay_keys(pool, request.key_hash, replayed)
         reply = await self._runner.run(redis_scripts.ACQUIRE, keys, *arguments)
         if reply[0] == UNKNOWN_POOL:
             reply = [await self._unopened(UNKNOWN_POOL), *reply[1:]]
@@ -253,7 +255,7 @@ class RedisSeatAuthority:
 
     async def remove(self, pool: PoolUid) -> None:
         """See `PoolAdministration.remove`."""
-        await self._runner.run(redis_scripts.REMOVE, pool_keys(pool))
+        await self._runner.run(redis_scripts.REMOVE, all_pool_keys(pool))
 
     async def _tick(self, act: int) -> Pulse:
         reply = await self._runner.run(redis_scripts.TICK, AUTHORITY_KEYS, SILENCE, PULSE_KEPT, act)

@@ -25,7 +25,7 @@ from hiredis import ReplyError
 
 from seatwarden.backends.redis_arrivals import Arrivals
 from seatwarden.backends.redis_commit import Commit
-from seatwarden.backends.redis_keys import Keys, PoolKeys
+from seatwarden.backends.redis_keys import Keys, PoolAndReplayKeys
 from seatwarden.backends.redis_link import Argument, Link, NoLink, pack
 from seatwarden.backends.redis_loading import load_once
 from seatwarden.backends.redis_pipe import Pipe, PipeLost
@@ -135,7 +135,7 @@ async def serving(topology: Topology, keys: Keys) -> Link:
 
 def by_hash(script: Script, keys: Keys, arguments: tuple[Argument, ...]) -> bytes:
     """EVALSHA with these keys and arguments, as Redis reads it."""
-    if len(keys) > len(PoolKeys._fields):
+    if isinstance(keys, PoolAndReplayKeys):
         return pack("EVALSHA", script.sha, len(keys), *keys, *arguments)
     # Packing the keys and the hash anew would cost more than all the rest of the command.
     packed = pack(*arguments)

@@ -19,8 +19,8 @@ class PoolKeys(NamedTuple):
     overage: str
 
 
-class PoolAndReplayKeys(NamedTuple):
-    """The seven keys, and the one of an idempotency key."""
+class AllPoolKeys(NamedTuple):
+    """Those seven and what the gates keep: all that a pool has, for scripts that give a new seat or look after the pool."""
 
     config: str
     state: str
@@ -29,6 +29,20 @@ class PoolAndReplayKeys(NamedTuple):
     ended: str
     ledger: str
     overage: str
+    rates: str
+
+
+class PoolAndReplayKeys(NamedTuple):
+    """All keys of a pool, and the one of an idempotency key."""
+
+    config: str
+    state: str
+    expiry: str
+    leases: str
+    ended: str
+    ledger: str
+    overage: str
+    rates: str
     replay: str
 
 
@@ -38,7 +52,7 @@ class AuthorityKeys(NamedTuple):
     authority: str
 
 
-Keys = PoolKeys | PoolAndReplayKeys | AuthorityKeys
+Keys = PoolKeys | AllPoolKeys | PoolAndReplayKeys | AuthorityKeys
 
 AUTHORITY_KEYS = AuthorityKeys("sw:{seatwarden}:authority")
 
@@ -50,7 +64,13 @@ def pool_keys(pool: PoolUid) -> PoolKeys:
     return PoolKeys(*(f"sw:{{{pool}}}:{name}" for name in PoolKeys._fields))
 
 
+@lru_cache(maxsize=8192)
+def all_pool_keys(pool: PoolUid) -> AllPoolKeys:
+    """All keys of ``pool``."""
+    return AllPoolKeys(*(f"sw:{{{pool}}}:{name}" for name in AllPoolKeys._fields))
+
+
 def replay_keys(pool: PoolUid, key_hash: str, idempotency_key: str) -> PoolAndReplayKeys:
     """The keys of ``pool`` with the one in which the answer to a request with ``idempotency_key`` is kept."""
     name = hashlib.sha256(f"{key_hash}:{idempotency_key}".encode()).hexdigest()[:32]
-    return PoolAndReplayKeys(*pool_keys(pool), f"sw:{{{pool}}}:replay:{name}")
+    return PoolAndReplayKeys(*all_pool_keys(pool), f"sw:{{{pool}}}:replay:{name}")

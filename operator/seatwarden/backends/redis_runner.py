@@ -18,7 +18,7 @@ from seatwarden.backends.redis_arrivals import Arrivals
 from seatwarden.backends.redis_commit import Commit, TooFewReplicas
 from seatwarden.backends.redis_course import Course, by_hash, serving
 from seatwarden.backends.redis_facts import facts_of
-from seatwarden.backends.redis_keys import Keys, PoolKeys
+from seatwarden.backends.redis_keys import Keys
 from seatwarden.backends.redis_link import Argument, NoLink, ServerSeen, why
 from seatwarden.backends.redis_loading import load_all
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
@@ -86,9 +86,7 @@ class ScriptRunner:
             trouble = None
         return await self._persist(Course(script, keys, arguments, urgent, link), trouble, began)
 
-    async def run_for_each(
-        self, script: Script, pools: Sequence[PoolKeys], *arguments: Argument
-    ) -> list[Any]:
+    async def run_for_each(self, script: Script, pools: Sequence[Keys], *arguments: Argument) -> list[Any]:
         """The replies of the same call to several pools, sent together but not as one transaction.
 
         Raises:

@@ -12,6 +12,7 @@ from importlib.resources import files
 
 _POOL = ("pool",)
 _ACCOUNT = ("pool", "account")
+_GATES = ("pool", "account", "gates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def _read(name: str, parts: tuple[str, ...]) -> Script:
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-ACQUIRE = _read("acquire", _ACCOUNT)
+ACQUIRE = _read("acquire", _GATES)
 HEARTBEAT = _read("heartbeat", _POOL)
 RELEASE = _read("release", _ACCOUNT)
 VALIDATE = _read("validate", _POOL)
@@ -39,7 +40,7 @@ SESSIONS = _read("sessions", _POOL)
 CONFIGURE = _read("configure", _ACCOUNT)
 OBSERVE = _read("observe", _ACCOUNT)
 SWEEP = _read("sweep", _ACCOUNT)
-REMOVE = _read("remove", _POOL)
+REMOVE = _read("remove", ("pool", "gates"))
 READMIT = _read("readmit", _ACCOUNT)
 ARRIVE = _read("arrive", _ACCOUNT)
 TICK = _read("tick", ())

@@ -33,12 +33,14 @@ from seatwarden.domain.seats import (
     PoolCounts,
     PoolObservation,
     Pulse,
+    RateLimit,
     Refusal,
     SessionPage,
     SessionRow,
     SignedLease,
     Validation,
 )
+from seatwarden.domain.versions import first_version_key, last_version_key, version_key, version_window
 
 _LEASE_ID = re.compile(r"[0-9a-f]{32}")
 _HOLDER = re.compile(r"[0-9a-f]{64}")
@@ -105,8 +107,9 @@ def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
     """The ARGV of acquire.lua."""
     nonce = bytes.fromhex(nonce_digest(request.nonce))
     tail = _tail(request.key_hash, request.client_version, request.metadata)
+    version = version_key(request.client_version) or ""
     holder = holder_bytes(request.holder)
-    plain = (request.key_hash, holder, nonce, request.quantity, request.group, tail)
+    plain = (request.key_hash, holder, nonce, request.quantity, request.group, tail, version)
     if request.idempotency_key is None:
         return plain
     wish = b"%d:%s:" % (request.quantity, request.group.encode())
@@ -179,6 +182,7 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
     policies = {"overage": config.overage, "drain": int(config.drain), "shadow": int(config.shadow)}
     fields |= {name: value for name, value in policies.items() if value}
     fields |= _group_fields(config)
+    fields |= _gate_fields(config)
     fields["keys"] = " ".join(config.key_ids.values())
     for key_hash, key_id in config.key_ids.items():
         dies_at = config.keys_die.get(key_hash)
@@ -200,6 +204,19 @@ def _group_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
         for member in group.members:
             fields[b"member:" + holder_bytes(member)] = name
     return fields
+
+
+def _gate_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
+    """What is asked of a wish for a seat before seats are counted. What is not asked has no field."""
+    fields: dict[str | bytes, str | int] = {
+        "versions": version_window(config.version_min, config.version_max)
+    }
+    if config.version_min:
+        fields["version_min"] = first_version_key(config.version_min)
+    if config.version_max:
+        fields["version_max"] = last_version_key(config.version_max)
+    fields |= {"rate_key": config.rate_key, "rate_holder": config.rate_holder}
+    return {name: value for name, value in fields.items() if value}
 
 
 def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant | Refusal:
@@ -239,6 +256,18 @@ def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant |
         case [bytes(code), int(capacity), int(live), (int() | None) as wait]:
             retry_after = None if wait is None else Millis(wait)
             return Refusal(code=Code(code.decode()), capacity=capacity, live=live, retry_after=retry_after)
+        case [b"version_blocked", int(capacity), int(live), None, bytes(versions)]:
+            return Refusal(
+                code=Code.VERSION_BLOCKED, capacity=capacity, live=live, versions=versions.decode()
+            )
+        case [b"rate_limited", int(capacity), int(live), int(wait), bytes(policy), int(quota)]:
+            return Refusal(
+                code=Code.RATE_LIMITED,
+                capacity=capacity,
+                live=live,
+                retry_after=Millis(wait),
+                rate=RateLimit(policy.decode(), quota),
+            )
     raise _unexpected("acquire")
 
 
@@ -343,7 +372,9 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
         ]:
             numbers = (number for number in rest if isinstance(number, int))
             granted, released, expired, taken_over, denied, *rest_of_numbers = numbers
-            purged, unpurged, soonest, recovering, overage, overage_granted, would_deny = rest_of_numbers
+            purged, unpurged, soonest, recovering, overage, overage_granted, would_deny, *gates = (
+                rest_of_numbers
+            )
             return PoolCounts(
                 epoch=epoch,
                 capacity=capacity,
@@ -362,6 +393,8 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
                 overage=overage,
                 overage_granted=overage_granted,
                 would_deny=would_deny,
+                version_blocked=gates[0],
+                rate_limited=gates[1],
                 key_uses=_key_uses(key_ids, uses),
                 groups={
                     name: int(seats or 0) for name, seats in zip(groups.decode().split(), held, strict=True)

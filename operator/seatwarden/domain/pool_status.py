@@ -12,9 +12,10 @@ from seatwarden.domain.seats import NO_TIME, KeyUse, Millis
 from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import GROUP, licence_key_secret
 from seatwarden.resources.reasons import Reason
-from seatwarden.resources.seatpool import Mode, SeatPool, SeatPoolStatus
+from seatwarden.resources.seatpool import Mode, Refused, SeatPool, SeatPoolStatus
 
 _ROUNDED_SECONDS = 10
+_NONE_REFUSED = Refused(version=0, rate=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class LiveCounts:
     overage: int = 0
     would_deny: int = 0
     groups: Mapping[str, int] = field(default_factory=dict)
+    refused: Refused = _NONE_REFUSED
 
 
 def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now: datetime) -> SeatPoolStatus:
@@ -59,6 +61,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
     live = counts.live if counts is not None else has.live if has is not None else before.used or 0
     above = counts.overage if counts is not None else before.overage or 0
     would_deny = counts.would_deny if counts is not None else before.would_deny or 0
+    refused = counts.refused if counts is not None else before.refused or _NONE_REFUSED
     recovery = _recovery(run, counts, now)
     return SeatPoolStatus(
         observed_generation=pool.metadata.generation,
@@ -81,6 +84,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         groups=seats_of_groups(
             pool.spec.groups, before.groups, counts.groups if counts is not None else None
         ),
+        refused=refused,
         tenant=run.tenant or before.tenant,
         selector=f"{GROUP}/pool={pool.metadata.name}",
         epoch=has.epoch if has is not None else before.epoch,

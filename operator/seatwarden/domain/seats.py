@@ -65,6 +65,8 @@ class Code(StrEnum):
     RESERVED = "reserved"
     GROUP_LIMIT = "group_limit"
     HOLDER_LIMIT = "holder_limit"
+    VERSION_BLOCKED = "version_blocked"
+    RATE_LIMITED = "rate_limited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,14 @@ class PoolConfig:
     """Who is in none of ``groups`` gets no seat."""
     holder_limit: int | None = None
     """The most seats that one holder has."""
+    version_min: str = ""
+    """The first version of client programs that gets a seat, as the spec has it; empty where any is early enough."""
+    version_max: str = ""
+    """The last one."""
+    rate_key: int = 0
+    """So many requests for a seat a minute are answered for each licence key; 0 where any number is."""
+    rate_holder: int = 0
+    """The same for each holder."""
 
     @property
     def digest(self) -> str:
@@ -172,6 +182,10 @@ class PoolCounts:
     overage_granted: int
     would_deny: int
     """Grants that would have been refusals but for the shadow mode."""
+    version_blocked: int
+    """Refusals because of the version of the client program."""
+    rate_limited: int
+    """Refusals because a licence key or a holder had asked too often."""
     key_uses: dict[str, KeyUse] = field(default_factory=dict, hash=False)
     """By key id, for each key that opens the pool and was ever used."""
     groups: dict[str, int] = field(default_factory=dict, hash=False)
@@ -223,6 +237,13 @@ class Grant:
     """How many of its seats are above the capacity, by permission. One becomes a base seat when one of those gets free."""
 
 
+class RateLimit(NamedTuple):
+    """How many requests for a seat a minute are answered. ``policy`` says to whom: `perKey` or `perHolder`."""
+
+    policy: str
+    quota: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """No seat, and why. ``retry_after`` is when trying again could help at the soonest, None where waiting does not."""
@@ -231,6 +252,10 @@ class Refusal:
     capacity: int = 0
     live: int = 0
     retry_after: Millis | None = None
+    versions: str = ""
+    """Where the client's version is refused, which ones are not: see `seatwarden.domain.versions.version_window`."""
+    rate: RateLimit | None = None
+    """Where it was asked too often, the limit that was reached; of several the one that needs the longest wait."""
 
 
 class Beat(NamedTuple):

@@ -143,6 +143,18 @@ CODES: dict[AnyCode, CodeEntry] = {
         "The request is for more seats than spec.limits.seatsPerHolder allows.",
         "Ask for fewer seats.",
     ),
+    Code.VERSION_BLOCKED: CodeEntry(
+        (403,),
+        "Version of the program not admitted",
+        "The pool gives seats to other versions of the program, or client_version is missing or no version.",
+        "Tell the user which versions get a seat: detail names them. Send client_version as 4.2.1 or 4.2.1-rc.1.",
+    ),
+    Code.RATE_LIMITED: CodeEntry(
+        (429,),
+        "Asked too often",
+        "This licence key or this holder asked for a seat more often than the pool allows in a minute.",
+        "Wait for Retry-After before the next try; RateLimit-Policy tells the limit. Heartbeats and releases do not count.",
+    ),
     Code.UNKNOWN_SESSION: CodeEntry(
         (404, 200),
         "No such session in this pool",

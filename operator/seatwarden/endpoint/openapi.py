@@ -29,6 +29,17 @@ _REQUEST_ID_HEADER = {"$ref": "#/components/headers/X-Request-Id"}
 _HEADERS: dict[int, Json] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "The scheme to use: Bearer."}},
     409: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds, where waiting can help."}},
+    429: {
+        "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait before the next try."},
+        "RateLimit-Policy": {
+            "schema": {"type": "string"},
+            "description": 'The limit that was reached, such as "perHolder";q=6;w=60: q requests in w seconds.',
+        },
+        "RateLimit": {
+            "schema": {"type": "string"},
+            "description": 'What is left of it, such as "perHolder";r=0;t=10: t is the wait in seconds.',
+        },
+    },
     503: {
         "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait before the next try."}
     },

@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from seatwarden.domain.seats import Millis
+from seatwarden.domain.seats import Millis, RateLimit
 from seatwarden.endpoint.codes import CODES, AnyCode
 
 JSON = "application/json"
@@ -28,7 +28,7 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A refusal. ``status`` is needed only where it is not the code's usual one; ``allow`` is for 405."""
+    """A refusal. ``status`` is needed only where it is not the code's usual one; ``allow`` is for 405, ``rate`` for 429."""
 
     code: AnyCode
     detail: str
@@ -38,6 +38,7 @@ class Problem:
     used: int | None = None
     retry_after: Millis | None = None
     allow: tuple[str, ...] = ()
+    rate: RateLimit | None = None
 
     @property
     def http_status(self) -> int:
@@ -105,12 +106,22 @@ def problem_body(problem: Problem) -> bytes:
 
 
 def problem_headers(problem: Problem) -> dict[str, str]:
-    """The headers that go with ``problem``: `Retry-After` in whole seconds, `WWW-Authenticate`, `Allow`."""
+    """The headers that go with ``problem``: `Retry-After` in whole seconds, `WWW-Authenticate`, `Allow`, `RateLimit`."""
     headers = {}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(max(1, -(-problem.retry_after // 1000)))
+    if problem.rate is not None:
+        headers |= _rate_headers(problem.rate, headers["Retry-After"])
     if problem.http_status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="seatwarden"'
     if problem.allow:
         headers["Allow"] = ", ".join(problem.allow)
     return headers
+
+
+def _rate_headers(rate: RateLimit, wait_seconds: str) -> dict[str, str]:
+    """As draft-ietf-httpapi-ratelimit-headers has them since its ninth version."""
+    return {
+        "RateLimit-Policy": f'"{rate.policy}";q={rate.quota};w=60',
+        "RateLimit": f'"{rate.policy}";r=0;t={wait_seconds}',
+    }

@@ -121,7 +121,14 @@ class AcquireBody(RequestBody):
             description="The group of the pool that the program is in. A group that the pool does not have gets no seat.",
         ),
     ] = ""
-    client_version: Annotated[str, Field(max_length=64, pattern=_PRINTABLE)] = ""
+    client_version: Annotated[
+        str,
+        Field(
+            max_length=64,
+            pattern=_PRINTABLE,
+            description="The version of the program, such as 4.2.1. Pools that admit some versions only need it.",
+        ),
+    ] = ""
     metadata: MetadataText = "{}"
     lease: ShownLease = None
 

@@ -173,11 +173,13 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
             (403, Code.EXPIRED),
             (403, Code.NOT_ENTITLED),
             (403, Code.HOLDER_LIMIT),
+            (403, Code.VERSION_BLOCKED),
             (409, Code.POOL_EXHAUSTED),
             (409, Code.RESERVED),
             (409, Code.GROUP_LIMIT),
             (409, Code.DRAINING),
             (422, Code.IDEMPOTENCY_MISMATCH),
+            (429, Code.RATE_LIMITED),
         ),
     ),
     Operation(

@@ -16,6 +16,7 @@ from seatwarden.domain.seats import (
     Code,
     Grant,
     Millis,
+    RateLimit,
     Refusal,
     ReleaseVerdict,
     SessionPage,
@@ -158,6 +159,15 @@ def sessions_outcome(verdict: SessionPage | Refusal) -> Outcome:
 
 def refusal_outcome(refusal: Refusal) -> Problem:
     """No seat, with the numbers and the wait where they are of use."""
+    if refusal.code is Code.VERSION_BLOCKED:
+        return Problem(code=refusal.code, detail=_version_detail(refusal), retry_after=refusal.retry_after)
+    if refusal.rate is not None:
+        return Problem(
+            code=refusal.code,
+            detail=_rate_detail(refusal.rate),
+            retry_after=refusal.retry_after,
+            rate=refusal.rate,
+        )
     if refusal.code is not Code.POOL_EXHAUSTED:
         return Problem(code=refusal.code, detail=_detail(refusal.code), retry_after=refusal.retry_after)
     when = (
@@ -171,6 +181,20 @@ def refusal_outcome(refusal: Refusal) -> Problem:
         capacity=refusal.capacity,
         used=refusal.live,
         retry_after=refusal.retry_after,
+    )
+
+
+def _version_detail(refusal: Refusal) -> str:
+    return (
+        f"This pool takes versions {refusal.versions}, and client_version is another one, missing, or not written like"
+        " 4.2.1. Use a version that it takes, or ask the administrator to admit this one."
+    )
+
+
+def _rate_detail(rate: RateLimit) -> str:
+    who = "licence key" if rate.policy == "perKey" else "holder"
+    return (
+        f"A {who} may ask this pool for a seat {rate.quota} times a minute, and this one did so more often."
     )
 
 

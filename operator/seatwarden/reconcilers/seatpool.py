@@ -28,7 +28,7 @@ from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.conditions import ConditionType, find_condition
 from seatwarden.resources.names import FINALIZER, Kind
 from seatwarden.resources.reasons import Outlook, Reason
-from seatwarden.resources.seatpool import Mode, SeatPool, SeatPoolStatus
+from seatwarden.resources.seatpool import Mode, Refused, SeatPool, SeatPoolStatus
 from seatwarden.resources.subscription import Phase
 
 log = structlog.get_logger(__name__)
@@ -180,6 +180,7 @@ class SeatPoolReconciler:
                 overage=counts.overage,
                 would_deny=counts.would_deny,
                 groups=counts.groups,
+                refused=Refused(version=counts.version_blocked, rate=counts.rate_limited),
             )
             if counts is not None
             else None
@@ -297,6 +298,10 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         groups=seat_groups(pool.spec.groups),
         only_groups=pool.spec.only_groups,
         holder_limit=pool.spec.limits.seats_per_holder,
+        version_min=pool.spec.versions.minimum or "",
+        version_max=pool.spec.versions.maximum or "",
+        rate_key=pool.spec.limits.acquires_per_minute.per_key or 0,
+        rate_holder=pool.spec.limits.acquires_per_minute.per_holder or 0,
     )
 
 

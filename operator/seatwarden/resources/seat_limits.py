@@ -9,6 +9,7 @@ from seatwarden.resources.rules import ListSet, Matches, Rule
 
 MOST_GROUPS = 1000
 MOST_MEMBERS = 50
+Rate = Annotated[Int32, Field(ge=1, le=60_000)]
 
 HolderId = Annotated[
     str, Field(max_length=64), Matches("^[0-9a-f]{64}$", "must be the 64 lower-case hex digits of a holder")
@@ -39,11 +40,23 @@ class SeatGroup(SpecModel):
     )
 
 
+class AcquiresPerMinute(SpecModel):
+    """How often a seat may be asked for. So many requests may come at once, and then one each part of a minute."""
+
+    per_key: Rate | None = None
+    """Requests a minute that are answered for each licence key, from 1 to 60,000. Without it, any number is."""
+    per_holder: Rate | None = None
+    """Requests a minute that are answered for each holder, from 1 to 60,000. Without it, any number is."""
+
+
 class Limits(SpecModel):
-    """The most that one caller may have."""
+    """What one holder may have, and how often it or a licence key may ask."""
 
     seats_per_holder: Annotated[Int32, Field(ge=1, le=1000)] | None = None
     """The most seats that one holder may have at one time, from 1 to 1000. Without it there is no limit."""
+    acquires_per_minute: AcquiresPerMinute = AcquiresPerMinute()
+    """How often a seat may be asked for; who asks more often is refused with a time to wait. Heartbeats and releases do
+    not count."""
 
 
 class GroupStatus(Model):

@@ -22,6 +22,7 @@ from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
 from seatwarden.resources.rules import DurationBetween, Immutable, ListMap, Rule, both_are_durations
 from seatwarden.resources.seat_limits import MOST_GROUPS, GroupStatus, Limits, SeatGroup
+from seatwarden.resources.versions import Version
 
 MOST_LICENCE_KEYS = 4
 """So many licence keys may open a pool at one time."""
@@ -76,6 +77,17 @@ class Mode(StrEnum):
     SHADOW = "Shadow"
 
 
+class VersionWindow(SpecModel):
+    """Which versions of client programs get a seat."""
+
+    minimum: Version | None = None
+    """The first version that gets a seat, such as 4, 4.2 or 4.2.1; what is missing counts as 0. Without it, any version
+    that is not above the maximum does."""
+    maximum: Version | None = None
+    """The last version that gets a seat, such as 4, which admits 4.9.1, or 4.2.1. Without it, any version that is not
+    below the minimum does."""
+
+
 class LicenceKeyPolicy(SpecModel):
     """How the licence key is replaced."""
 
@@ -103,6 +115,8 @@ class SeatPoolSpec(SpecModel):
     drain: Bool = False
     """True lets the pool run empty: no new seat is given, and who holds one keeps it. The condition Draining tells
     when it is empty. Default false."""
+    versions: VersionWindow = VersionWindow()
+    """Which versions of client programs get a seat. A seat that is held is kept, whatever the version."""
     mode: Mode = Mode.ENFORCE
     """Shadow refuses nothing for want of a seat, nor because of another policy, and counts in status.wouldDeny what Enforce would
     have refused: for trying out a number of seats. Default Enforce."""
@@ -112,7 +126,7 @@ class SeatPoolSpec(SpecModel):
     only_groups: Bool = False
     """True gives seats to programs of spec.groups alone. Default false."""
     limits: Limits = Limits()
-    """The most that one caller may have."""
+    """What one holder may have, and how often it or a licence key may ask."""
     licence_key: LicenceKeyPolicy = LicenceKeyPolicy()
     """How the licence key is replaced."""
     suspend: Bool = False
@@ -155,6 +169,15 @@ class LicenceKeyStatus(Model):
     """When a seat was last asked for with this key. Follows the truth by some minutes."""
 
 
+class Refused(Model):
+    """Requests for a seat that were refused for another reason than that no seat is free, since the pool was made."""
+
+    version: Count | None = None
+    """The version of the program is not one of spec.versions."""
+    rate: Count | None = None
+    """The licence key or the holder asked more often than spec.limits.acquiresPerMinute allows."""
+
+
 class SeatPoolStatus(Model):
     """What the operator observed. Written by the operator only."""
 
@@ -178,6 +201,8 @@ class SeatPoolStatus(Model):
     """Grants that would have been refused if spec.mode were Enforce, since the pool was made."""
     groups: Annotated[tuple[GroupStatus, ...], Field(max_length=MOST_GROUPS), ListMap("name")] = ()
     """What each group of spec.groups has."""
+    refused: Refused | None = None
+    """Requests for a seat that were refused for another reason than that no seat is free, since the pool was made."""
     tenant: Annotated[str, Field(max_length=DERIVING_NAME_LENGTH)] | None = None
     """Name of the Tenant whose pool this is."""
     selector: Annotated[str, Field(max_length=512)] | None = None

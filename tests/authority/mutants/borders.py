@@ -163,9 +163,20 @@ def the_last_fence_of_all_can_be_given(twin: Twin) -> None:
         twin.acquire(holder(2))
 
 
+def a_tombstone_is_kept_for_two_long_leases(twin: Twin) -> None:
+    twin.configure(lease=Millis(400_000), heartbeat=Millis(100_000))
+    grant = twin.seat(holder(1))
+    twin.release(grant)
+    for pause, code in ((799_999, Code.RELEASED), (1, Code.UNKNOWN_SESSION)):
+        twin.clock.forward(pause)
+        twin.sweep()
+        assert twin.beat(grant)[0].code is code
+    twin.audit()
+
+
 def a_removed_pool_leaves_nothing(twin: Twin) -> None:
     twin.release(twin.seat(holder(1)))
-    twin.configure(capacity=0, overage=1)
+    twin.configure(capacity=0, overage=1, rate_key=9)
     twin.seat(holder(2))
     assert twin.runner.ask(("EXISTS", *twin.keys)) == [len(twin.keys)]
     twin.remove()
@@ -218,6 +229,7 @@ SCENES = (
     each_suspension_is_remembered_and_the_last_one_counts,
     a_lease_id_is_made_from_the_secret_and_the_holder,
     the_last_fence_of_all_can_be_given,
+    a_tombstone_is_kept_for_two_long_leases,
     a_removed_pool_leaves_nothing,
     a_state_that_lost_its_secret_is_begun_anew,
     a_lease_without_its_record_stops_the_pool_with_a_sentence,

@@ -8,6 +8,7 @@ from tests.authority.desk import KEY, holder
 from tests.authority.twin import Twin
 
 LEASE = 60_000
+VERSIONS = ("4.2.1", "4.2.1", "5.0.0", "")
 OTHER_KEY = hashlib.sha256(b"another licence key").hexdigest()
 
 
@@ -20,10 +21,13 @@ def walk(twin: Twin, seed: int, *, steps: int) -> None:
         match rng.choices(range(7), weights=(10, 8, 3, 2, 2, 3, 1))[0]:
             case 0:
                 key = KEY if rng.random() < 0.95 else OTHER_KEY
+                version = rng.choice(VERSIONS)
                 quantity = rng.choice([1, 1, 1, 2, 4])
                 who, nonce = holder(rng.randrange(7)), rng.choice(["", "a", "b"])
                 group = rng.choice(["", "", "a", "b"])
-                answer = twin.acquire(who, nonce, key=key, quantity=quantity, group=group)
+                answer = twin.acquire(
+                    who, nonce, key=key, quantity=quantity, group=group, client_version=version
+                )
                 if isinstance(answer, Grant):
                     grants.append(answer)
             case 1 if grants:
@@ -61,7 +65,7 @@ def _pass_time(twin: Twin, rng: random.Random) -> None:
 
 
 def _change(twin: Twin, rng: random.Random) -> None:
-    match rng.randrange(10):
+    match rng.randrange(11):
         case 0 | 1:
             twin.configure(capacity=rng.choice([0, 1, 3, 3, 5]))
         case 2:
@@ -86,8 +90,16 @@ def _change(twin: Twin, rng: random.Random) -> None:
         case 6:
             drain, shadow = rng.choice([(False, False), (False, False), (True, False), (False, True)])
             twin.configure(drain=drain, shadow=shadow)
+        case 9:
+            _change_gates(twin, rng)
         case _:
             epoch = twin.config.epoch + rng.choice([-1, 0, 1])
             keys = rng.choice([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}])
             dies = {key: Millis(twin.now + LEASE) for key in keys if key == OTHER_KEY}
             twin.configure(epoch=max(1, epoch), key_ids=keys, keys_die=dies)
+
+
+def _change_gates(twin: Twin, rng: random.Random) -> None:
+    first, last = rng.choice([("", ""), ("", ""), ("4", "4"), ("", "4"), ("5", "")])
+    rates = {"rate_key": rng.choice([0, 0, 0, 7]), "rate_holder": rng.choice([0, 0, 0, 2])}
+    twin.configure(version_min=first, version_max=last, **rates)

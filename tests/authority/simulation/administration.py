@@ -103,6 +103,10 @@ class Administration:
             "overage",
             "drain",
             "shadow",
+            "version_min",
+            "version_max",
+            "rate_key",
+            "rate_holder",
         )
         self._remembered = self._twin.configure(**{name: getattr(self._wanted, name) for name in names}).epoch
 
@@ -130,10 +134,17 @@ class Administration:
         members = frozenset({holder(0), holder(1)} if name == "a" and rng.random() < 0.3 else ())
         return SeatGroup(reserved=rng.choice([0, 1, share]), limit=limit, members=members)
 
+    def _gates(self) -> dict[str, Any]:
+        rng = self._rng
+        first, last = rng.choice([("", ""), ("", ""), ("4", "4"), ("5", ""), ("", "3")])
+        rates = {"rate_key": rng.choice([0, 0, 60, 600]), "rate_holder": rng.choice([0, 0, 2, 60])}
+        return {"version_min": first, "version_max": last, **rates}
+
     def _reconfigure(self) -> None:
         twin, rng = self._twin, self._rng
         # A pool that was put back with a shorter lease than holders have been told cannot know of them.
         wishes = ["valid_until", "valid_until", "keys", "document", "overage", "drain", "shadow", "groups"]
+        wishes += ["gates", "gates"]
         match rng.choice(wishes if self._scenario.volatile else [*wishes, "lease", "epoch"]):
             case "lease":
                 lease = Millis(max(1000, int(self._scenario.lease * rng.choice([0.5, 1, 1, 2]))))
@@ -160,6 +171,8 @@ class Administration:
                     only_groups=rng.random() < 0.1,
                     holder_limit=rng.choice([None, None, 2]),
                 )
+            case "gates":
+                self._tell(**self._gates())
             case _:
                 self._tell(document=f'{{"plan":"{rng.random()}"}}')
 

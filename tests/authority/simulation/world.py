@@ -10,10 +10,10 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal, SignedLease
-from tests.authority.desk import holder
+from tests.authority.desk import NO_POLICIES, holder
 from tests.authority.loss import Loss, Lost
 from tests.authority.simulation.administration import Administration
 from tests.authority.simulation.beliefs import Beliefs
@@ -197,9 +197,7 @@ class World:
         self.administration.put_back_what_was_lost()
         window = twin.model.recovering(twin.now)
         self.timetable.forward(self.administration.longest_lease + window + self.timetable.behind)
-        calm: dict[str, Any] = {"valid_until": None, "overage": 0, "drain": False, "shadow": False}
-        calm |= {"groups": {}, "only_groups": False, "holder_limit": None}
-        twin.configure(state=PoolState.ACTIVE, capacity=self.scenario.seats, **calm)
+        twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=self.scenario.seats, **NO_POLICIES)
         assert twin.watch.live == 0, "a seat is held by nobody"
         for number in range(self.scenario.seats + 1):
             answer = twin.acquire(holder(10_000 + number), "last")

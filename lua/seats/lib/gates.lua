@@ -1,0 +1,60 @@
+-- The gates: what is asked of a wish for a seat before the seats are counted. Each is open where nothing is configured.
+--
+-- They keep one key beside the pool's seven, which only these scripts are given:
+--   rates   ZSET    `k` and the id of a licence key, or `h` and a holder -> the microsecond up to which what it asked
+--                   for has used its share of time; what lies in the past means nothing and is removed
+-- With n wishes a minute each wish uses the n-th part of one, and nobody may be more than a minute ahead of the clock.
+-- So n wishes go through at once, and then one each n-th part of a minute: one number for each who asks (GCRA).
+
+local RATES = KEYS[8]
+local MINUTE = 60000000
+-- Longer than any number in it means something.
+local RATES_KEPT = 3600000
+-- More than one call adds, so that the key gets smaller while anybody asks.
+local RATES_FORGOTTEN = 16
+
+-- Versions, and the ends of the window, are text that sorts as the versions do; empty is no version that can be read.
+local function version_is_blocked(pool, version)
+    local first, last = pool.version_min, pool.version_max
+    return (first or last) and (version == '' or first and version < first or last and version > last)
+end
+
+-- A wish under one limit: up to when it would use the time of `member`, and how many milliseconds that is too early.
+local function wish_under(member, policy, quota)
+    local instant = now * 1000
+    local used_up_to = tonumber(redis.call('ZSCORE', RATES, member)) or 0
+    if used_up_to > instant + MINUTE then
+        -- A clock was set back. Nobody waits for longer than by a minute's wishes.
+        used_up_to = instant + MINUTE
+        redis.call('ZADD', RATES, used_up_to, member)
+    end
+    local up_to = math.max(used_up_to, instant) + math.floor(MINUTE / quota)
+    return { member = member, policy = policy, quota = quota, up_to = up_to,
+        wait = math.ceil((up_to - instant - MINUTE) / 1000) }
+end
+
+-- Counts a wish of a licence key and a holder; or gives the limit that it is above, and counts nothing. So whoever goes
+-- on asking gets its share, and no more.
+local function rate_exceeded(pool, holder)
+    local wishes, most = {}, { wait = 0 }
+    if pool.rate_key then
+        table.insert(wishes, wish_under('k' .. pool.key_id, 'perKey', pool.rate_key))
+    end
+    if pool.rate_holder then
+        table.insert(wishes, wish_under('h' .. holder, 'perHolder', pool.rate_holder))
+    end
+    for _, wish in ipairs(wishes) do
+        most = wish.wait > most.wait and wish or most
+    end
+    if #wishes == 0 or most.policy then
+        return most.policy and most
+    end
+    local past = redis.call('ZRANGEBYSCORE', RATES, '-inf', now * 1000, 'LIMIT', 0, RATES_FORGOTTEN)
+    if #past > 0 then
+        redis.call('ZREM', RATES, unpack(past))
+    end
+    for _, wish in ipairs(wishes) do
+        redis.call('ZADD', RATES, wish.up_to, wish.member)
+    end
+    redis.call('PEXPIRE', RATES, RATES_KEPT)
+end
