@@ -32,6 +32,8 @@ _WHY = {
         "secrets",
     ): "Make and read the Secrets of licence keys and root keys, each by its name. Without `list` "
     "and `watch` the operator cannot look through the Secrets of a namespace.",
+    ("", "/.well-known/openid-configuration"): "Learn the public keys with which tokens of the cluster's "
+    "ServiceAccounts are verified.",
     ("events.k8s.io", "events"): "Tell about transitions.",
     ("coordination.k8s.io", "leases"): "Elect the one operator that acts.",
 }
@@ -130,13 +132,10 @@ def _operator_metrics() -> Iterator[list[str]]:
 
 
 def _rules(rules: list[dict[str, Any]]) -> str:
-    rows = [
-        [
-            codes(group or "core" for group in rule["apiGroups"]),
-            codes(rule["resources"]),
-            codes(rule["verbs"]),
-            _WHY[rule["apiGroups"][0], rule["resources"][0]],
-        ]
-        for rule in rules
-    ]
-    return table(["API group", "Resources", "Verbs", "Why"], rows)
+    rows = []
+    for rule in rules:
+        groups = rule.get("apiGroups", ())
+        what = rule.get("resources") or rule["nonResourceURLs"]
+        why = _WHY[groups[0] if groups else "", what[0]]
+        rows.append([codes(group or "core" for group in groups), codes(what), codes(rule["verbs"]), why])
+    return table(["API group", "Resources or paths", "Verbs", "Why"], rows)

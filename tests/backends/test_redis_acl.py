@@ -15,6 +15,7 @@ from seatwarden.backends.redis_scripts import ALL_SCRIPTS
 from seatwarden.domain.seats import AcquireRequest, Beat, Code, Grant, Millis, PoolState, PoolUid
 from seatwarden.local.valkey import Valkey, valkey_server
 from tests.domain.objects import pool_config
+from tests.identity_tokens import TestIssuer
 
 SHIPPED = (files("seatwarden_examples") / "redis-seatwarden.acl").read_text()
 PERMISSIONS = re.findall(r"\+(\S+)", SHIPPED)
@@ -99,6 +100,10 @@ async def exercise(url: str) -> None:
         await configure(3, PoolState.SUSPENDED)
         assert (await authority.release(pool, KEY, beat)).code is Code.RELEASED
         await authority.observe([pool])
+        trusted = TestIssuer().trusted("job-*")
+        await authority.identities().say_trust("tenant", (trusted,), term=1)
+        assert await authority.identities().trust("tenant") == (trusted,)
+        await authority.identities().say_trust("tenant", (), term=1)
         await authority.remove(pool)
     finally:
         await authority.close()

@@ -19,6 +19,8 @@ Body = dict[str, Any]
 CALL_SECONDS = 15.0
 PAGE = 500
 _JSON = "application/json"
+# The issuer's public keys are served under their own media type only.
+_ACCEPTED = f"{_JSON}, application/jwk-set+json;q=0.5"
 _JSON_PATCH = "application/json-patch+json"
 _APPLY = "application/apply-patch+yaml"
 
@@ -101,7 +103,7 @@ class KubernetesApi:
     async def _call(
         self, method: str, path: str, data: bytes | None = None, content_type: str = _JSON
     ) -> Body:
-        headers = {"Content-Type": content_type, "Accept": _JSON}
+        headers = {"Content-Type": content_type, "Accept": _ACCEPTED}
         try:
             async with (
                 asyncio.timeout(CALL_SECONDS),

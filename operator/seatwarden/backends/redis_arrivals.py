@@ -18,7 +18,7 @@ import structlog
 from hiredis import ReplyError
 
 from seatwarden.backends.authority import AuthorityUnavailable
-from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, PoolKeys
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS, IdentityKeys, Keys, PoolKeys
 from seatwarden.backends.redis_link import Link, pack
 from seatwarden.backends.redis_loading import load_once
 from seatwarden.backends.redis_pipe import Pipe
@@ -55,7 +55,7 @@ class Arrivals:
 
     def has_arrived(self, pipe: Pipe, keys: Keys) -> bool:
         """Need nothing be told before these ``keys`` are used over ``pipe``?"""
-        return keys[0] in pipe.arrived or keys is AUTHORITY_KEYS
+        return keys[0] in pipe.arrived or keys is AUTHORITY_KEYS or isinstance(keys, IdentityKeys)
 
     async def arrive(self, link: Link, pipe: Pipe, keys: Keys, ask: Ask) -> None:
         """Arrive at the pool with these ``keys``; who comes meanwhile shares the arrival.

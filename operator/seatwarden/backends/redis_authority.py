@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from seatwarden.backends import redis_scripts, redis_wire
 from seatwarden.backends.authority import AuthorityRecovering, AuthorityUnavailable, StaleTerm
 from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.backends.redis_identities import RedisIdentities
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, all_pool_keys, pool_keys, replay_keys
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
@@ -107,6 +108,10 @@ class RedisSeatAuthority:
     async def unfit(self) -> str | None:
         """See `PoolAdministration.unfit`."""
         return unfit(await self._runner.facts(), self._durability)
+
+    def identities(self) -> RedisIdentities:
+        """What the same Redis knows of tokens that open pools, over the same connections."""
+        return RedisIdentities(self._runner)
 
     async def acquire(self, pool: PoolUid, request: AcquireRequest) -> Grant | Refusal:
         """See `SeatPath.acquire`.

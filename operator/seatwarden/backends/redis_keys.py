@@ -52,7 +52,13 @@ class AuthorityKeys(NamedTuple):
     authority: str
 
 
-Keys = PoolKeys | AllPoolKeys | PoolAndReplayKeys | AuthorityKeys
+class IdentityKeys(NamedTuple):
+    """The one key of a pool's door or of a Tenant's trust; ``lua/identity/write.lua`` tells what it holds."""
+
+    identity: str
+
+
+Keys = PoolKeys | AllPoolKeys | PoolAndReplayKeys | AuthorityKeys | IdentityKeys
 
 AUTHORITY_KEYS = AuthorityKeys("sw:{seatwarden}:authority")
 
@@ -68,6 +74,16 @@ def pool_keys(pool: PoolUid) -> PoolKeys:
 def all_pool_keys(pool: PoolUid) -> AllPoolKeys:
     """All keys of ``pool``."""
     return AllPoolKeys(*(f"sw:{{{pool}}}:{name}" for name in AllPoolKeys._fields))
+
+
+def door_keys(namespace: str, name: str) -> IdentityKeys:
+    """The key in which it is said which pool has that name."""
+    return IdentityKeys(f"sw:{{{namespace}/{name}}}:door")
+
+
+def trust_keys(tenant_uid: str) -> IdentityKeys:
+    """The key of the issuers that a Tenant trusts."""
+    return IdentityKeys(f"sw:{{{tenant_uid}}}:trust")
 
 
 def replay_keys(pool: PoolUid, key_hash: str, idempotency_key: str) -> PoolAndReplayKeys:

@@ -24,8 +24,8 @@ class Script:
     sha: str
 
 
-def _read(name: str, parts: tuple[str, ...]) -> Script:
-    folder = files("seatwarden_lua") / "seats"
+def _read(name: str, parts: tuple[str, ...], room: str = "seats") -> Script:
+    folder = files("seatwarden_lua") / room
     shebang, own = (folder / f"{name}.lua").read_text().split("\n", 1)
     library = "".join((folder / "lib" / f"{part}.lua").read_text() for part in parts)
     text = f"{shebang}\n{library}{own}"
@@ -44,6 +44,10 @@ REMOVE = _read("remove", ("pool", "gates"))
 READMIT = _read("readmit", _ACCOUNT)
 ARRIVE = _read("arrive", _ACCOUNT)
 TICK = _read("tick", ())
+
+IDENTITY_READ = _read("read", (), "identity")
+IDENTITY_WRITE = _read("write", (), "identity")
+"""These two have no part in who holds a seat. They are loaded when they are first used."""
 
 ALL_SCRIPTS = (
     *(ACQUIRE, HEARTBEAT, RELEASE, VALIDATE, SESSIONS, READMIT, ARRIVE),

@@ -101,5 +101,13 @@ def signing_key(*, problem: tuple[Reason, str] | None, message: str) -> Finding:
     return _finding(ConditionType.SIGNING_KEY_READY, ConditionStatus.FALSE, problem[0], problem[1])
 
 
+def identity(*, problem: tuple[Reason, str] | None, issuers: int) -> Finding:
+    """Are the keys of all issuers known that the Tenant lists?"""
+    if problem is None:
+        message = f"Tokens of {issuers} issuer{'' if issuers == 1 else 's'} can be verified."
+        return _finding(ConditionType.IDENTITY_READY, ConditionStatus.TRUE, Reason.SUCCEEDED, message)
+    return _finding(ConditionType.IDENTITY_READY, ConditionStatus.FALSE, problem[0], problem[1])
+
+
 def _finding(kind: ConditionType, status: ConditionStatus, reason: Reason, message: str) -> Finding:
     return Finding(type=kind, status=status, reason=reason, message=message)

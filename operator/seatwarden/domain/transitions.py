@@ -17,15 +17,19 @@ class Told:
 
 
 def worth_telling(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
-    """Trouble and its end, the beginning and the end of overage, and a pool that has run empty.
+    """Trouble and its end, also with issuers of tokens; the beginning and the end of overage, and a pool that has run empty.
 
     That a new object became ready is what its status says; no Event repeats it.
     """
-    return [*_of_ready(before, after), *_of_overage(before, after), *_of_draining(before, after)]
+    ready = _of_trouble(ConditionType.READY, before, after)
+    issuers = _of_trouble(ConditionType.IDENTITY_READY, before, after)
+    # One trouble is one Event, also where it is the reason for both.
+    issuers = [told for told in issuers if told not in ready]
+    return [*ready, *issuers, *_of_overage(before, after), *_of_draining(before, after)]
 
 
-def _of_ready(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
-    then, now = (find_condition(conditions, ConditionType.READY) for conditions in (before, after))
+def _of_trouble(kind: ConditionType, before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
+    then, now = (find_condition(conditions, kind) for conditions in (before, after))
     if now is None:
         return []
     trouble = now.status is ConditionStatus.FALSE

@@ -18,6 +18,8 @@ OPERATOR_RULES: list[dict[str, Any]] = [
     # By name only: the operator can neither list nor watch Secrets.
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+    # The cluster's public keys, with which tokens of its ServiceAccounts are verified.
+    {"nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"]},
 ]
 ELECTION_RULES: list[dict[str, Any]] = [
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},

@@ -197,6 +197,12 @@ class Reason(StrEnum):
         "The Secret of the signing key holds something that is not a private key of the expected kind.",
         "Restore the Secret from a backup, or delete it for a new key, which ends trust in the old one.",
     )
+    ISSUER_UNAVAILABLE = (
+        "IssuerUnavailable",
+        Outlook.RETRYING,
+        "The public keys of an issuer in spec.identity cannot be read. Those that were read last go on being used.",
+        "Check the address and that the operator may reach it; the message says what went wrong.",
+    )
     SECRET_CONFLICT = (
         "SecretConflict",
         Outlook.TERMINAL,

@@ -151,6 +151,24 @@ class ListSet:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """Annotation: a list has at least one item. Not pydantic's `min_length`, which does not count wrong items."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Look at the list after its items."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        """Tell the API server."""
+        return {**handler(schema), "minItems": 1}
+
+    def _check(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not items:
+            raise refuse("should have at least 1 items")
+        return items
+
+
+@dataclass(frozen=True, slots=True)
 class DurationBetween:
     """Annotation: a `timedelta` that is written like ``6m`` and lies between two others, both included."""
 

@@ -27,6 +27,7 @@ _KEY_ORDER = (
     "minLength",
     "maxLength",
     "pattern",
+    "minItems",
     "maxItems",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",

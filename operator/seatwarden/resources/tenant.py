@@ -18,7 +18,7 @@ from seatwarden.resources.base import (
 )
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import Kind
-from seatwarden.resources.rules import ListMap
+from seatwarden.resources.rules import ListMap, ListSet, Matches, OneOrMore
 
 
 class Access(StrEnum):
@@ -73,6 +73,66 @@ class Billing(SpecModel):
     Default None."""
 
 
+AUDIENCE = "seatwarden"
+_ONE_WORD = "must be text without spaces and control characters"
+_Subjects = Annotated[
+    tuple[
+        Annotated[
+            str,
+            Field(max_length=256),
+            Matches(
+                r"^[^*\x00-\x20\x7f][^\x00-\x20\x7f]*$",
+                'must begin with something else than "*", since issuers may sign for strangers too, and have no spaces',
+            ),
+        ],
+        ...,
+    ],
+    Field(max_length=32),
+    ListSet(),
+    OneOrMore(),
+]
+_Audience = Annotated[str, Field(max_length=256), Matches(r"^[^\x00-\x20\x7f]+$", _ONE_WORD)]
+_HttpsUrl = Matches(
+    "^https://[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[-A-Za-z0-9._~%/]*)?$",
+    'must be an https address without user, query and fragment, such as "https://issuer.example.com"',
+)
+
+
+class ClusterIssuer(SpecModel):
+    """The ServiceAccounts of this cluster whose tokens open the customer's pools."""
+
+    audience: _Audience = AUDIENCE
+    """What a token must name as its audience. Default seatwarden."""
+    subjects: _Subjects
+    """Patterns for the subject of a token, such as system:serviceaccount:team-a:*, up to 32. An asterisk
+    stands for any text."""
+
+
+class Issuer(SpecModel):
+    """An issuer of OpenID Connect tokens, such as that of a CI system."""
+
+    issuer: Annotated[str, Field(max_length=256), _HttpsUrl]
+    """The issuer as its tokens name it, an https address."""
+    jwks_url: Annotated[Annotated[str, Field(max_length=512), _HttpsUrl] | None, Field(alias="jwksURL")] = (
+        None
+    )
+    """Where the issuer's public keys are, an https address. Without it, OpenID Connect Discovery is asked."""
+    audience: _Audience = AUDIENCE
+    """What a token must name as its audience. Default seatwarden."""
+    subjects: _Subjects
+    """Patterns for the subject of a token, such as repo:acme/app:*, up to 32. An asterisk stands for any
+    text."""
+
+
+class Identity(SpecModel):
+    """Whose tokens open the customer's pools instead of a licence key."""
+
+    cluster: ClusterIssuer | None = None
+    """The ServiceAccounts of this cluster whose tokens open the customer's pools. Without it, none does."""
+    issuers: Annotated[tuple[Issuer, ...], Field(max_length=16), ListMap("issuer")] = ()
+    """Other issuers whose tokens open the customer's pools, up to 16."""
+
+
 class TenantSpec(SpecModel):
     """What the customer is to have."""
 
@@ -86,6 +146,8 @@ class TenantSpec(SpecModel):
     """Where the customer's root key lives, which signs licences."""
     billing: Billing = Billing()
     """How the customer pays."""
+    identity: Identity = Identity()
+    """Whose tokens open the customer's pools instead of a licence key. Default nobody's."""
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     """What becomes of the root key when the Tenant is deleted. Retain leaves it for a later Tenant of the
     same name; Delete destroys it, and what it signed can no longer be verified. Default Retain."""
@@ -113,7 +175,8 @@ class TenantStatus(Model):
     observed_generation: Count | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
-    """Ready, with Reconciling or Stalled while they are so, and SigningKeyReady."""
+    """Ready, with Reconciling or Stalled while they are so, SigningKeyReady, and IdentityReady where
+    spec.identity lists anybody."""
     subscriptions: Count | None = None
     """How many Subscriptions refer to this Tenant."""
     seats: Count | None = None
