@@ -10,6 +10,7 @@ from aiohttp import web
 
 from seatwarden.backends import issuer_keys
 from seatwarden.backends.issuer_keys import (
+    FAILED_SECONDS,
     FRESH_SECONDS,
     LARGEST_ANSWER,
     IssuerAway,
@@ -65,12 +66,17 @@ async def test_all_who_trust_an_issuer_share_one_fetch_until_it_is_old(server: I
     assert server.heard == [KEYS] * 2
 
 
-async def test_a_failure_is_not_remembered(server: IssuerServer) -> None:
-    keys = keys_over(server)
+async def test_a_failure_is_shared_for_a_moment_and_then_tried_again(server: IssuerServer) -> None:
+    now = 100.0
+    keys = keys_over(server, clock=lambda: now)
     server.answers[KEYS] = web.Response(status=503)
-    with pytest.raises(IssuerAway):
-        await keys.of(source(server, KEYS))
+    for _ in range(2):
+        with pytest.raises(IssuerAway, match="status 503"):
+            await keys.of(source(server, KEYS))
+    assert server.heard == [KEYS]
+
     del server.answers[KEYS]
+    now += FAILED_SECONDS
     assert await keys.of(source(server, KEYS))
 
 

@@ -83,3 +83,32 @@ def test_what_is_told_is_what_the_condition_says() -> None:
             warning=False,
         )
     ]
+
+
+TRUSTED = (*WELL, findings.identity(problem=None, issuers=1))
+STALE = (*WELL, findings.identity(problem=(Reason.ISSUER_UNAVAILABLE, "no answer"), issuers=1))
+REDIS_AWAY = (*WELL, findings.identity(problem=(Reason.REDIS_UNAVAILABLE, "no Redis"), issuers=1))
+NO_KEYS = (
+    *findings.not_ready(Reason.ISSUER_UNAVAILABLE, "no answer"),
+    findings.identity(problem=(Reason.ISSUER_UNAVAILABLE, "no answer"), issuers=1),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reasons"),
+    [
+        pytest.param(WELL, TRUSTED, [], id="the first issuer"),
+        pytest.param(TRUSTED, WELL, [], id="the last issuer goes"),
+        pytest.param(TRUSTED, STALE, ["IssuerUnavailable"], id="an issuer goes away"),
+        pytest.param(STALE, STALE, [], id="it stays away"),
+        pytest.param(STALE, REDIS_AWAY, ["RedisUnavailable"], id="another trouble"),
+        pytest.param(STALE, TRUSTED, ["Succeeded"], id="it is back"),
+        pytest.param(WELL, NO_KEYS, ["IssuerUnavailable"], id="one trouble is told once"),
+        pytest.param(NO_KEYS, TRUSTED, ["Succeeded", "Succeeded"], id="two ends are not the same"),
+    ],
+)
+def test_events_tell_of_issuers(
+    before: tuple[Finding, ...], after: tuple[Finding, ...], reasons: list[str]
+) -> None:
+    told = worth_telling(_conditions(before), _conditions(after))
+    assert [each.reason for each in told] == reasons

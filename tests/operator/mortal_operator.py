@@ -162,6 +162,7 @@ async def live(world: World, life: Life, witness: Witness, keys: Iterator[bytes]
             connection=connection,
             api=MortalApi(session, connection.server, life),
             authority=MortalAuthority(world.seats, life, witness),
+            identities=world.seats.identities(),
             settings=ControllerSettings(
                 instance="mortal", namespaces=(world.namespace,), status_interval=0.1
             ),

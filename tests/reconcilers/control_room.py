@@ -17,6 +17,7 @@ from seatwarden.reconcilers.paths import object_path
 from seatwarden.resources.names import Kind
 from tests.domain.objects import NAMESPACE, Body, pool_body, subscription_body, tenant_body
 from tests.reconcilers.authority_in_memory import AuthorityInMemory
+from tests.reconcilers.identities_in_memory import IdentitiesInMemory
 from tests.reconcilers.kubernetes_in_memory import KubernetesInMemory
 
 DEV = ObjectKey(Kind.SEAT_POOL, NAMESPACE, "dev")
@@ -28,12 +29,14 @@ class ControlRoom:
 
     api: KubernetesInMemory = field(default_factory=KubernetesInMemory)
     authority: AuthorityInMemory = field(default_factory=AuthorityInMemory)
+    identities: IdentitiesInMemory = field(default_factory=IdentitiesInMemory)
 
     def __post_init__(self) -> None:
         self.controller = Controller(
             connection=KubernetesConnection(Configuration(), "", "nowhere"),
             api=self.api,
             authority=self.authority,
+            identities=self.identities,
             settings=ControllerSettings(instance="operator-0"),
             term=lambda: 1,
             confirm_term=_confirm_term,

@@ -21,6 +21,8 @@ FETCH_SECONDS = 5.0
 LARGEST_ANSWER = 256 * 1024
 FRESH_SECONDS = 240.0
 """Tenants that trust the same issuer share one fetch."""
+FAILED_SECONDS = 10.0
+"""They share a failure too, or each would wait for an issuer that is away."""
 FETCHES_AT_ONCE = 8
 REMEMBERED = 1024
 _DISCOVERY = "/.well-known/openid-configuration"
@@ -46,7 +48,7 @@ class IssuerKeys:
     api: KubernetesApi
     tls: ssl.SSLContext | None = None
     clock: Callable[[], float] = time.monotonic
-    _known: dict[IssuerSource, tuple[float, tuple[IssuerKey, ...]]] = field(default_factory=dict)
+    _known: dict[IssuerSource, tuple[float, tuple[IssuerKey, ...] | IssuerAway]] = field(default_factory=dict)
     _locks: dict[IssuerSource, asyncio.Lock] = field(default_factory=dict)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FETCHES_AT_ONCE))
 
@@ -56,18 +58,17 @@ class IssuerKeys:
         Raises:
             IssuerAway: they cannot be had just now.
         """
-        lock = self._locks.setdefault(source, asyncio.Lock())
-        async with lock:
-            known = self._known.get(source)
-            if known is not None and self.clock() - known[0] < FRESH_SECONDS:
-                return known[1]
-            async with self._room:
-                keys = await self._fetch(source)
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-                self._locks.clear()
-            self._known[source] = (self.clock(), keys)
-            return keys
+        async with self._locks.setdefault(source, asyncio.Lock()):
+            found = self._still_known(source)
+            if found is None:
+                found = await self._found(source)
+                if len(self._known) >= REMEMBERED:
+                    self._known.clear()
+                    self._locks.clear()
+                self._known[source] = (self.clock(), found)
+        if isinstance(found, IssuerAway):
+            raise IssuerAway(str(found))
+        return found
 
     async def of_the_cluster(self) -> tuple[str, tuple[IssuerKey, ...]]:
         """The cluster's own issuer of ServiceAccount tokens, and its keys, as the API server tells them.
@@ -86,6 +87,18 @@ class IssuerKeys:
             raise IssuerAway("The API server does not name its issuer.")
         return issuer, keys
 
+    def _still_known(self, source: IssuerSource) -> tuple[IssuerKey, ...] | IssuerAway | None:
+        at, found = self._known.get(source, (0.0, None))
+        lasts = FAILED_SECONDS if isinstance(found, IssuerAway) else FRESH_SECONDS
+        return found if self.clock() - at < lasts else None
+
+    async def _found(self, source: IssuerSource) -> tuple[IssuerKey, ...] | IssuerAway:
+        async with self._room:
+            try:
+                return await self._fetch(source)
+            except IssuerAway as away:
+                return away
+
     async def _fetch(self, source: IssuerSource) -> tuple[IssuerKey, ...]:
         try:
             async with asyncio.timeout(FETCH_SECONDS), self._session() as session:
@@ -103,7 +116,9 @@ class IssuerKeys:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        connector = aiohttp.TCPConnector(ssl=self.tls if self.tls is not None else True)
+        # Made anew, so that authorities that are added on disk are known without a restart.
+        tls = self.tls if self.tls is not None else ssl.create_default_context()
+        connector = aiohttp.TCPConnector(ssl=tls)
         async with aiohttp.ClientSession(connector=connector, trust_env=True) as session:
             yield session
 

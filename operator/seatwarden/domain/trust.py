@@ -17,6 +17,8 @@ from seatwarden.domain.seats import PoolUid
 
 KEYS_LIMIT = 32
 KEY_ID_LIMIT = 256
+CLUSTER = "cluster"
+"""The source of the keys of the cluster's own issuer."""
 LEAST_RSA_BITS, MOST_RSA_BITS = 2048, 8192
 _P256_BYTES = 32
 
@@ -39,9 +41,13 @@ class IssuerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedIssuer:
-    """An issuer with its keys, and what a token of it must say. ``subjects`` are patterns: ``*`` stands for any text."""
+    """An issuer with its keys, and what a token of it must say. ``subjects`` are patterns: ``*`` stands for any text.
+
+    ``source`` is where the keys were read: an address, `CLUSTER`, or empty for OpenID Connect Discovery.
+    """
 
     issuer: str
+    source: str = ""
     audience: str
     subjects: tuple[str, ...]
     keys: tuple[IssuerKey, ...]
@@ -82,6 +88,7 @@ def read_trust(text: str | bytes) -> Trust:
         return tuple(
             TrustedIssuer(
                 issuer=one["issuer"],
+                source=one["source"],
                 audience=one["audience"],
                 subjects=tuple(one["subjects"]),
                 keys=tuple(

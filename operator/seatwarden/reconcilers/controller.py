@@ -10,14 +10,17 @@ from functools import partial
 import structlog
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
+from seatwarden.backends.issuer_keys import IssuerKeys
 from seatwarden.backends.kubernetes_api import KubernetesApi, KubernetesError, KubernetesUnavailable
 from seatwarden.backends.kubernetes_connection import KubernetesConnection
 from seatwarden.backends.local_root_key import generate_private_pem
+from seatwarden.backends.redis_identities import IdentityAdministration
 from seatwarden.domain.backoff import spread
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.authority_watch import AuthorityWatch
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
+from seatwarden.reconcilers.identities import Identities, trusts_tokens
 from seatwarden.reconcilers.intake import Intake, watch
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
@@ -60,6 +63,7 @@ class Controller:
     connection: KubernetesConnection
     api: KubernetesApi
     authority: PoolAdministration
+    identities: IdentityAdministration
     settings: ControllerSettings
     term: Callable[[], int]
     confirm_term: Callable[[StaleTerm], Awaitable[None]]
@@ -88,13 +92,13 @@ class Controller:
             changed=self._counts_changed,
             lost=self._reconcile_pool,
             went_back=self._pool_went_back,
-            unavailable=self._reconcile_all_pools,
-            restored=self._reconcile_all_pools,
+            unavailable=self._reconcile_all_in_redis,
+            restored=self._reconcile_all_in_redis,
         )
         self.watch_over = AuthorityWatch(
             authority=self.authority,
             clock=loop.time,
-            reconcile_all=self._reconcile_all_pools,
+            reconcile_all=self._reconcile_all_in_redis,
             is_idle=lambda: self.engine.idle,
         )
         self.intake = Intake(
@@ -167,6 +171,12 @@ class Controller:
             written=self.intake.sums_above,
         )
         secrets_of = OwnedSecrets(api=self.api)
+        identities = Identities(
+            issuers=IssuerKeys(self.api),
+            said=self.identities,
+            term=self.term,
+            confirm_term=self.confirm_term,
+        )
         finalizers = Finalizers(api=self.api, store=self.store, gone=self.intake.gone)
         self.pools = SeatPoolReconciler(
             engine=self.engine,
@@ -183,6 +193,7 @@ class Controller:
             keys=LicenceKeySecrets(secrets=secrets_of, random_bytes=secrets.token_bytes),
             finalizers=finalizers,
             status=status,
+            identities=identities,
             now=_now,
             redis_problem=lambda: self.watch_over.problem,
             deletion_patience=self.settings.deletion_patience,
@@ -192,6 +203,7 @@ class Controller:
             secrets=secrets_of,
             finalizers=finalizers,
             status=status,
+            identities=identities,
             now=_now,
             new_root_key=self.new_root_key,
         )
@@ -220,9 +232,12 @@ class Controller:
         if key is not None:
             self.engine.add(key, Cause.RELATED)
 
-    def _reconcile_all_pools(self) -> None:
+    def _reconcile_all_in_redis(self) -> None:
         for key in self.store.keys(Kind.SEAT_POOL):
             self.engine.add(key, Cause.RELATED)
+        for key in self.store.keys(Kind.TENANT):
+            if trusts_tokens(self.store.tenant(key.namespace, key.name)):
+                self.engine.add(key, Cause.RELATED)
 
     def _show_gauges(self) -> None:
         for kind in Kind:

@@ -10,6 +10,7 @@ import structlog
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration
 from seatwarden.backends.kubernetes_api import Forbidden
 from seatwarden.domain.gates import POOL_GATES, Closed, Upstream, first_closed
+from seatwarden.domain.identity_token import IDENTITY_KEY_ID, identity_key_hash
 from seatwarden.domain.key_ring import KeyRing, Turn, dies_at, next_death
 from seatwarden.domain.key_status import rotated, rotation_waiting
 from seatwarden.domain.pauses import pause_until
@@ -18,6 +19,7 @@ from seatwarden.domain.seat_groups import seat_groups
 from seatwarden.domain.seats import Millis, PoolConfig, PoolState, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
+from seatwarden.reconcilers.identities import Identities, trusts_tokens
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, Problem
@@ -54,6 +56,7 @@ class SeatPoolReconciler:
     keys: LicenceKeySecrets
     finalizers: Finalizers
     status: StatusWriter
+    identities: Identities
     now: Callable[[], datetime]
     redis_problem: Callable[[], str | None]
     deletion_patience: timedelta = timedelta(minutes=10)
@@ -98,6 +101,8 @@ class SeatPoolReconciler:
             kept = await self.keys.ensure(key, pool)
             keys = self.keys.turn(pool, kept.ring, now=above.now, may_rotate=not above.frozen)
             settled = await self._provision(key, pool, keys.ring, above, closed)
+            if above.tenant is not None and trusts_tokens(above.tenant):
+                await self.identities.open_door(key, PoolUid(pool.metadata.uid), above.tenant)
             # Behind Redis: whoever reads a key in the Secret can take a seat with it at once.
             await self.keys.save(key, kept, keys.ring)
         except Problem as problem:
@@ -199,6 +204,7 @@ class SeatPoolReconciler:
         await self.allocator.leave(parent, uid)
         try:
             await self.authority.remove(uid)
+            await self.identities.close_door(key)
         except AuthorityUnavailable as error:
             await self._wait_for_redis(key, entry, error)
         self.forget(uid)
@@ -289,7 +295,8 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         signed_for=_millis(pool.spec.lease.offline_grace),
         valid_until=_instant(until) if until is not None else None,
         key_ids={ring.newest.sha256: ring.newest.key_id}
-        | {each.sha256: each.key_id for each in ring.earlier},
+        | {each.sha256: each.key_id for each in ring.earlier}
+        | _identity_key(pool, above),
         keys_die={each.sha256: _instant(dies_at(each, overlap)) for each in ring.earlier},
         document=_document(pool, above),
         overage=pool.spec.overage.seats,
@@ -303,6 +310,12 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         rate_key=pool.spec.limits.acquires_per_minute.per_key or 0,
         rate_holder=pool.spec.limits.acquires_per_minute.per_holder or 0,
     )
+
+
+def _identity_key(pool: SeatPool, above: Upstream) -> dict[str, str]:
+    """What tokens that the endpoint has verified open the pool with, if any may; see docs/adr/0020-tokens-open-as-a-key.md."""
+    uid = PoolUid(pool.metadata.uid)
+    return {identity_key_hash(uid): IDENTITY_KEY_ID} if trusts_tokens(above.tenant) else {}
 
 
 def _document(pool: SeatPool, above: Upstream) -> str:

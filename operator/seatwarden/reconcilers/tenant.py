@@ -1,4 +1,4 @@
-"""Tenant: its root key in a Secret, and the sums over its Subscriptions.
+"""Tenant: its root key in a Secret, the issuers that it trusts, and the sums over its Subscriptions.
 
 With `Retain` the Secret carries no owner reference, so that not even a finalizer removed by force takes the key away; a
 later Tenant of the same name adopts it. With `Delete` the garbage collector removes it together with the Tenant.
@@ -14,6 +14,7 @@ from seatwarden.backends.local_root_key import UnusableKey, generate_private_pem
 from seatwarden.domain import findings
 from seatwarden.domain.root_key import PublicRootKey
 from seatwarden.reconcilers.engine import Cause, ObjectKey, RetryLater
+from seatwarden.reconcilers.identities import Identities, IdentityRun
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets, Problem, Secret
 from seatwarden.reconcilers.status_writer import StatusWriter
@@ -44,6 +45,7 @@ class TenantReconciler:
     secrets: OwnedSecrets
     finalizers: Finalizers
     status: StatusWriter
+    identities: Identities
     now: Callable[[], datetime]
     new_root_key: Callable[[], Awaitable[bytes]] = generate_private_pem
 
@@ -69,15 +71,14 @@ class TenantReconciler:
             public = await self._ensure_root_key(key, tenant)
         except Problem as found:
             problem = (found.reason, found.message)
+        identity = await self.identities.ensure(tenant)
         current = self.store.entry(key)
         if not isinstance(current, Tenant):
             return None
-        await self.status.write(key, current, self._wanted_status(key, current, tenant, public, problem))
-        return (
-            STALLED_RECHECK_SECONDS
-            if problem is not None and problem[0].outlook is Outlook.TERMINAL
-            else None
-        )
+        wanted = self._wanted_status(key, current, tenant, public, problem, identity)
+        await self.status.write(key, current, wanted)
+        stalled = problem is not None and problem[0].outlook is Outlook.TERMINAL
+        return STALLED_RECHECK_SECONDS if stalled else identity.again_in
 
     async def _ensure_root_key(self, key: ObjectKey, tenant: Tenant) -> PublicRootKey:
         name = root_key_secret(key.name)
@@ -107,6 +108,8 @@ class TenantReconciler:
                 secret = None
             if secret is not None:
                 await self.secrets.mark(key, secret, owner=None, collected=False)
+        if isinstance(entry, Tenant):
+            await self.identities.forget(entry)
         await self.finalizers.remove(key, entry)
         return None
 
@@ -129,6 +132,7 @@ class TenantReconciler:
         reconciled: Tenant,
         public: PublicRootKey | None,
         problem: tuple[Reason, str] | None,
+        identity: IdentityRun,
     ) -> TenantStatus:
         before = current.status
         generation = reconciled.metadata.generation
@@ -137,16 +141,17 @@ class TenantReconciler:
             if reconciled.spec.access is Access.ACTIVE
             else " Its access is suspended: no seat is granted or renewed."
         )
+        in_the_way = problem or identity.problem
         told = (
             findings.ready(f"The tenant has a key to sign with.{access}")
-            if problem is None
-            else findings.not_ready(*problem)
+            if in_the_way is None
+            else findings.not_ready(*in_the_way)
         )
         signing = findings.signing_key(problem=problem, message=f"Key {public.kid if public else ''} signs.")
         return TenantStatus(
             observed_generation=generation,
             conditions=merge_conditions(
-                before.conditions, (*told, signing), generation=generation, now=self.now()
+                before.conditions, (*told, signing, *identity.found), generation=generation, now=self.now()
             ),
             signing_keys=before.signing_keys if public is None else (self._signing_key(before, public),),
             key_secret=root_key_secret(key.name),

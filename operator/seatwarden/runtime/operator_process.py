@@ -101,6 +101,7 @@ async def _work(
         connection=connection,
         api=api,
         authority=authority,
+        identities=authority.identities(),
         settings=ControllerSettings(
             instance=settings.identity,
             namespaces=settings.namespaces,
