@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -49,8 +50,9 @@ async def start_endpoint(licence_key: LicenceKey) -> AsyncIterator[StartEndpoint
             settings: EndpointSettings | None = None,
             spread: Callable[[], float] = lambda: 0.5,
             keys: InstallationKeys | None = None,
+            **options: Any,
         ) -> Endpoint:
-            app = create_app(seats, settings, keys=keys, spread=spread)
+            app = create_app(seats, settings, keys=keys, spread=spread, **options)
             server = await start_server(app, host="127.0.0.1", port=0)
             stack.push_async_callback(server.close)
             http = await stack.enter_async_context(

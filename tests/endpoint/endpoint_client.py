@@ -41,6 +41,13 @@ class EndpointClient:
         self.base = base
         self.key = key
         self.document = document
+        self.pool: str | None = None
+
+    def with_token(self, token: str, pool: str) -> "EndpointClient":
+        """The same endpoint with a token for the pool of that name."""
+        client = self.with_key(token)
+        client.pool = pool
+        return client
 
     def with_key(self, key: str) -> "EndpointClient":
         """The same endpoint with another key."""
@@ -57,6 +64,8 @@ class EndpointClient:
     ) -> Answer:
         """Send ``body`` as JSON, or ``data`` as it is with ``headers`` alone."""
         sent = {"Authorization": f"Bearer {self.key}"} if headers is None else dict(headers)
+        if self.pool is not None:
+            sent["Seatwarden-Pool"] = self.pool
         if body is not None:
             data = orjson.dumps(body)
             sent["Content-Type"] = "application/json"

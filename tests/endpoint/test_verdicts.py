@@ -210,7 +210,7 @@ def test_anything_but_ok_is_an_invalid_licence_and_still_an_answer(code: Code) -
 
 def test_pool_and_sessions_refuse_a_wrong_key_alike() -> None:
     refusal = Refusal(code=Code.INVALID_LICENSE)
-    outcomes = [verdicts.pool_outcome(refusal), verdicts.sessions_outcome(refusal)]
+    outcomes = [verdicts.pool_outcome(refusal), verdicts.sessions_outcome(refusal, tokens_key_id="")]
     assert outcomes[0] == outcomes[1] == verdicts.validate_outcome(refusal)
 
 
@@ -234,7 +234,7 @@ def test_a_listing_shows_instants_in_utc_and_metadata_as_it_was_given_but_no_fen
         client_version="2.1",
         metadata='{"seat":"4b"}',
     )
-    said = _said(verdicts.sessions_outcome(SessionPage(rows=(row,), cursor="next")))
+    said = _said(verdicts.sessions_outcome(SessionPage(rows=(row,), cursor="next"), tokens_key_id=""))
     assert said == {
         "sessions": [
             {

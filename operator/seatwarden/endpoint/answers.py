@@ -187,7 +187,10 @@ class SessionAnswer:
     ]
     expires_in: ExpiresIn
     license_key_id: Annotated[
-        str, Field(description="Public id of the licence key with which the seat was last acquired.")
+        str,
+        Field(
+            description="Public id of the licence key with which the seat was last acquired; `identity` for a token."
+        ),
     ]
     client_version: str
     metadata: Annotated[

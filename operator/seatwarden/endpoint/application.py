@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -13,9 +14,12 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 
 from seatwarden.backends.authority import SeatPath
 from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.backends.redis_identities import IdentityReader
 from seatwarden.endpoint.codes import RequestCode
+from seatwarden.endpoint.credentials import Credentials
 from seatwarden.endpoint.docs_page import docs_page
 from seatwarden.endpoint.edge import Edge, Handler, request_ids
+from seatwarden.endpoint.identities import Identities
 from seatwarden.endpoint.metrics import EndpointMetrics
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.endpoint.problems import Outcome, Problem
@@ -40,13 +44,16 @@ def create_app(
     settings: EndpointSettings | None = None,
     *,
     keys: InstallationKeys | None = None,
+    identities: IdentityReader | None = None,
+    now: Callable[[], float] = time.time,
     spread: Callable[[], float] = random.random,
     request_id: Callable[[], str] | None = None,
     metrics_folder: Path | None = None,
 ) -> web.Application:
     """The application over ``seats``.
 
-    With ``keys`` leases are signed. ``spread`` gives numbers from 0 up to 1 that move heartbeats and retries apart;
+    With ``keys`` leases are signed, with ``identities`` tokens open pools; ``now`` is the time by which those are valid.
+    ``spread`` gives numbers from 0 up to 1 that move heartbeats and retries apart;
     ``request_id`` names requests that came without an id; ``metrics_folder`` is where several processes count
     together. Whoever serves the application closes ``seats`` after it.
     """
@@ -71,7 +78,15 @@ def create_app(
         openapi=orjson.dumps(document),
         docs=docs_page(document),
     )
-    seat_handlers = SeatHandlers(seats=seats, settings=settings, proofs=Proofs(keys), spread=spread)
+    seat_handlers = SeatHandlers(
+        seats=seats,
+        settings=settings,
+        credentials=Credentials(
+            Identities(identities, seats, clock=time.monotonic), now=now, refused=metrics.token_refused
+        ),
+        proofs=Proofs(keys),
+        spread=spread,
+    )
 
     app = web.Application()
     routes: dict[tuple[str, str], WebHandler] = {}

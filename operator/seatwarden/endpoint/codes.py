@@ -22,6 +22,7 @@ class RequestCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     HEADERS_TOO_LARGE = "headers_too_large"
     INTERNAL_ERROR = "internal_error"
+    LICENSE_KEY_REQUIRED = "license_key_required"
     AUTHORITY_UNAVAILABLE = "authority_unavailable"
     SHUTTING_DOWN = "shutting_down"
 
@@ -77,9 +78,10 @@ CODES: dict[AnyCode, CodeEntry] = {
     ),
     Code.INVALID_LICENSE: CodeEntry(
         (401,),
-        "Licence key not accepted",
-        "The request has no licence key, or none that a pool accepts (mistyped, rotated, pool deleted).",
-        "Send the pool's current key as 'Authorization: Bearer LIC-…'. Do not retry with the same key.",
+        "Licence key or token not accepted",
+        "The request has no licence key, or none that a pool accepts (mistyped, rotated, pool deleted); or it has a token"
+        " that is not valid now, or that does not open the pool in Seatwarden-Pool.",
+        "Send the pool's current key as 'Authorization: Bearer LIC-…', or a fresh token. Do not retry with the same one.",
     ),
     Code.SUSPENDED: CodeEntry(
         (403, 200, 410),
@@ -226,6 +228,12 @@ CODES: dict[AnyCode, CodeEntry] = {
         "Fault in the endpoint",
         "The endpoint has a fault; the log has more under the x-request-id of the answer.",
         "Try again once; then report it with the x-request-id.",
+    ),
+    RequestCode.LICENSE_KEY_REQUIRED: CodeEntry(
+        (403,),
+        "Only with a licence key",
+        "The token opens the pool, but not for this: it may see and change its own lease only.",
+        "Ask with the licence key of the pool, or ask for less.",
     ),
     RequestCode.AUTHORITY_UNAVAILABLE: CodeEntry(
         (503,),

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from seatwarden.endpoint.codes import AnyCode
+from seatwarden.endpoint.identities import TokenFault
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -66,7 +67,13 @@ FAULTS = MetricDefinition(
     "Unexpected exceptions, by route. Any is a bug.",
     ("route",),
 )
-METRICS = (REQUESTS, DURATION, REFUSALS, IN_FLIGHT, AUTHORITY_ERRORS, FAULTS)
+TOKENS_REFUSED = MetricDefinition(
+    "counter",
+    "seatwarden_endpoint_tokens_refused_total",
+    "Tokens that opened no pool, by reason. A client is not told more than that its token is not accepted.",
+    ("reason",),
+)
+METRICS = (REQUESTS, DURATION, REFUSALS, IN_FLIGHT, AUTHORITY_ERRORS, FAULTS, TOKENS_REFUSED)
 
 
 class EndpointMetrics:
@@ -99,6 +106,9 @@ class EndpointMetrics:
         )
         self.in_flight = 0
         self.authority_errors = _counter(AUTHORITY_ERRORS, registry)
+        self._tokens_refused = _counter(TOKENS_REFUSED, registry)
+        for fault in TokenFault:
+            self._tokens_refused.labels(fault.value)
 
     def route(self, name: str) -> "RouteMetrics":
         """The metrics of the route called ``name``."""
@@ -112,6 +122,10 @@ class EndpointMetrics:
         )
         self._routes.append(made)
         return made
+
+    def token_refused(self, fault: TokenFault) -> None:
+        """Count a token that opened no pool."""
+        self._tokens_refused.labels(fault.value).inc()
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus's text format."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from seatwarden.endpoint.codes import CODES, AnyCode
+from seatwarden.endpoint.credentials import POOL_HEADER, POOL_NAME_PATTERN
 from seatwarden.endpoint.problems import PROBLEM_JSON, ProblemDocument
 from seatwarden.endpoint.route_table import OPERATIONS, Answer, Link, Operation, Parameter
 
@@ -80,14 +81,27 @@ def openapi_document(version: str) -> Json:
                     "in": "header",
                     "description": "An id of the client's own choice, up to 64 of A-Z a-z 0-9 . _ : -",
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-                }
+                },
+                POOL_HEADER: {
+                    "name": POOL_HEADER,
+                    "in": "header",
+                    "description": "With a token, the pool that is meant: NAMESPACE/NAME. A licence key names its pool.",
+                    "schema": {"type": "string", "pattern": POOL_NAME_PATTERN},
+                },
             },
             "securitySchemes": {
                 "licenceKey": {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "The licence key of the pool: LIC-…",
-                }
+                },
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token that the pool's Tenant trusts: of a Kubernetes ServiceAccount, or of an"
+                    " OpenID Connect issuer. The pool is named in Seatwarden-Pool.",
+                },
             },
         },
     }
@@ -118,6 +132,7 @@ def _operation(operation: Operation[Any], references: dict[type, Json]) -> Json:
         "tags": ["seats" if operation.needs_key else "service"],
         "parameters": [
             *(_parameter(parameter) for parameter in operation.parameters),
+            *([{"$ref": f"#/components/parameters/{POOL_HEADER}"}] if operation.needs_key else []),
             {"$ref": "#/components/parameters/X-Request-Id"},
         ],
         "responses": _responses(operation, references),
@@ -126,7 +141,8 @@ def _operation(operation: Operation[Any], references: dict[type, Json]) -> Json:
         result["description"] = operation.description
     if operation.needs_key:
         # A key in the body is taken too, so the header alone is not demanded where there can be a body.
-        result["security"] = [{"licenceKey": []}, {}] if operation.body else [{"licenceKey": []}]
+        shown: list[Json] = [{"licenceKey": []}, {"token": []}]
+        result["security"] = [*shown, {}] if operation.body else shown
     if operation.body is not None:
         result["requestBody"] = {
             "required": operation.body_required,

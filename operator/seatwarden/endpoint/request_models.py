@@ -8,7 +8,7 @@ counts.
 import json
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from seatwarden.domain.seats import GROUP_NAME, MOST_SEATS_OF_A_LEASE
@@ -42,7 +42,7 @@ HardwareId = Annotated[
     Field(
         pattern="^[0-9a-f]{64}$",
         description="The holder: 64 lower-case hex characters, usually the SHA-256 of what makes the"
-        " machine unique.",
+        " machine unique. With a token that is not a Pod's, it tells machines of one identity apart.",
     ),
 ]
 LeaseId = Annotated[
@@ -87,6 +87,14 @@ class RequestBody(BaseModel):
             description="The licence key, for clients that cannot set a header; the header wins.",
         ),
     ] = None
+    hardware_id: HardwareId | None = None
+    container: Annotated[
+        str | None,
+        Field(
+            pattern="^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+            description="With the token of a Pod, where several containers hold a seat each: the holder's name.",
+        ),
+    ] = None
 
     def names_read(self) -> int:
         """How many name-value pairs of the JSON text went into this model; others are unknown, or twice."""
@@ -94,9 +102,8 @@ class RequestBody(BaseModel):
 
 
 class AcquireBody(RequestBody):
-    """Ask for a seat."""
+    """Ask for a seat. With a licence key `hardware_id` has to be given."""
 
-    hardware_id: HardwareId
     nonce: Annotated[
         str,
         Field(
@@ -171,11 +178,4 @@ class ReleaseBody(RequestBody):
 class ValidateBody(RequestBody):
     """Look at the pool, and at one lease where hardware_id or session_id names it."""
 
-    hardware_id: HardwareId | None = None
     session_id: LeaseId | None = None
-
-    @model_validator(mode="after")
-    def _names_one_lease(self) -> "ValidateBody":
-        if self.hardware_id is not None and self.session_id is not None:
-            raise PydanticCustomError("two_leases", "Give hardware_id or session_id, not both")
-        return self

@@ -280,6 +280,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         answers=(
             Answer(status=200, description="One page.", body=answers.SessionsAnswer, links=(NEXT_PAGE,)),
         ),
+        refusals=((403, RequestCode.LICENSE_KEY_REQUIRED),),
     ),
 )
 

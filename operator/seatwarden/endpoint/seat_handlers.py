@@ -1,24 +1,30 @@
 """The calls of client programs. Each handler: parse, ask the authority, answer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aiohttp import web
 
 from seatwarden.backends.authority import SeatPath
+from seatwarden.domain.identity_token import identity_key_hash
+from seatwarden.domain.licence_key import key_id_of
 from seatwarden.domain.seats import (
     AcquireRequest,
     Beat,
     BeatVerdict,
+    BeatVerdicts,
     Code,
     Fence,
     Grant,
     Refusal,
+    ReleaseVerdict,
     SignedLease,
 )
 from seatwarden.endpoint import verdicts
 from seatwarden.endpoint.bodies import decode, invalid_request, read_body, require_json
-from seatwarden.endpoint.credentials import Credential, credential_of
+from seatwarden.endpoint.codes import RequestCode
+from seatwarden.endpoint.credentials import Credential, Credentials
+from seatwarden.endpoint.own_leases import OwnLeases
 from seatwarden.endpoint.parameters import (
     fence_parameter,
     idempotency_key,
@@ -26,7 +32,7 @@ from seatwarden.endpoint.parameters import (
     one_parameter,
     session_parameter,
 )
-from seatwarden.endpoint.problems import FieldError, Outcome
+from seatwarden.endpoint.problems import FieldError, Outcome, Problem, Refused
 from seatwarden.endpoint.proofs import FORGOTTEN, Proofs
 from seatwarden.endpoint.request_models import (
     AcquireBody,
@@ -39,6 +45,10 @@ from seatwarden.endpoint.request_models import (
 from seatwarden.endpoint.settings import EndpointSettings
 
 SPREAD_STEPS = 1 << 16
+ONLY_WITH_A_KEY = (
+    "Only the licence key of the pool shows who holds its seats; a token shows its own with validate."
+)
+_NOT_THERE = BeatVerdict(code=Code.UNKNOWN_SESSION)
 Body = TypeVar("Body", bound=RequestBody)
 
 
@@ -46,9 +56,17 @@ class SeatHandlers:
     """The handlers, over one authority. ``spread`` gives a number from 0 up to 1 (see `verdicts`)."""
 
     def __init__(
-        self, *, seats: SeatPath, settings: EndpointSettings, proofs: Proofs, spread: Callable[[], float]
+        self,
+        *,
+        seats: SeatPath,
+        settings: EndpointSettings,
+        credentials: Credentials,
+        proofs: Proofs,
+        spread: Callable[[], float],
     ) -> None:
         self._seats = seats
+        self._credentials = credentials
+        self._own = OwnLeases(seats)
         self._proofs = proofs
         self._settings = settings
         self._spread = spread
@@ -56,16 +74,16 @@ class SeatHandlers:
     async def acquire(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/acquire."""
         body = await self._body(request, AcquireBody)
-        credential = credential_of(request, body.license_key)
+        credential = await self._credentials.of(request, body)
         wish = AcquireRequest(
             key_hash=credential.key_hash,
-            holder=body.hardware_id,
+            holder=_holder(credential, body),
             nonce=body.nonce,
             quantity=body.quantity,
             group=body.group,
             client_version=body.client_version,
             metadata=body.metadata,
-            idempotency_key=idempotency_key(request),
+            idempotency_key=_own_name(credential, idempotency_key(request)),
             spread=int(self._spread() * SPREAD_STEPS),
         )
         verdict = await self._seats.acquire(credential.pool, wish)
@@ -75,6 +93,7 @@ class SeatHandlers:
             verdict = await self._seats.acquire(credential.pool, wish)
         lease = None
         if isinstance(verdict, Grant):
+            self._own.note(credential, verdict.lease_id)
             lease = self._proofs.of_grant(credential.pool, wish.holder, wish.nonce, verdict)
         spread = verdict.spread if isinstance(verdict, Grant) and wish.idempotency_key else wish.spread
         return verdicts.acquire_outcome(verdict, lease=lease, spread=spread / SPREAD_STEPS)
@@ -83,9 +102,9 @@ class SeatHandlers:
         """PATCH /api/v1/licenses/sessions/{id}/heartbeat."""
         lease_id = session_parameter(request)
         body = await self._body(request, HeartbeatBody)
-        credential = credential_of(request, body.license_key)
+        credential = await self._credentials.of(request, body)
         beat = Beat(lease_id, Fence(body.fence))
-        found = await self._seats.heartbeat(credential.pool, credential.key_hash, (beat,))
+        found = await self._heartbeats(credential, (beat,))
         verdict = await self._remembered(credential, beat, body.lease, found[0])
         lease = self._proofs.renewed(
             body.lease, credential.pool, beat, verdict.code, at=found.at, signed_for=found.signed_for
@@ -95,9 +114,9 @@ class SeatHandlers:
     async def bulk_heartbeat(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/heartbeats."""
         body = await self._body(request, BulkHeartbeatBody)
-        credential = credential_of(request, body.license_key)
+        credential = await self._credentials.of(request, body)
         beats = [Beat(item.id, Fence(item.fence)) for item in body.sessions]
-        found = await self._seats.heartbeat(credential.pool, credential.key_hash, beats)
+        found = await self._heartbeats(credential, beats)
         leases = {}
         for at, item in enumerate(body.sessions):
             if item.lease is not None:
@@ -123,34 +142,41 @@ class SeatHandlers:
         if raw:
             require_json(request)
             body = decode(raw, ReleaseBody)
-        credential = credential_of(request, body.license_key)
+        credential = await self._credentials.of(request, body)
         fence = body.fence if in_query is None else in_query
         if fence is None:
             raise invalid_request(FieldError("fence", "Field required, in the body or as ?fence="))
         if body.fence not in {None, fence}:
             raise invalid_request(FieldError("fence", "Body and query should not differ"))
         beat = Beat(lease_id=lease_id, fence=Fence(fence))
+        if await self._own.among(credential, (lease_id,)) == [False]:
+            return verdicts.release_outcome(ReleaseVerdict(code=Code.ALREADY_RELEASED))
         verdict = await self._seats.release(credential.pool, credential.key_hash, beat)
         return verdicts.release_outcome(verdict)
 
     async def validate(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/validate."""
         body = await self._body(request, ValidateBody)
-        credential = credential_of(request, body.license_key)
+        credential = await self._credentials.of(request, body)
         verdict = await self._seats.validate(
-            credential.pool, credential.key_hash, holder=body.hardware_id, lease_id=body.session_id
+            credential.pool,
+            credential.key_hash,
+            holder=_looked_at(credential, body),
+            lease_id=body.session_id,
         )
         return verdicts.validate_outcome(verdict)
 
     async def pool(self, request: web.Request) -> Outcome:
         """GET /api/v1/licenses/pool."""
-        credential = credential_of(request)
+        credential = await self._credentials.of(request)
         verdict = await self._seats.validate(credential.pool, credential.key_hash)
         return verdicts.pool_outcome(verdict)
 
     async def sessions(self, request: web.Request) -> Outcome:
         """GET /api/v1/licenses/sessions."""
-        credential = credential_of(request)
+        credential = await self._credentials.of(request)
+        if credential.holder is not None:
+            raise Refused(Problem(code=RequestCode.LICENSE_KEY_REQUIRED, detail=ONLY_WITH_A_KEY))
         limit = limit_parameter(request)
         cursor = one_parameter(request, "cursor")
         try:
@@ -159,7 +185,18 @@ class SeatHandlers:
             )
         except ValueError:
             raise invalid_request(FieldError("cursor", "Cursor should be one that this call gave")) from None
-        return verdicts.sessions_outcome(page)
+        return verdicts.sessions_outcome(page, tokens_key_id=key_id_of(identity_key_hash(credential.pool)))
+
+    async def _heartbeats(self, credential: Credential, beats: Sequence[Beat]) -> BeatVerdicts:
+        """The verdicts on ``beats``; a lease that is another's is not there for who shows a token."""
+        if credential.holder is None:
+            return await self._seats.heartbeat(credential.pool, credential.key_hash, beats)
+        own = await self._own.among(credential, [beat.lease_id for beat in beats])
+        asked = [beat for beat, is_own in zip(beats, own, strict=True) if is_own]
+        found = await self._seats.heartbeat(credential.pool, credential.key_hash, asked)
+        verdicts_of_own = iter(found)
+        merged = [next(verdicts_of_own) if is_own else _NOT_THERE for is_own in own]
+        return BeatVerdicts(merged, found.at, found.signed_for)
 
     async def _remembered(
         self, credential: Credential, beat: Beat, lease: str | None, verdict: BeatVerdict
@@ -168,7 +205,7 @@ class SeatHandlers:
         if verdict.code not in FORGOTTEN:
             return verdict
         proved = self._proofs.of_beat(lease, credential.pool, beat)
-        if proved is None:
+        if proved is None or credential.holder not in {None, proved.holder}:
             return verdict
         return await self._readmit(credential, proved, None)
 
@@ -183,6 +220,30 @@ class SeatHandlers:
         if body:
             require_json(request)
         return decode(body, model)
+
+
+def _holder(credential: Credential, body: AcquireBody) -> str:
+    holder = credential.holder or body.hardware_id
+    if holder is None:
+        raise invalid_request(FieldError("hardware_id", "Field required"))
+    return holder
+
+
+def _looked_at(credential: Credential, body: ValidateBody) -> str | None:
+    """The holder whose lease is to be looked at, None for that of any session, or for none."""
+    if credential.holder is None:
+        if body.hardware_id is not None and body.session_id is not None:
+            raise invalid_request(FieldError("body", "Give hardware_id or session_id, not both"))
+        return body.hardware_id
+    named = body.session_id or body.hardware_id or body.container
+    return None if named is None else credential.holder
+
+
+def _own_name(credential: Credential, idempotency_key: str | None) -> str | None:
+    """Holders that share a pool's tokens must not meet in the names of their wishes."""
+    if idempotency_key is None or credential.holder is None:
+        return idempotency_key
+    return f"{credential.holder} {idempotency_key}"
 
 
 def _went_back(verdict: Grant | Refusal, proved: SignedLease) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import orjson
 
+from seatwarden.domain.identity_token import IDENTITY_KEY_ID
 from seatwarden.domain.seats import (
     Beat,
     BeatVerdict,
@@ -147,12 +148,12 @@ def pool_outcome(verdict: Validation | Refusal) -> Outcome:
     return Reply(200, orjson.dumps(answer))
 
 
-def sessions_outcome(verdict: SessionPage | Refusal) -> Outcome:
-    """One page of live leases."""
+def sessions_outcome(verdict: SessionPage | Refusal, *, tokens_key_id: str) -> Outcome:
+    """One page of live leases. ``tokens_key_id`` is the id of what stands for all tokens of the pool."""
     if isinstance(verdict, Refusal):
         return refusal_outcome(verdict)
     page = answers.SessionsAnswer(
-        sessions=[_session(row) for row in verdict.rows], next_cursor=verdict.cursor
+        sessions=[_session(row, tokens_key_id) for row in verdict.rows], next_cursor=verdict.cursor
     )
     return Reply(200, orjson.dumps(page))
 
@@ -231,7 +232,7 @@ def _seats(capacity: int, live: int) -> answers.Seats:
     return answers.Seats(capacity, live, max(0, capacity - live))
 
 
-def _session(row: SessionRow) -> answers.SessionAnswer:
+def _session(row: SessionRow, tokens_key_id: str) -> answers.SessionAnswer:
     acquired = datetime.fromtimestamp(row.acquired_at / 1000, UTC)
     return answers.SessionAnswer(
         session_id=row.lease_id,
@@ -240,7 +241,7 @@ def _session(row: SessionRow) -> answers.SessionAnswer:
         group=row.group or None,
         acquired_at=acquired.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         expires_in=row.expires_in / 1000,
-        license_key_id=row.key_id,
+        license_key_id=IDENTITY_KEY_ID if row.key_id == tokens_key_id else row.key_id,
         client_version=row.client_version,
         metadata=orjson.Fragment(row.metadata),
     )

@@ -125,6 +125,7 @@ async def _serve(
             authority,
             EndpointSettings(access_log=settings.access_log),
             keys=settings.installation_keys,
+            identities=authority.identities(),
             metrics_folder=metrics_folder,
         )
         server = await start_server(
