@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.client import AsyncClient, Client
+from seatwarden.domain.identity_token import IDENTITY_KEY_ID, identity_key_hash
 from seatwarden.domain.seats import Millis, SessionPage, SessionRow
+from seatwarden.domain.trust import Door
 from seatwarden.endpoint.application import create_app
 from seatwarden.endpoint.server import SeatServer, start_server
 from tests.endpoint.pools import LEASE, Pool, make_pool
+from tests.identity_tokens import TestIssuer
 
 KEYS = InstallationKeys([bytes(32)])
+POOL_NAME = "team-a/dev"
 HOLDER, OTHER = "ab" * 32, "cd" * 32
 PATIENCE_SECONDS = 40.0
 
@@ -35,7 +39,7 @@ class Stand:
 
     async def start(self) -> None:
         """Serve, at the same port as before."""
-        app = create_app(self.seats, keys=KEYS, spread=lambda: 0.5)
+        app = create_app(self.seats, keys=KEYS, identities=self.seats.identities(), spread=lambda: 0.5)
         self.server = await start_server(app, host="127.0.0.1", port=self.port)
         self.port = self.server.port
 
@@ -56,6 +60,15 @@ class Stand:
         made = AsyncClient(url or self.url, license_key=self.pool.key.text)
         self.closing.push_async_callback(made.aclose)
         return made
+
+    async def admit(self, issuer: TestIssuer, *subjects: str) -> None:
+        """Have the pool opened, under the name `POOL_NAME`, by tokens of ``issuer`` for these subjects."""
+        said, tenant = self.seats.identities(), "tenant-of-the-stand"
+        keys = {self.pool.key.sha256: self.pool.key.key_id}
+        await self.pool.configure(key_ids=keys | {identity_key_hash(self.pool.uid): IDENTITY_KEY_ID})
+        await said.say_trust(tenant, (issuer.trusted(*subjects),), term=1)
+        namespace, _, name = POOL_NAME.partition("/")
+        await said.open_door(namespace, name, Door(self.pool.uid, tenant), term=1)
 
     async def sessions(self) -> list[SessionRow]:
         """The live leases."""

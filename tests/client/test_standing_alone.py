@@ -107,7 +107,7 @@ def test_nothing_shows_the_key() -> None:
 
     with httpx.Client(transport=httpx.MockTransport(fail)) as http:
         client = Client(URL, license_key=KEY, http=http)
-        answer = client.send(acquire(Wish(holder="ab" * 32), "name"))
+        answer = client.send(acquire(Wish(named={"hardware_id": "ab" * 32}), "name"))
     shown = f"{client!r} {client.address._keys!r} {answer!r}"
     assert answer.silent
     assert KEY not in shown

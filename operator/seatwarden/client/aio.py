@@ -16,7 +16,7 @@ from seatwarden.client.asking import Asking, Seated
 from seatwarden.client.calls import Call, Wish
 from seatwarden.client.clock import LONGEST_NAP, Clock, steady_seconds
 from seatwarden.client.errors import SeatRefused
-from seatwarden.client.holders import given_or_own
+from seatwarden.client.holders import named
 from seatwarden.client.keeping import FIRST_PAUSE
 from seatwarden.client.seat import HeldSeat, OnLoss, log
 from seatwarden.client.settings import base_url, key_source
@@ -40,6 +40,7 @@ class AsyncSeat(HeldSeat):
         super().__init__(seated, answered=answered, lease=wish.lease, strict=strict, clock=client.clock)
         self.lost = asyncio.Event()
         self._client = client
+        self._named = wish.named
         self._on_loss = on_loss
         self._left = False
         self._task = asyncio.create_task(self._keep(), name="seatwarden-heartbeat")
@@ -65,7 +66,7 @@ class AsyncSeat(HeldSeat):
             self._on_loss(self._keeping.loss)
 
     async def _beat(self, now: float) -> None:
-        call = calls.heartbeat(self.session, self.fence, self._keeping.lease)
+        call = calls.heartbeat(self.session, self.fence, self._keeping.lease, self._named)
         answer = await self._client.send(call, within=self._keeping.ends_at - now)
         self._heard(answer, asked=now, jitter=random.random())  # noqa: S311  it spreads waits, and guards nothing
 
@@ -75,15 +76,16 @@ class AsyncSeat(HeldSeat):
         self._task.cancel()
         await asyncio.wait([self._task])
         if to_release:
-            await self._client.release(self.session, self.fence)
+            await self._client.release(self.session, self.fence, self._named)
 
 
 class AsyncClient:
     """One seat endpoint, and the licence key of one pool. For one event loop.
 
     The URL and the key come from the arguments, or else from `SEATWARDEN_URL` and `SEATWARDEN_LICENSE_KEY` (or its file in
-    `SEATWARDEN_LICENSE_KEY_FILE`). ``call_seconds`` limits one call. ``http`` is a client of httpx for those who need other
-    proxies or certificates; it stays theirs to close.
+    `SEATWARDEN_LICENSE_KEY_FILE`). A program with a token instead gives ``token_file`` and the ``pool`` as NAMESPACE/NAME, or
+    `SEATWARDEN_TOKEN_FILE` and `SEATWARDEN_POOL`. ``call_seconds`` limits one call. ``http`` is a client of httpx for those
+    who need other proxies or certificates; it stays theirs to close.
 
     Raises:
         SetupError: the URL or the key is missing or malformed.
@@ -95,11 +97,14 @@ class AsyncClient:
         *,
         license_key: str | None = None,
         license_key_file: str | os.PathLike[str] | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        pool: str | None = None,
         call_seconds: float = CALL_SECONDS,
         http: httpx.AsyncClient | None = None,
         clock: Clock = steady_seconds,
     ) -> None:
-        self.address = Addressed(base_url(url), key_source(license_key, license_key_file), call_seconds)
+        keys = key_source(license_key, license_key_file, token_file, pool)
+        self.address = Addressed(base_url(url), keys, call_seconds)
         self.clock = clock
         self._own_http = http is None
         self._http = httpx.AsyncClient() if http is None else http
@@ -125,6 +130,7 @@ class AsyncClient:
         self,
         *,
         holder: str | None = None,
+        container: str | None = None,
         project: str = "",
         wait: float = 0.0,
         quantity: int = 1,
@@ -148,7 +154,7 @@ class AsyncClient:
             SetupError: the holder is malformed, or this machine has no id.
         """
         wish = Wish(
-            holder=given_or_own(holder, project),
+            named=named(holder, project, container, token=self.address.shows_token),
             quantity=quantity,
             group=group,
             client_version=client_version,
@@ -172,10 +178,10 @@ class AsyncClient:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return failed(error)
 
-    async def release(self, session: str, fence: int) -> None:
+    async def release(self, session: str, fence: int, named: Mapping[str, str]) -> None:
         """Give a seat back, as well as it can be done. Where it cannot, the lease ends by itself."""
         left = RELEASE_TRIES
-        while (answer := await self.send(calls.release(session, fence))).silent or answer.server_fault:
+        while (answer := await self.send(calls.release(session, fence, named))).silent or answer.server_fault:
             left -= 1
             if not left:
                 log.warning("the seat could not be given back (%s); its lease ends by itself", answer.code)

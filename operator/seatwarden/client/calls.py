@@ -23,10 +23,11 @@ class Call:
 class Wish:
     """What a seat is asked for with; it stays the same however often it is sent.
 
-    ``nonce`` names one run of the program. With the same one a repetition gets the same lease.
+    ``named`` is how the holder is named in each request, see `holders.named`. ``nonce`` names one run of the program. With
+    the same one a repetition gets the same lease.
     """
 
-    holder: str
+    named: Mapping[str, str]
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     quantity: int = 1
     group: str = ""
@@ -43,7 +44,7 @@ def new_name() -> str:
 def acquire(wish: Wish, name: str) -> Call:
     """Ask for a seat. ``name`` is the `Idempotency-Key`."""
     body = {
-        "hardware_id": wish.holder,
+        **wish.named,
         "nonce": wish.nonce,
         "quantity": wish.quantity,
         "group": wish.group,
@@ -54,11 +55,12 @@ def acquire(wish: Wish, name: str) -> Call:
     return Call("POST", f"{_LICENSES}/acquire", body, {"Idempotency-Key": name})
 
 
-def heartbeat(session: str, fence: int, lease: str | None) -> Call:
+def heartbeat(session: str, fence: int, lease: str | None, named: Mapping[str, str]) -> Call:
     """Renew the lease, and show the signed one."""
-    return Call("PATCH", f"{_LICENSES}/sessions/{session}/heartbeat", {"fence": fence, "lease": lease})
+    body = {**named, "fence": fence, "lease": lease}
+    return Call("PATCH", f"{_LICENSES}/sessions/{session}/heartbeat", body)
 
 
-def release(session: str, fence: int) -> Call:
+def release(session: str, fence: int, named: Mapping[str, str]) -> Call:
     """Give the seat back."""
-    return Call("DELETE", f"{_LICENSES}/sessions/{session}", {"fence": fence})
+    return Call("DELETE", f"{_LICENSES}/sessions/{session}", {**named, "fence": fence})

@@ -50,6 +50,28 @@ def given_or_own(holder: str | None, project: str) -> str:
     return holder
 
 
+def named(holder: str | None, project: str, container: str | None, *, token: bool) -> dict[str, str]:
+    """How requests name the holder.
+
+    A token says who the program is, so with one nothing has to be named. ``holder`` then tells machines of one identity apart,
+    and ``container`` the containers of a Pod.
+
+    Raises:
+        SetupError: they do not go together, the holder is malformed, or this machine has no id.
+    """
+    if not token:
+        if container is not None:
+            raise SetupError("A container holds a seat by its name only with the token of a Pod.")
+        return {"hardware_id": given_or_own(holder, project)}
+    if holder is not None and container is not None:
+        raise SetupError("Give a holder or a container, not both: a Pod's token names the holder.")
+    if project and holder is None:
+        raise SetupError("With a token a project does not name the holder. Give a holder, or a container.")
+    if container is not None:
+        return {"container": container}
+    return {} if holder is None else {"hardware_id": given_or_own(holder, project)}
+
+
 def machine_id() -> str:
     """What the system calls this machine.
 

@@ -18,7 +18,7 @@ from seatwarden.client.asking import Asking, Seated
 from seatwarden.client.calls import Call, Wish
 from seatwarden.client.clock import LONGEST_NAP, Clock, steady_seconds
 from seatwarden.client.errors import SeatRefused
-from seatwarden.client.holders import given_or_own
+from seatwarden.client.holders import named
 from seatwarden.client.keeping import FIRST_PAUSE
 from seatwarden.client.seat import HeldSeat, OnLoss, log
 from seatwarden.client.settings import base_url, key_source
@@ -42,6 +42,7 @@ class Seat(HeldSeat):
         super().__init__(seated, answered=answered, lease=wish.lease, strict=strict, clock=client.clock)
         self.lost = threading.Event()
         self._client = client
+        self._named = wish.named
         self._on_loss = on_loss
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="seatwarden-heartbeat", daemon=True)
@@ -78,7 +79,7 @@ class Seat(HeldSeat):
             self._on_loss(self._keeping.loss)
 
     def _beat(self, now: float) -> None:
-        call = calls.heartbeat(self.session, self.fence, self._keeping.lease)
+        call = calls.heartbeat(self.session, self.fence, self._keeping.lease, self._named)
         answer = self._client.send(call, within=self._keeping.ends_at - now)
         self._heard(answer, asked=now, jitter=random.random())  # noqa: S311  it spreads waits, and guards nothing
 
@@ -87,15 +88,16 @@ class Seat(HeldSeat):
         if os.getpid() == self._owner and self._thread is not threading.current_thread():
             self._thread.join(self._client.address.call_seconds)
         if self._to_release():
-            self._client.release(self.session, self.fence)
+            self._client.release(self.session, self.fence, self._named)
 
 
 class Client:
     """One seat endpoint, and the licence key of one pool. Usable from all threads.
 
     The URL and the key come from the arguments, or else from `SEATWARDEN_URL` and `SEATWARDEN_LICENSE_KEY` (or its file in
-    `SEATWARDEN_LICENSE_KEY_FILE`). ``call_seconds`` limits one call. ``http`` is a client of httpx for those who need other
-    proxies or certificates; it stays theirs to close.
+    `SEATWARDEN_LICENSE_KEY_FILE`). A program with a token instead gives ``token_file`` and the ``pool`` as NAMESPACE/NAME, or
+    `SEATWARDEN_TOKEN_FILE` and `SEATWARDEN_POOL`. ``call_seconds`` limits one call. ``http`` is a client of httpx for those
+    who need other proxies or certificates; it stays theirs to close.
 
     Raises:
         SetupError: the URL or the key is missing or malformed.
@@ -107,11 +109,14 @@ class Client:
         *,
         license_key: str | None = None,
         license_key_file: str | os.PathLike[str] | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        pool: str | None = None,
         call_seconds: float = CALL_SECONDS,
         http: httpx.Client | None = None,
         clock: Clock = steady_seconds,
     ) -> None:
-        self.address = Addressed(base_url(url), key_source(license_key, license_key_file), call_seconds)
+        keys = key_source(license_key, license_key_file, token_file, pool)
+        self.address = Addressed(base_url(url), keys, call_seconds)
         self.clock = clock
         self._own_http = http is None
         self._http = httpx.Client() if http is None else http
@@ -137,6 +142,7 @@ class Client:
         self,
         *,
         holder: str | None = None,
+        container: str | None = None,
         project: str = "",
         wait: float = 0.0,
         quantity: int = 1,
@@ -149,18 +155,19 @@ class Client:
     ) -> Iterator[Seat]:
         """Hold a seat for as long as the block lasts.
 
-        ``holder`` is 64 hex characters; without it, `holder_id` of this machine, this user and ``project``. ``wait`` is how
-        many seconds to wait for a seat. ``quantity`` seats are taken, or none, for the ``group`` that the program is in,
-        where the pool has groups. ``lease`` is a signed lease from a run before. ``on_loss`` is called once in the thread
-        that keeps the seat, when the seat is lost. With ``strict`` the seat is lost at the end of the lease also where
-        nobody can say whether it lives; else only when its signed lease counts no more.
+        ``holder`` is 64 hex characters; without it, `holder_id` of this machine, this user and ``project``, or with a token
+        whom that names. ``container`` tells those of one Pod apart, where several hold a seat. ``wait`` is how many seconds
+        to wait for a seat. ``quantity`` seats are taken, or none, for the ``group`` that the program is in, where the pool has
+        groups. ``lease`` is a signed lease from a run before. ``on_loss`` is called once in the thread that keeps the seat,
+        when the seat is lost. With ``strict`` the seat is lost at the end of the lease also where nobody can say whether it
+        lives; else only when its signed lease counts no more.
 
         Raises:
             SeatRefused: there is no seat; its subclasses tell which kind of why.
             SetupError: the holder is malformed, or this machine has no id.
         """
         wish = Wish(
-            holder=given_or_own(holder, project),
+            named=named(holder, project, container, token=self.address.shows_token),
             quantity=quantity,
             group=group,
             client_version=client_version,
@@ -185,10 +192,10 @@ class Client:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return failed(error)
 
-    def release(self, session: str, fence: int) -> None:
+    def release(self, session: str, fence: int, named: Mapping[str, str]) -> None:
         """Give a seat back, as well as it can be done. Where it cannot, the lease ends by itself."""
         left = RELEASE_TRIES
-        while (answer := self.send(calls.release(session, fence))).silent or answer.server_fault:
+        while (answer := self.send(calls.release(session, fence, named))).silent or answer.server_fault:
             left -= 1
             if not left:
                 log.warning("the seat could not be given back (%s); its lease ends by itself", answer.code)

@@ -15,7 +15,7 @@ RELEASE_TRIES = 3
 
 
 class Addressed:
-    """The endpoint at ``url``, for the holder of the key."""
+    """The endpoint at ``url``, for the holder of the key or token."""
 
     def __init__(self, url: str, keys: KeySource, call_seconds: float) -> None:
         if not (math.isfinite(call_seconds) and call_seconds > 0):
@@ -24,13 +24,14 @@ class Addressed:
         self.call_seconds = call_seconds
         self._keys = keys
 
+    @property
+    def shows_token(self) -> bool:
+        """Is a token shown, which says itself who holds the seat?"""
+        return self._keys.pool is not None
+
     def request(self, http: httpx.Client | httpx.AsyncClient, call: Call, seconds: float) -> httpx.Request:
         """``call`` as a request that is given up after so many ``seconds`` without a sign of life."""
-        headers = {
-            **call.headers,
-            "Authorization": f"Bearer {self._keys.key()}",
-            "Content-Type": "application/json",
-        }
+        headers = {**call.headers, **self._keys.headers(), "Content-Type": "application/json"}
         content = json.dumps(call.body, allow_nan=False, separators=(",", ":")).encode()
         return http.build_request(
             call.method, self.url + call.path, content=content, headers=headers, timeout=seconds

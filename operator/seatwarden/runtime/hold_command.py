@@ -30,6 +30,7 @@ Examples:
   seatwarden hold -- python render.py
   seatwarden hold --wait 10m --project film -- blender -b scene.blend
   seatwarden hold --url https://seats.example --license-key-file /run/secrets/licence-key -- simulate
+  seatwarden hold --token-file /run/secrets/seatwarden/token --pool team-a/dev -- simulate
 
 \b
 Exit status:
@@ -41,7 +42,7 @@ Exit status:
   {CANNOT_RUN}  COMMAND cannot be run
   {NOT_FOUND}  there is no COMMAND
 
-There is no option for the licence key itself: the arguments of a process can be read by everybody on its machine.
+There is no option for the licence key or the token itself: the arguments of a process can be read by everybody on its machine.
 """
 
 
@@ -76,10 +77,30 @@ class Length(click.ParamType[timedelta]):
     help="The file with the licence key, read again for each request. Or give the key itself in `SEATWARDEN_LICENSE_KEY`.",
 )
 @click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="SEATWARDEN_TOKEN_FILE",
+    show_envvar=True,
+    help="The file with a token that is shown instead of a licence key, read again for each request.",
+)
+@click.option(
+    "--pool",
+    envvar="SEATWARDEN_POOL",
+    show_envvar=True,
+    metavar="NAMESPACE/NAME",
+    help="The pool that is meant with a token. A licence key names its pool itself.",
+)
+@click.option(
+    "--container",
+    envvar="SEATWARDEN_CONTAINER",
+    show_envvar=True,
+    help="With the token of a Pod, the container that holds the seat, where several of them hold one each.",
+)
+@click.option(
     "--holder",
     envvar="SEATWARDEN_HOLDER",
     show_envvar=True,
-    help="Who holds the seat, as 64 hex characters. Without it: this machine, this user and --project.",
+    help="Who holds the seat, as 64 hex characters. Without it: this machine, this user and --project; or what a token says.",
 )
 @click.option(
     "--project",
@@ -144,6 +165,9 @@ def hold(
     *,
     url: str | None,
     license_key_file: Path | None,
+    token_file: Path | None,
+    pool: str | None,
+    container: str | None,
     holder: str | None,
     project: str,
     wait: timedelta,
@@ -166,9 +190,10 @@ def hold(
         _end(CANNOT_RUN if there else NOT_FOUND, f"{program} {'cannot be run' if there else 'is not there'}.")
     try:
         with (
-            Client(url, license_key_file=license_key_file) as client,
+            Client(url, license_key_file=license_key_file, token_file=token_file, pool=pool) as client,
             client.hold(
                 holder=holder,
+                container=container,
                 project=project,
                 wait=wait.total_seconds(),
                 quantity=quantity,
