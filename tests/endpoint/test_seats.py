@@ -192,6 +192,21 @@ async def test_validate_by_holder_and_by_session_agree(holder: EndpointClient) -
         assert (answer.body["plan"], answer.body["entitlements"]) == ("Team", {"export": True, "projects": 3})
 
 
+async def test_validate_says_in_one_call_whether_a_feature_may_be_used_with_the_seat(
+    holder: EndpointClient,
+) -> None:
+    lease_id, _ = _lease(await holder.acquire())
+    asked = [
+        await holder.ask("POST", VALIDATE, {"session_id": lease_id, "feature": feature})
+        for feature in ("export", "render")
+    ]
+    assert [(answer.status, answer.code, answer.body["valid"]) for answer in asked] == [
+        (200, "ok", True),
+        (200, "not_entitled", False),
+    ]
+    assert all(answer.body["session"]["session_id"] == lease_id for answer in asked)
+
+
 @pytest.mark.parametrize("named", [{"hardware_id": HOLDER}, {"session_id": LEASE_ID}])
 async def test_validate_of_a_lease_that_is_not_is_a_verdict_not_an_error(
     holder: EndpointClient, named: dict[str, str]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import orjson
 import pytest
 
@@ -197,8 +199,58 @@ def test_validate_hands_out_plan_and_entitlements_and_the_lease_but_no_fence() -
         "entitlements": {"export": True, "projects": 3},
         "seats": {"capacity": 5, "used": 6, "free": 0},
         "valid_for_seconds": 86_400.0,
+        "days_left": 1,
+        "feature": None,
         "session": {"session_id": LEASE_ID, "expires_in": 1.5},
     }
+
+
+FEATURES = '{"entitlements":{"export":true,"off":false,"projects":3,"minutes":0,"support":"gold"}}'
+
+
+def _asked(feature: str, **changes: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {"code": Code.OK, "valid_for": None} | changes
+    verdict = Validation(capacity=1, live=0, document=FEATURES, **told)
+    return _said(verdicts.validate_outcome(verdict, feature=feature))
+
+
+@pytest.mark.parametrize(
+    ("feature", "entitled", "value"),
+    [
+        ("export", True, True),
+        ("projects", True, 3),
+        ("support", True, "gold"),
+        ("off", False, False),
+        ("minutes", False, 0),
+        ("render", False, None),
+        ("entitlements", False, None),
+        ("EXPORT", False, None),
+    ],
+)
+def test_a_feature_is_looked_for_among_the_entitlements(feature: str, entitled: bool, value: object) -> None:
+    said = _asked(feature)
+    assert said["feature"] == {"name": feature, "entitled": entitled, "value": value}
+    assert (said["valid"], said["code"]) == ((True, "ok") if entitled else (False, "not_entitled"))
+
+
+@pytest.mark.parametrize("code", [Code.SUSPENDED, Code.EXPIRED, Code.UNKNOWN_SESSION, Code.EVICTED])
+def test_a_feature_does_not_hide_what_is_worse(code: Code) -> None:
+    for feature in ("export", "render"):
+        said = _asked(feature, code=code)
+        assert (said["valid"], said["code"]) == (False, code.value)
+        assert said["feature"]["entitled"] is (feature == "export")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "days"),
+    [(0, 0), (1, 1), (86_399_999, 1), (86_400_000, 1), (86_400_001, 2), (30 * 86_400_000, 30)],
+)
+def test_days_that_have_begun_count(milliseconds: int, days: int) -> None:
+    assert _asked("export", valid_for=Millis(milliseconds))["days_left"] == days
+
+
+def test_a_licence_without_end_has_no_days() -> None:
+    assert _asked("export")["days_left"] is None
 
 
 @pytest.mark.parametrize("code", [Code.SUSPENDED, Code.EXPIRED, Code.UNKNOWN_SESSION, Code.LEASE_EXPIRED])

@@ -12,6 +12,7 @@ from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from seatwarden.domain.seats import Code
+from seatwarden.endpoint.codes import RequestCode
 
 ExpiresIn = Annotated[
     float, Field(ge=0, description="Seconds until the lease ends unless it is renewed; 0 where it is gone.")
@@ -139,12 +140,27 @@ class SessionState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureState:
+    """The feature that was asked for. A limit of 0 is not entitled."""
+
+    name: str
+    entitled: bool
+    value: Annotated[
+        bool | int | str | None, Field(description="As in the entitlements; null where it is none of them.")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateAnswer:
-    """The verdict. `valid` is true exactly where `code` is `ok`."""
+    """The verdict. `valid` is true exactly where `code` is `ok`.
+
+    Where several things are wrong, the pool's state comes first, then the lease, then the feature.
+    """
 
     valid: bool
     code: Literal[
         Code.OK,
+        RequestCode.NOT_ENTITLED,
         Code.SUSPENDED,
         Code.EXPIRED,
         Code.UNKNOWN_SESSION,
@@ -156,6 +172,13 @@ class ValidateAnswer:
     entitlements: Entitlements
     seats: Seats
     valid_for_seconds: ValidFor
+    days_left: Annotated[
+        int | None,
+        Field(
+            description="The same in days, one that has begun counts as a whole; null where it never runs out."
+        ),
+    ]
+    feature: FeatureState | None
     session: SessionState | None
 
 

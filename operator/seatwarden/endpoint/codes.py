@@ -22,6 +22,7 @@ class RequestCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     HEADERS_TOO_LARGE = "headers_too_large"
     INTERNAL_ERROR = "internal_error"
+    NOT_ENTITLED = "not_entitled"
     LICENSE_KEY_REQUIRED = "license_key_required"
     AUTHORITY_UNAVAILABLE = "authority_unavailable"
     SHUTTING_DOWN = "shutting_down"
@@ -228,6 +229,12 @@ CODES: dict[AnyCode, CodeEntry] = {
         "Fault in the endpoint",
         "The endpoint has a fault; the log has more under the x-request-id of the answer.",
         "Try again once; then report it with the x-request-id.",
+    ),
+    RequestCode.NOT_ENTITLED: CodeEntry(
+        (200,),
+        "Feature not bought",
+        "All else is in order, but the licence does not include the feature that validate was asked for.",
+        "Do without the feature, or tell the user which one the plan lacks.",
     ),
     RequestCode.LICENSE_KEY_REQUIRED: CodeEntry(
         (403,),

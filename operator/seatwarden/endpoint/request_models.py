@@ -176,6 +176,14 @@ class ReleaseBody(RequestBody):
 
 
 class ValidateBody(RequestBody):
-    """Look at the pool, and at one lease where hardware_id or session_id names it."""
+    """Look at the pool, at one lease where hardware_id or session_id names it, and at one feature."""
 
     session_id: LeaseId | None = None
+    feature: Annotated[
+        str | None,
+        Field(
+            max_length=63,
+            pattern="^[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?$",
+            description="A feature that the program wants to use: is it among the entitlements?",
+        ),
+    ] = None

@@ -164,7 +164,7 @@ class SeatHandlers:
             holder=_looked_at(credential, body),
             lease_id=body.session_id,
         )
-        return verdicts.validate_outcome(verdict)
+        return verdicts.validate_outcome(verdict, feature=body.feature)
 
     async def pool(self, request: web.Request) -> Outcome:
         """GET /api/v1/licenses/pool."""

@@ -25,12 +25,13 @@ from seatwarden.domain.seats import (
     Validation,
 )
 from seatwarden.endpoint import answers
-from seatwarden.endpoint.codes import CODES, RequestCode
+from seatwarden.endpoint.codes import CODES, AnyCode, RequestCode
 from seatwarden.endpoint.credentials import BAD_KEY
 from seatwarden.endpoint.problems import Outcome, Problem, Reply
 
 SPREAD_SHARE = 0.1
 GONE = 410
+DAY = Millis(24 * 3600 * 1000)
 RETRY_AT_LEAST = Millis(1000)
 RETRY_SPREAD = Millis(2000)
 
@@ -113,7 +114,7 @@ def release_outcome(verdict: ReleaseVerdict) -> Outcome:
             return Problem(code=code, detail=_DETAILS[code])
 
 
-def validate_outcome(verdict: Validation | Refusal) -> Outcome:
+def validate_outcome(verdict: Validation | Refusal, *, feature: str | None = None) -> Outcome:
     """The answer to validate. An invalid licence is an answer like any other; only a wrong key is refused."""
     if isinstance(verdict, Refusal):
         return refusal_outcome(verdict)
@@ -121,13 +122,19 @@ def validate_outcome(verdict: Validation | Refusal) -> Outcome:
     session = None
     if verdict.lease_id is not None and verdict.expires_in > 0:
         session = answers.SessionState(session_id=verdict.lease_id, expires_in=verdict.expires_in / 1000)
+    asked = None if feature is None else _feature(feature, entitlements)
+    code: AnyCode = verdict.code
+    if code is Code.OK and asked is not None and not asked.entitled:
+        code = RequestCode.NOT_ENTITLED
     answer = answers.ValidateAnswer(
-        valid=verdict.code is Code.OK,
-        code=cast("Any", verdict.code),
+        valid=code is Code.OK,
+        code=cast("Any", code),
         plan=plan,
         entitlements=entitlements,
         seats=_seats(verdict.capacity, verdict.live),
         valid_for_seconds=None if verdict.valid_for is None else verdict.valid_for / 1000,
+        days_left=None if verdict.valid_for is None else -(-verdict.valid_for // DAY),
+        feature=asked,
         session=session,
     )
     return Reply(200, orjson.dumps(answer))
@@ -245,6 +252,11 @@ def _session(row: SessionRow, tokens_key_id: str) -> answers.SessionAnswer:
         client_version=row.client_version,
         metadata=orjson.Fragment(row.metadata),
     )
+
+
+def _feature(name: str, entitlements: Mapping[str, Any]) -> answers.FeatureState:
+    value = entitlements.get(name)
+    return answers.FeatureState(name=name, entitled=value not in {None, False}, value=value)
 
 
 def _licence(document: str) -> tuple[str | None, dict[str, Any]]:
