@@ -9,6 +9,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+from seatwarden.endpoint.credentials import POOL_HEADER, POOL_NAME_PATTERN
 from seatwarden.endpoint.route_table import OPERATIONS, Operation
 from seatwarden.resources.names import Kind
 from seatwarden.resources.seatpool import SeatPoolSpec
@@ -26,6 +27,7 @@ _SPECS: dict[Kind, type[BaseModel]] = {
 }
 _VARIABLES = {
     "KEY": "LIC-key",
+    "TOKEN": "token",
     "ENDPOINT": "http://127.0.0.1:8080",
     "HOLDER": "0123456789abcdef" * 4,
     "SESSION": "0123456789abcdef" * 2,
@@ -144,12 +146,16 @@ def test_every_argument_for_make_run_is_an_option_of_dev() -> None:
 
 def test_every_curl_calls_what_the_endpoint_serves_with_a_body_that_it_takes() -> None:
     for page in PAGES:
-        for command in (command for command in page.commands() if command.startswith("curl ")):
+        for command in (command for command in page.commands() if "$ENDPOINT" in command):
             call = read_curl(command)
             operation = operation_of(call)
             assert operation is not None, f"{page.name}: {command}"
             if operation.needs_key:
-                assert call.headers["Authorization"].startswith("Bearer LIC-"), f"{page.name}: {command}"
+                shown = call.headers["Authorization"]
+                named = re.fullmatch(POOL_NAME_PATTERN, call.headers.get(POOL_HEADER, ""))
+                assert shown == "Bearer LIC-key" or (shown == "Bearer token" and named), (
+                    f"{page.name}: {command}"
+                )
             if call.body is not None:
                 assert operation.body is not None, f"{page.name}: {command}"
                 assert call.headers["Content-Type"] == "application/json", f"{page.name}: {command}"

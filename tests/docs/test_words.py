@@ -10,6 +10,7 @@ import yaml
 from docs.generate_reference import REFERENCE
 from seatwarden import client
 from seatwarden.endpoint.codes import CODES
+from seatwarden.endpoint.identities import TokenFault
 from seatwarden.endpoint.openapi import openapi_document
 from seatwarden.resources import conditions, names, seatpool, subscription, tenant
 from seatwarden.resources.base import Resource
@@ -21,7 +22,11 @@ _CAMEL = re.compile(r"[A-Z][a-z]+([A-Z][a-z]+)*")
 _SNAKE = re.compile(r"[a-z]+(_[a-z]+)+")
 _OUTSIDE_WORDS = {"Authorization"}
 _LOG_WORDS = {"request_id"}
-_CLIENT_WORDS = {*client.__all__, *inspect.signature(client.Client.hold).parameters}
+_CLIENT_WORDS = {
+    *client.__all__,
+    *inspect.signature(client.Client).parameters,
+    *inspect.signature(client.Client.hold).parameters,
+}
 _MODELS: dict[Kind, type[Resource]] = {
     Kind.TENANT: tenant.Tenant,
     Kind.SUBSCRIPTION: subscription.Subscription,
@@ -43,7 +48,8 @@ def vocabulary() -> set[str]:
 def endpoint_vocabulary() -> set[str]:
     """Every code, and every name in the bodies of the endpoint."""
     document = json.dumps(openapi_document("test"))
-    return {*(str(code) for code in CODES), *re.findall(r'"([a-z_]+)": ?\{', document)}
+    faults = map(str, TokenFault)
+    return {*(str(code) for code in CODES), *faults, *re.findall(r'"([a-z_]+)": ?\{', document)}
 
 
 VOCABULARY = vocabulary()
