@@ -11,7 +11,7 @@ from seatwarden.client import AsyncClient, Client, LicenceRefused, RequestRefuse
 from seatwarden.domain.identity_token import holder_of, read_identity_token
 from seatwarden.domain.seats import Millis
 from tests.client.programs import HOLD, running
-from tests.client.stand import HOLDER, OTHER, POOL_NAME, Stand, stand_on, until
+from tests.client.stand import HOLDER, OTHER, PATIENCE_SECONDS, POOL_NAME, Stand, stand_on, until
 from tests.identity_tokens import TestIssuer, pod_claims
 
 URL = "http://127.0.0.1:1"
@@ -38,6 +38,19 @@ def write(file: Path, text: str) -> None:
 
 def read(file: Path) -> str:
     return file.read_text(encoding="utf-8")
+
+
+async def ends_of(stand: Stand) -> list[float]:
+    """When the leases end, in milliseconds of the test's own clock."""
+    return [time.monotonic() * 1000 + row.expires_in for row in await stand.sessions()]
+
+
+async def renewed(stand: Stand) -> None:
+    """Return when every lease that there is has been renewed by a heartbeat."""
+    before = await ends_of(stand)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while min(await ends_of(stand), default=0.0) < max(before) + 1000:  # noqa: ASYNC110  seen from outside only
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -85,7 +98,7 @@ async def test_a_token_is_read_again_for_each_request(redis_url: str, token_file
             client.hold() as seat,
         ):
             write(token_file, pod_token(lives=1200) + "\n")
-            await until(lambda: seat.told == "ok")
+            await renewed(stand)
             write(token_file, pod_token(audience="else"))
             await until(lambda: seat.told == "invalid_license")
             write(token_file, pod_token())
@@ -104,7 +117,8 @@ async def test_containers_of_a_pod_hold_seats_of_their_own_and_keep_them(
         ):
             rows = {row.holder for row in await stand.sessions()}
             assert rows == {pod_holder("worker"), pod_holder("sidecar")}
-            await until(lambda: worker.told == sidecar.told == "ok")
+            await renewed(stand)
+            assert worker.loss is sidecar.loss is None
         assert await stand.sessions() == []
 
 

@@ -11,16 +11,16 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from seatwarden.backends.issuer_keys import IssuerKeys
+from seatwarden.backends.issuer_keys import IssuerAway, IssuerKeys
 from seatwarden.backends.kubernetes_api import KubernetesApi
 from seatwarden.backends.redis_keys import door_keys, trust_keys
 from seatwarden.domain.trust import Door
 from seatwarden.endpoint import identities
 from seatwarden.endpoint.application import create_app
 from seatwarden.endpoint.server import start_server
-from seatwarden.local.identities import OPERATOR
 from seatwarden.reconcilers import identities as reconciled
 from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.resources.permissions import OPERATOR_ACCOUNT
 from tests.issuer_server import IssuerServer, issuer_server
 from tests.operator.world import PATIENCE_SECONDS, Body, World, condition, is_ready, keys_of_pools
 
@@ -294,8 +294,32 @@ async def test_a_deleted_customer_leaves_nothing(programs: Programs, redis: Redi
 
 
 async def test_the_operators_own_rights_are_enough(programs: Programs) -> None:
-    """Not those of an administrator, which the tests have."""
-    async with programs.world.cluster.session(OPERATOR) as session:
-        issuer, keys = await IssuerKeys(KubernetesApi(session, "")).of_the_cluster()
-    assert issuer
-    assert keys
+    """Those in its role. ServiceAccounts may read the keys by default, which an administrator may have taken away."""
+    world = programs.world
+    user = f"probe-{world.namespace}"
+    group = "rbac.authorization.k8s.io"
+    binding = {
+        "metadata": {"name": user},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": OPERATOR_ACCOUNT},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+    }
+    path = f"/apis/{group}/v1/clusterrolebindings"
+    async with world.cluster.session() as session:
+        session.headers["Impersonate-User"] = user
+        keys = IssuerKeys(KubernetesApi(session, ""))
+        with pytest.raises(IssuerAway, match="403"):
+            await keys.of_the_cluster()
+        await world.api.create(path, binding)
+        try:
+            await _until(lambda: _answers(keys))
+        finally:
+            await world.api.delete(f"{path}/{user}")
+
+
+async def _answers(keys: IssuerKeys) -> bool:
+    # The API server takes a moment to see a new binding.
+    try:
+        await keys.of_the_cluster()
+    except IssuerAway:
+        return False
+    return True
