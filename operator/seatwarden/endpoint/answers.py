@@ -12,7 +12,6 @@ from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from seatwarden.domain.seats import Code
-from seatwarden.endpoint.codes import RequestCode
 
 ExpiresIn = Annotated[
     float, Field(ge=0, description="Seconds until the lease ends unless it is renewed; 0 where it is gone.")
@@ -160,7 +159,7 @@ class ValidateAnswer:
     valid: bool
     code: Literal[
         Code.OK,
-        RequestCode.NOT_ENTITLED,
+        Code.NOT_ENTITLED,
         Code.SUSPENDED,
         Code.EXPIRED,
         Code.UNKNOWN_SESSION,

@@ -22,7 +22,6 @@ class RequestCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     HEADERS_TOO_LARGE = "headers_too_large"
     INTERNAL_ERROR = "internal_error"
-    NOT_ENTITLED = "not_entitled"
     LICENSE_KEY_REQUIRED = "license_key_required"
     AUTHORITY_UNAVAILABLE = "authority_unavailable"
     SHUTTING_DOWN = "shutting_down"
@@ -123,10 +122,12 @@ CODES: dict[AnyCode, CodeEntry] = {
         "Take a seat from another pool, or ask the administrator when this one opens again.",
     ),
     Code.NOT_ENTITLED: CodeEntry(
-        (403,),
-        "The pool has no such group",
-        "The program named a group that the pool does not have, or none where only groups get seats.",
-        "Name a group of this pool, or ask the administrator to add yours to spec.groups.",
+        (403, 200),
+        "Not part of the licence",
+        "A seat was asked for in a group that the pool does not have, or in none where only groups get seats (403). Or all is"
+        " in order but the feature that validate was asked for (200).",
+        "Name a group of this pool, or ask the administrator to add yours to spec.groups. Do without the feature, or tell"
+        " the user that the plan lacks it.",
     ),
     Code.RESERVED: CodeEntry(
         (409,),
@@ -229,12 +230,6 @@ CODES: dict[AnyCode, CodeEntry] = {
         "Fault in the endpoint",
         "The endpoint has a fault; the log has more under the x-request-id of the answer.",
         "Try again once; then report it with the x-request-id.",
-    ),
-    RequestCode.NOT_ENTITLED: CodeEntry(
-        (200,),
-        "Feature not bought",
-        "All else is in order, but the licence does not include the feature that validate was asked for.",
-        "Do without the feature, or tell the user which one the plan lacks.",
     ),
     RequestCode.LICENSE_KEY_REQUIRED: CodeEntry(
         (403,),

@@ -25,7 +25,7 @@ from seatwarden.domain.seats import (
     Validation,
 )
 from seatwarden.endpoint import answers
-from seatwarden.endpoint.codes import CODES, AnyCode, RequestCode
+from seatwarden.endpoint.codes import CODES, RequestCode
 from seatwarden.endpoint.credentials import BAD_KEY
 from seatwarden.endpoint.problems import Outcome, Problem, Reply
 
@@ -123,9 +123,9 @@ def validate_outcome(verdict: Validation | Refusal, *, feature: str | None = Non
     if verdict.lease_id is not None and verdict.expires_in > 0:
         session = answers.SessionState(session_id=verdict.lease_id, expires_in=verdict.expires_in / 1000)
     asked = None if feature is None else _feature(feature, entitlements)
-    code: AnyCode = verdict.code
+    code = verdict.code
     if code is Code.OK and asked is not None and not asked.entitled:
-        code = RequestCode.NOT_ENTITLED
+        code = Code.NOT_ENTITLED
     answer = answers.ValidateAnswer(
         valid=code is Code.OK,
         code=cast("Any", code),
