@@ -2,7 +2,8 @@
 -- Takes seats, all that are asked for or none, or gives the holder the lease that it has.
 --
 -- KEYS all of the pool. ARGV: sha256 of the licence key; holder, 32 bytes; nonce digest, 8 bytes; number of seats; the
--- group that the caller names, or empty; tail of the record; version of the client as text that sorts, or empty.
+-- group that the caller names, or empty; 1 if the caller wants to wait in the queue; tail of the record; version of the
+-- client as text that sorts, or empty.
 -- With an idempotency key also: KEYS its own, a STRING that lasts as long as the lease that it was given; ARGV digest
 -- of the request, 16 bytes; a number that goes with the answer. A grant is kept there, and given again as it was.
 -- Cost: O(log n) for a pool of n leases, and at most 200 purged on the way. Room is counted by live leases and not by
@@ -20,8 +21,9 @@
 -- or a refusal {code, capacity, live, retry after or nil}, and behind it what a gate has to tell: the window of
 -- versions; or to whom a rate applies, and how many wishes a minute.
 
-local key_hash, holder, nonce, quantity, group, tail = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local version, REPLAY, request, number = ARGV[7], KEYS[9], ARGV[8], tonumber(ARGV[9]) or 0
+local key_hash, holder, nonce, quantity, group = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local would_wait, tail, version = ARGV[6] == '1', ARGV[7], ARGV[8]
+local REPLAY, request, number = KEYS[13], ARGV[9], tonumber(ARGV[10]) or 0
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -115,6 +117,9 @@ local lives = expiry and kept_until(expiry) > now
 local had = lives and quantity_of(held) or 0
 local stays = lives and quantity <= had and group == group_of(held)
 if recovering and not (stays and (expiry >= recovering or live_leases() + quantity <= pool.limit)) then
+    if pool.queue_size then
+        redis.call('ZADD', WAITS, 'XX', now + 2 * pool.claim, id)
+    end
     return refuse('recovering', recovering - now)
 end
 if stays and quantity == had and nonce_of(held) == nonce then
@@ -169,11 +174,21 @@ end
 
 local live, more = account.used - account.unpurged, quantity - had
 local wanted = live + more
+local taken, set_aside, class = pool.groups and account.used or live, 0
+local queue, kept_for_us = pool.queue_size and not pool.shadow, 0
+if queue then
+    drop_lapsed()
+    drop_other_wish(id, quantity, group)
+    local offered = offer_seats(account, pool, taken)
+    kept_for_us = offered_to(id, quantity)
+    set_aside = offered - kept_for_us
+    taken = taken + set_aside
+end
 
 -- The code of what does not allow it, if anything does not, and the rank of the seat whose end could help.
 local function denied_because()
-    local taken = (pool.groups and account.used or live) + more
-    local own = account.groups[group] or { reserved = 0, limit = math.huge, has = quantity }
+    local own = account.groups[group] or NO_GROUP
+    local beyond_share = own.has > own.reserved
     if not own.known and (group ~= '' or pool.only_groups) then
         return 'not_entitled'
     elseif more > 0 and quantity > pool.holder_limit then
@@ -182,22 +197,38 @@ local function denied_because()
         return 'draining'
     elseif own.has > own.limit then
         return 'group_limit', 0
-    elseif more > 0 and taken > pool.allowed then
+    elseif more > 0 and taken + more > pool.allowed then
         -- That of the seat which leaves enough of what is allowed; no seat has it where that is less than is asked for.
-        return 'pool_exhausted', account.used + more - pool.allowed - 1
-    elseif own.has > own.reserved and taken + account.held_back > pool.allowed then
+        return 'pool_exhausted', account.used + set_aside + more - pool.allowed - 1
+    elseif beyond_share and taken + more + account.held_back > pool.allowed then
         return 'reserved', 0
+    elseif queue and more > 0 and beyond_share and kept_for_us == 0 and others_wait(id, class) then
+        return 'pool_exhausted', 0
     end
     return nil
 end
 
 count_groups(1)
+class = LOWEST_CLASS - (account.groups[group] or NO_GROUP).priority
 local denied, rank = denied_because()
 if denied and not pool.shadow then
+    local own = account.groups[group] or NO_GROUP
+    local waits = would_wait and queue and not lives and (denied == 'pool_exhausted' or denied == 'reserved')
+        and can_be_fulfilled(pool, quantity, own.reserved)
+    local position = waits and wait_in_queue(pool, id, class, quantity, group)
     count_groups(-1)
     if #account.entries > 0 then
         convert_overage(account, pool.capacity)
         commit(account)
+    end
+    if position then
+        note_use(0, 0)
+        local seat_ms, released, expired = unpack(redis.call('HMGET', STATE, 'seat_ms', 'released', 'expired'))
+        return { 'queued', pool.capacity, live_leases(), math.floor(pool.claim / 2), position,
+            redis.call('ZCARD', QUEUE), seat_ms, released + expired }
+    elseif queue then
+        drop_ticket(id)
+        denied = waits and 'queue_full' or denied
     end
     local next_free = rank and redis.call('ZRANGE', EXPIRY, rank, rank, 'WITHSCORES')[2]
     return refuse(denied, next_free and math.max(1, next_free - now) or false)
@@ -214,6 +245,9 @@ elseif more > 0 and wanted > pool.capacity then
 end
 if lives then
     return take_over(above, how_many)
+end
+if queue then
+    drop_ticket(id)
 end
 if held then
     redis.call('ZREM', ENDED, id)

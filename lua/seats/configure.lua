@@ -35,7 +35,7 @@ end
 
 local lost = existed and epoch > account.epoch or not existed and epoch > 1
 if not existed then
-    redis.call('UNLINK', EXPIRY, LEASES, ENDED, OVERAGE)
+    redis.call('UNLINK', EXPIRY, LEASES, ENDED, OVERAGE, QUEUE, TICKETS, WAITS, OFFERS)
     if redis.call('HEXISTS', STATE, 'secret') == 0 then
         redis.call('DEL', STATE)
         -- What acquire reads comes first: a small hash is searched from its start.

@@ -6,9 +6,9 @@
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
 -- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be
 -- denials, refusals of a version and for a rate, ids of the licence keys, {use of each or nil}, groups, {seats of each
--- or nil}}, or nil where the pool is unknown. In recovery nothing is purged, and what is not confirmed is not counted
--- as unpurged either. But the account is written then: of leases that ran out and may come back a part is charged only,
--- and a sum that was told once must not fall.
+-- or nil}, how many wait}, or nil where the pool is unknown. In recovery nothing is purged, and what is not confirmed
+-- is not counted as unpurged either. But the account is written then: of leases that ran out and may come back a part
+-- is charged only, and a sum that was told once must not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 
@@ -27,6 +27,7 @@ if changed then
     commit(account)
 end
 trim_tombstones(lease)
+drop_lapsed()
 redis.call('XTRIM', LEDGER, 'MINID', '~', string.format('%.0f', math.max(0, now - ledger_kept)))
 
 local uses = {}
@@ -67,4 +68,5 @@ return {
     { unpack(total, 11) },
     config[5] or '',
     #groups > 0 and redis.call('HMGET', STATE, unpack(groups)) or groups,
+    redis.call('ZCARD', QUEUE),
 }

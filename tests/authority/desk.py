@@ -40,6 +40,7 @@ NO_POLICIES: dict[str, Any] = {
     "version_max": "",
     "rate_key": 0,
     "rate_holder": 0,
+    "queue_size": 0,
     "groups": {},
     "only_groups": False,
     "holder_limit": None,

@@ -9,54 +9,31 @@ scripts do. In recovery that is nothing, and only leases count that were heard o
 comes later adds its own verdict to `acquire` and its own fields to `ModelLease`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from seatwarden.backends.redis_wire import Loss
 from seatwarden.domain.seats import Arrival, Code, Outage, PoolState, SignedLease
-from tests.authority.modelled_state import ModelLease, ModelledState
+from tests.authority.modelled_queue import Denial, ModelledQueue, Wanted
+from tests.authority.modelled_state import ModelLease
 from tests.domain.semver import admits
 
 MINUTE = 60_000_000
 
 
-class Wanted(NamedTuple):
-    """What a holder asks for."""
-
-    nonce: str
-    quantity: int
-    group: str
-    version: str
-
-
 @dataclass
-class SeatModel(ModelledState):
+class SeatModel(ModelledQueue):
     """The calls on one pool. ``nonce`` is the digest of one."""
 
-    def acquire(
-        self,
-        now: int,
-        holder: str,
-        nonce: str,
-        key_id: str,
-        quantity: int = 1,
-        group: str = "",
-        version: str = "",
-    ) -> tuple[Code, int | None]:
+    def acquire(self, now: int, holder: str, key_id: str, wish: Wanted) -> tuple[Code, int | None]:
         """The code, and the fence that is given or how long to wait. The key of that id is known to open the pool."""
-        wanted = Wanted(nonce, quantity, self.group_of(holder, group), version)
+        wanted = wish._replace(group=self.group_of(holder, wish.group))
         self.spared = False
         code, number = self._turned_away(now, holder, key_id) or self._seat(now, holder, wanted)
         if self.spared and code in {Code.GRANTED, Code.EXISTING}:
             self._count("would_deny")
         self._note_use(now, key_id, code)
         return code, number
-
-    def group_of(self, holder: str, named: str) -> str:
-        """The group that a holder is in who names that one."""
-        return next((name for name, group in self.groups.items() if holder in group.members), named)
 
     def _turned_away(self, now: int, holder: str, key_id: str) -> tuple[Code, int | None] | None:
         if (closed := self.closed(now)) is not None:
@@ -73,6 +50,7 @@ class SeatModel(ModelledState):
         stays = lives if lives and wanted.quantity <= had and wanted.group == lives.group else None
         if self.recovering(now) and not (stays and self._may_come_back(now, stays, wanted.quantity)):
             self._count("denied")
+            self._keep_place(now, holder)
             return Code.RECOVERING, self.recovering(now)
         if stays and (stays.nonce, stays.quantity) == (wanted.nonce, wanted.quantity):
             self._renew(now, stays)
@@ -94,14 +72,24 @@ class SeatModel(ModelledState):
         purged = self._purge_for_groups(now, own)
         if purged > 0:
             self._forget(now)
-        if (denied := self._denied(now, holder, wanted, had)) is not None:
+        self._turn(now, holder, wanted)
+        if (denied := self._denial(now, holder, wanted, had)) is not None:
             if not self.shadow:
-                self._count("denied")
                 if purged > 0:
                     self._convert(now)
-                return denied, self._next_seat(now, denied, wanted.quantity - had)
+                return self._refuse(now, holder, wanted, denied, may_wait=not lives)
             self.spared = True
         return Code.GRANTED, self._grant(now, holder, wanted)
+
+    def _refuse(
+        self, now: int, holder: str, wanted: Wanted, denied: Denial, *, may_wait: bool
+    ) -> tuple[Code, int | None]:
+        waits = may_wait and self._may_wait(denied, wanted)
+        if waits and self._wait(now, holder, wanted):
+            return Code.QUEUED, min(self.claim // 2, 1000 * self.position(holder))
+        self._count("denied")
+        self._leave_queue(holder)
+        return (Code.QUEUE_FULL if waits else denied.code), self._ends_in(now, denied.rank)
 
     def _take_over(self, now: int, held: ModelLease, wanted: Wanted) -> int:
         self._renew(now, held)
@@ -133,39 +121,6 @@ class SeatModel(ModelledState):
         self._count("denied")
         return True
 
-    def _denied(self, now: int, holder: str, wanted: Wanted, had: int) -> Code | None:
-        group, more = self.groups.get(wanted.group), wanted.quantity - had
-        others = [lease for who, lease in self.leases.items() if lease.ended is None and who != holder]
-        has = {name: sum(one.quantity for one in others if one.group == name) for name in self.groups}
-        if group is not None:
-            has[wanted.group] += wanted.quantity
-        held_back = sum(max(0, one.reserved - has[name]) for name, one in self.groups.items())
-        rules = (
-            (Code.NOT_ENTITLED, group is None and (wanted.group != "" or self.only_groups)),
-            (Code.HOLDER_LIMIT, more > 0 and wanted.quantity > self.holder_limit),
-            (Code.DRAINING, more > 0 and self.drain),
-            (
-                Code.GROUP_LIMIT,
-                group is not None and has[wanted.group] > (math.inf if group.limit is None else group.limit),
-            ),
-            (Code.POOL_EXHAUSTED, more > 0 and self.live(now) + more > self.capacity + self.overage),
-            (
-                Code.RESERVED,
-                (group is None or has[wanted.group] > group.reserved)
-                and self.live(now) + more + held_back > self.capacity + self.overage,
-            ),
-        )
-        return next((code for code, applies in rules if applies), None)
-
-    def _next_seat(self, now: int, denied: Code, more: int) -> int | None:
-        held_until = [lease.expiry for lease in self.holding() for _ in range(lease.quantity)]
-        rank = (
-            len(held_until) + more - self.capacity - self.overage - 1 if denied is Code.POOL_EXHAUSTED else 0
-        )
-        if denied not in {Code.POOL_EXHAUSTED, Code.RESERVED, Code.GROUP_LIMIT} or rank >= len(held_until):
-            return None
-        return max(1, held_until[rank] - now)
-
     def _grant(self, now: int, holder: str, wanted: Wanted) -> int:
         nonce, quantity = wanted.nonce, wanted.quantity
         live, fence = self.live(now), self._next_fence()
@@ -180,6 +135,7 @@ class SeatModel(ModelledState):
         held.nonce, held.fence, held.group = nonce, fence, wanted.group
         self._renew(now, held)
         self.leases[holder] = self._marked(held, live, quantity - had)
+        self._leave_queue(holder)
         self._count(total)
         self._commit(now)
         return fence
@@ -230,6 +186,7 @@ class SeatModel(ModelledState):
         purged = self._purge(now, [])
         self._convert(now)
         self._forget(now)
+        self._drop_lapsed(now)
         return purged
 
     def configure(self, now: int, state: PoolState, epoch: int, lease: int) -> None:

@@ -31,6 +31,17 @@ class ModelLease:
 
 
 @dataclass
+class ModelTicket:
+    """A holder that waits until ``lapses``, or that has seats under offer until then."""
+
+    place: tuple[int, int]
+    quantity: int
+    group: str
+    lapses: int
+    offered: bool = False
+
+
+@dataclass
 class ModelledState:
     """One pool. In recovery nothing is purged, and only leases count that were heard of since."""
 
@@ -49,6 +60,10 @@ class ModelledState:
     """By `k` and key id or `h` and holder: up to which microsecond the wishes use its share of time."""
     spared: bool = False
     """Only the shadow mode gives the seat that is being asked for."""
+    queue_size: int = 0
+    claim: int = 30_000
+    tickets: dict[str, ModelTicket] = field(default_factory=dict)
+    numbers: int = 0
     lease: int = 3_600_000
     state: PoolState = PoolState.ACTIVE
     valid_until: int | None = None
@@ -229,7 +244,7 @@ class ModelledState:
 
     def _note_use(self, now: int, key_id: str, code: Code) -> None:
         granted, denied, _ = self.key_uses.get(key_id, (0, 0, 0))
-        given, kept = code is Code.GRANTED, code is Code.EXISTING
+        given, kept = code is Code.GRANTED, code in {Code.EXISTING, Code.QUEUED}
         self.key_uses[key_id] = KeyUse(granted + given, denied + (not given and not kept), Millis(now))
 
     def _next_fence(self) -> int:

@@ -44,13 +44,17 @@ class StoredPool(NamedTuple):
     groups: dict[str, int]
     held_back: int
     rates: dict[str, int]
+    queue: list[tuple[int, str, int]]
+    """Who waits, the first one first: quantity, group, and when it lapses."""
+    offers: list[int]
+    """When the offer of each seat lapses."""
 
 
 def stored_pool(
     runner: GivenTimeRunner, keys: AllPoolKeys, holders: Mapping[str, str], now: int
 ) -> StoredPool:
     """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
-    records, expiries, state, everything, recover_until, marks, asked = runner.ask(
+    records, expiries, state, everything, recover_until, marks, asked, *queued = runner.ask(
         ("HGETALL", keys.leases),
         ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
         ("HMGET", keys.state, "epoch", "counter", "over", "held_back", *TOTALS),
@@ -58,6 +62,10 @@ def stored_pool(
         ("HGET", keys.config, "recover_until"),
         ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
         ("ZRANGE", keys.rates, 0, -1, "WITHSCORES"),
+        ("ZRANGE", keys.queue, 0, -1),
+        ("HGETALL", keys.tickets),
+        ("ZRANGE", keys.waits, 0, -1, "WITHSCORES"),
+        ("ZRANGE", keys.offers, 0, -1, "WITHSCORES"),
     )
     scores = defaultdict[bytes, list[int]](list)
     for seat, score in _pairs(expiries):
@@ -76,7 +84,19 @@ def stored_pool(
     rates = {_who(member): int(at) for member, at in _pairs(asked) if int(at) > now * 1000}
     groups = {name[6:]: int(value) for name, value in told.items() if name.startswith("group:")}
     return StoredPool(
-        leases, above, epoch, counter, tuple(totals), recovering, run, outage, uses, groups, held_back, rates
+        leases,
+        above,
+        epoch,
+        counter,
+        tuple(totals),
+        recovering,
+        run,
+        outage,
+        uses,
+        groups,
+        held_back,
+        rates,
+        *_queue(*queued),
     )
 
 
@@ -91,6 +111,18 @@ def _who(member: bytes) -> str:
 def _use(value: bytes) -> KeyUse:
     granted, denied, last_used = map(int, value.split())
     return KeyUse(granted, denied, Millis(last_used))
+
+
+def _queue(
+    order: list[bytes], tickets: Any, waits: Any, offers: Any
+) -> tuple[list[tuple[int, str, int]], list[int]]:
+    by_ticket, lapses = dict(_pairs(tickets)), dict(_pairs(waits))
+    offered = {seat[:_LEASE] for seat, _ in _pairs(offers)}
+    assert by_ticket.keys() == set(order) | offered, "a ticket neither waits nor has an offer"
+    assert lapses.keys() == set(order), "a ticket waits for ever"
+    read = ((by_ticket[ticket], int(lapses[ticket])) for ticket in order)
+    queue = [(int.from_bytes(record[8:10], "big"), record[10:].decode(), until) for record, until in read]
+    return queue, [int(until) for _, until in _pairs(offers)]
 
 
 def modelled_pool(model: SeatModel, now: int) -> StoredPool:
@@ -109,6 +141,9 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
         name: has for name in {one.group for one in model.holding()} - {""} if (has := model.group_has(name))
     }
     held_back = model.held_back()
+    waiting = [model.tickets[who] for who in model.waiting()]
+    queue = [(ticket.quantity, ticket.group, ticket.lapses) for ticket in waiting]
+    offers = sorted(one.lapses for one in model.tickets.values() if one.offered for _ in range(one.quantity))
     return StoredPool(
         leases,
         above,
@@ -122,6 +157,8 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
         groups,
         held_back,
         rates,
+        queue,
+        offers,
     )
 
 

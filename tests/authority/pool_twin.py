@@ -108,6 +108,7 @@ class PoolTwin:
         model.capacity, model.valid_until = config.capacity, config.valid_until
         model.overage, model.drain, model.shadow = config.overage, config.drain, config.shadow
         model.groups, model.only_groups = config.groups, config.only_groups
+        model.queue_size, model.claim = config.queue_size, config.claim
         model.holder_limit = math.inf if config.holder_limit is None else config.holder_limit
         model.version_min, model.version_max = config.version_min, config.version_max
         model.rate_key, model.rate_holder = config.rate_key, config.rate_holder

@@ -38,7 +38,7 @@ GROUPS = st.fixed_dictionaries(
     {},
     optional={
         "a": st.builds(SeatGroup, reserved=RESERVED, limit=LIMIT, members=MEMBERS),
-        "b": st.builds(SeatGroup, reserved=RESERVED, limit=LIMIT),
+        "b": st.builds(SeatGroup, reserved=RESERVED, limit=LIMIT, priority=st.integers(0, 2)),
     },
 )
 
@@ -79,12 +79,21 @@ class SeatMachine(RuleBasedStateMachine):
         quantity=st.sampled_from([1, 1, 1, 2, 3]),
         group=st.sampled_from(["", "", "a", "b"]),
         version=VERSIONS,
+        would_wait=st.booleans(),
     )
     def acquire(
-        self, who: str, nonce: str, key: str, wish: str | None, quantity: int, group: str, version: str
+        self,
+        who: str,
+        nonce: str,
+        key: str,
+        wish: str | None,
+        quantity: int,
+        group: str,
+        version: str,
+        would_wait: bool,
     ) -> None:
         details = {"idempotency_key": wish, "quantity": quantity, "group": group, "client_version": version}
-        answer = self.twin.acquire(who, nonce, key=key, spread=7, **details)
+        answer = self.twin.acquire(who, nonce, key=key, spread=7, would_wait=would_wait, **details)
         if isinstance(answer, Grant):
             self.grants.append(answer)
 
@@ -148,6 +157,10 @@ class SeatMachine(RuleBasedStateMachine):
     @rule(per_key=st.sampled_from([0, 0, 7, 30]), per_holder=st.sampled_from([0, 0, 2, 7]))
     def rates_change(self, per_key: int, per_holder: int) -> None:
         self.twin.configure(rate_key=per_key, rate_holder=per_holder)
+
+    @rule(size=st.sampled_from([0, 1, 2, 5]), claim=st.sampled_from([LEASE // 10, LEASE]))
+    def queue_changes(self, size: int, claim: int) -> None:
+        self.twin.configure(queue_size=size, claim=Millis(claim))
 
     @rule(state=st.sampled_from(PoolState))
     def suspend_and_resume(self, state: PoolState) -> None:

@@ -46,6 +46,8 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "shadow": True,
         "groups": {"a": SeatGroup(reserved=1, limit=2, members=frozenset({holder(1)}))},
         "only_groups": True,
+        "queue_size": 3,
+        "claim": Millis(5000),
         "holder_limit": 2,
         "version_min": "4",
         "version_max": "4",
@@ -121,6 +123,9 @@ async def test_remove_leaves_no_key_and_is_safe_to_repeat(desk: Desk) -> None:
     await desk.configure(capacity=1, overage=1, rate_key=600)
     for number in (2, 3):
         await desk.seat(number)
+    await desk.configure(queue_size=2)
+    await desk.ask(4, would_wait=True)
+    await desk.redis.zadd(desk.keys.offers, {"a seat": 1})
     assert await desk.redis.exists(*desk.keys) == len(desk.keys)
     await desk.authority.remove(desk.pool)
     await desk.authority.remove(desk.pool)

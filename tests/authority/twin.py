@@ -23,6 +23,7 @@ from seatwarden.domain.seats import (
 from tests.authority.desk import KEY, beat_of
 from tests.authority.loss import Lost
 from tests.authority.model import SeatModel
+from tests.authority.modelled_queue import Wanted
 from tests.authority.pool_audit import TOTALS, all_pages
 from tests.authority.pool_twin import PoolTwin
 from tests.authority.virtual_time import at_once
@@ -47,11 +48,12 @@ class Twin(PoolTwin):
         taken_over = self.model.totals.get("taken_over", 0)
         try:
             key_id = self.config.key_ids[key]
+            wanted = Wanted(
+                digest, request.quantity, request.group, request.client_version, request.would_wait
+            )
             answer, (code, number) = self._both(
                 real,
-                lambda model: model.acquire(
-                    self.now, holder, digest, key_id, request.quantity, request.group, request.client_version
-                ),
+                lambda model: model.acquire(self.now, holder, key_id, wanted),
             )
         except Lost as lost:
             if lost.applied and holder in self.model.leases:
@@ -65,6 +67,8 @@ class Twin(PoolTwin):
                 window = self.config.version_min, self.config.version_max
                 assert all(end in answer.versions for end in window), answer
             assert (answer.rate is not None) == (code is Code.RATE_LIMITED)
+            place = (self.model.position(holder), len(self.model.waiting())) if code is Code.QUEUED else None
+            assert (answer.place and answer.place[:2]) == place
         else:
             held = self.model.leases[holder]
             assert answer.taken_over == (self.model.totals.get("taken_over", 0) > taken_over)
@@ -81,7 +85,7 @@ class Twin(PoolTwin):
             if answer.code is Code.GRANTED:
                 self.watch.fence_given(answer.fence)
             self.replays.keep(request, answer, self._kept_until())
-        self.watch.answered(answer, request.quantity - had)
+        self.watch.answered(answer, request.quantity - had, queue=self.config.queue_size > 0)
         return answer
 
     def _had(self, holder: str) -> int:
@@ -177,6 +181,7 @@ class Twin(PoolTwin):
         }
         assert counts.overage == len(model.above())
         assert counts.key_uses == model.key_uses
+        assert counts.waiting == len(model.waiting())
         assert counts.groups == {name: model.group_has(name) for name in self.config.groups}
         self.watch.counted(counts, exact=model.seat_milliseconds(self.now))
         soonest = model.left(self.now, holding[0]) if holding else self.config.lease

@@ -42,6 +42,9 @@ CHANGES: list[dict[str, Any]] = [
     {"groups": {"a": SeatGroup()}},
     {"groups": {"a": SeatGroup(members=frozenset({"c" * 64}))}},
     {"only_groups": True},
+    {"queue_size": 1},
+    {"claim": Millis(1)},
+    {"groups": {"a": SeatGroup(priority=1)}},
     {"holder_limit": 1},
     {"version_min": "4"},
     {"version_max": "4"},
@@ -91,7 +94,7 @@ def test_the_digest_does_not_depend_on_the_order_of_members() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "f5696c7ef68998037a531b5aaca88fb874e8e10437adc55b5927fa923e98d123"
+    assert CONFIG.digest == "fd04dc6680de6b0e9632d3e1a7add227ea4ee6e2bf2a01ed84215e96b43fd6e5"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

@@ -82,9 +82,9 @@ local function count_for_group(account, group, seats)
     end
     local counted = account.groups[group]
     if not counted then
-        local known, reserved, limit = terms_of(redis.call('HGET', CONFIG, 'group:' .. group))
+        local known, reserved, limit, priority = terms_of(redis.call('HGET', CONFIG, 'group:' .. group))
         local has = tonumber(redis.call('HGET', STATE, 'group:' .. group)) or 0
-        counted = { known = known, reserved = reserved, limit = limit, has = has }
+        counted = { known = known, reserved = reserved, limit = limit, priority = priority, has = has }
         account.groups[group] = counted
     end
     account.held_back = account.held_back - still_reserved(counted.reserved, counted.has)

@@ -4,8 +4,8 @@
 -- One pool is seven keys in one hash slot:
 --   config  HASH    what the operator said, and `key:<sha256>` for each licence key: its id, and behind an `@` the
 --                   millisecond in which it dies, if it does. Always rewritten as a whole, but for `recover_until`,
---                   which belongs to the pool and is kept. `group:<name>` is how many seats a group reserves
---                   and, behind a space, its limit, if it has one; `member:<holder>` the group that a holder is in
+--                   which belongs to the pool and is kept. `group:<name>` is how many seats a group
+--                   reserves, its limit or `-`, and its priority; `member:<holder>` the group that a holder is in
 --   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run,
 --                   `use:<key id>` for each licence key: seats given, refusals, when it last asked for a seat, and
 --                   `group:<name>`, how many seats the group has
@@ -143,7 +143,7 @@ end
 -- the rest.
 local function read_policies(pool)
     local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow', 'holder_limit', 'groups', 'only_groups',
-        'version_min', 'version_max', 'rate_key', 'rate_holder')
+        'version_min', 'version_max', 'rate_key', 'rate_holder', 'queue_size', 'claim', 'reserved')
     pool.allowed = pool.capacity + (tonumber(read[1]) or 0)
     pool.drain, pool.shadow = read[2], read[3]
     pool.version_min, pool.version_max = read[7], read[8]
@@ -151,12 +151,13 @@ local function read_policies(pool)
     pool.limit = pool.shadow and math.huge or pool.allowed
     pool.holder_limit = tonumber(read[4]) or math.huge
     pool.groups, pool.only_groups = read[5], read[6]
+    pool.queue_size, pool.claim, pool.reserved = tonumber(read[11]), tonumber(read[12]), tonumber(read[13]) or 0
 end
 
--- Whether there is such a group, how many seats it reserves, and how many it may have.
+-- Whether there is such a group, how many seats it reserves, how many it may have, and its priority in the queue.
 local function terms_of(told)
-    local reserved, limit = string.match(told or '0', '(%d+) ?(%d*)')
-    return told, tonumber(reserved), tonumber(limit) or math.huge
+    local reserved, limit, priority = string.match(told or '0 - 0', '(%d+) (%S+) (%d)')
+    return told, tonumber(reserved), tonumber(limit) or math.huge, tonumber(priority)
 end
 
 local function live_leases()

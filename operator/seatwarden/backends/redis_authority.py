@@ -227,7 +227,7 @@ class RedisSeatAuthority:
         secret = (
             self._keys.lease_id_secret(pool) if self._keys is not None else secrets.token_hex(_SECRET_BYTES)
         )
-        keys = pool_keys(pool)
+        keys = all_pool_keys(pool)
         server = await self._runner.server(keys)
         arguments = redis_wire.configure_arguments(config, term=term, secret=secret, run_id=server.run_id)
         match await self._runner.run(redis_scripts.CONFIGURE, keys, *arguments):
@@ -244,7 +244,7 @@ class RedisSeatAuthority:
         """See `PoolAdministration.observe`."""
         observed: list[PoolObservation | None] = []
         for start in range(0, len(pools), _SLICE):
-            keys = [pool_keys(pool) for pool in pools[start : start + _SLICE]]
+            keys = [all_pool_keys(pool) for pool in pools[start : start + _SLICE]]
             replies = await self._runner.run_for_each(redis_scripts.OBSERVE, keys)
             observed.extend(redis_wire.read_observation(reply) for reply in replies)
         return observed
@@ -253,7 +253,7 @@ class RedisSeatAuthority:
         """See `PoolAdministration.sweep`."""
         counted: list[PoolCounts | None] = []
         for start in range(0, len(pools), _SLICE):
-            keys = [pool_keys(pool) for pool in pools[start : start + _SLICE]]
+            keys = [all_pool_keys(pool) for pool in pools[start : start + _SLICE]]
             replies = await self._runner.run_for_each(redis_scripts.SWEEP, keys, self._ledger_kept)
             counted.extend(redis_wire.read_counts(reply) for reply in replies)
         return counted

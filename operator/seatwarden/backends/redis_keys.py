@@ -30,6 +30,10 @@ class AllPoolKeys(NamedTuple):
     ledger: str
     overage: str
     rates: str
+    queue: str
+    tickets: str
+    waits: str
+    offers: str
 
 
 class PoolAndReplayKeys(NamedTuple):
@@ -43,6 +47,10 @@ class PoolAndReplayKeys(NamedTuple):
     ledger: str
     overage: str
     rates: str
+    queue: str
+    tickets: str
+    waits: str
+    offers: str
     replay: str
 
 

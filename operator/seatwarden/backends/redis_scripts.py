@@ -12,7 +12,7 @@ from importlib.resources import files
 
 _POOL = ("pool",)
 _ACCOUNT = ("pool", "account")
-_GATES = ("pool", "account", "gates")
+_QUEUE = ("pool", "account", "gates", "queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ def _read(name: str, parts: tuple[str, ...], room: str = "seats") -> Script:
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-ACQUIRE = _read("acquire", _GATES)
+ACQUIRE = _read("acquire", _QUEUE)
 HEARTBEAT = _read("heartbeat", _POOL)
 RELEASE = _read("release", _ACCOUNT)
 VALIDATE = _read("validate", _POOL)
 SESSIONS = _read("sessions", _POOL)
-CONFIGURE = _read("configure", _ACCOUNT)
+CONFIGURE = _read("configure", _QUEUE)
 OBSERVE = _read("observe", _ACCOUNT)
-SWEEP = _read("sweep", _ACCOUNT)
-REMOVE = _read("remove", ("pool", "gates"))
+SWEEP = _read("sweep", _QUEUE)
+REMOVE = _read("remove", _QUEUE)
 READMIT = _read("readmit", _ACCOUNT)
 ARRIVE = _read("arrive", _ACCOUNT)
 TICK = _read("tick", ())

@@ -33,12 +33,15 @@ from seatwarden.domain.seats import (
     PoolCounts,
     PoolObservation,
     Pulse,
+    QueuePlace,
     RateLimit,
     Refusal,
     SessionPage,
     SessionRow,
     SignedLease,
     Validation,
+    ask_again_in,
+    estimate_of,
 )
 from seatwarden.domain.versions import first_version_key, last_version_key, version_key, version_window
 
@@ -109,7 +112,16 @@ def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
     tail = _tail(request.key_hash, request.client_version, request.metadata)
     version = version_key(request.client_version) or ""
     holder = holder_bytes(request.holder)
-    plain = (request.key_hash, holder, nonce, request.quantity, request.group, tail, version)
+    plain = (
+        request.key_hash,
+        holder,
+        nonce,
+        request.quantity,
+        request.group,
+        int(request.would_wait),
+        tail,
+        version,
+    )
     if request.idempotency_key is None:
         return plain
     wish = b"%d:%s:" % (request.quantity, request.group.encode())
@@ -193,14 +205,19 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
 
 def _group_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
     fields: dict[str | bytes, str | int] = {}
+    if config.queue_size:
+        fields |= {"queue_size": config.queue_size, "claim": config.claim}
     if config.groups:
         fields["groups"] = " ".join(config.groups)
+        fields["reserved"] = sum(group.reserved for group in config.groups.values())
     if config.only_groups:
         fields["only_groups"] = 1
     if config.holder_limit is not None:
         fields["holder_limit"] = config.holder_limit
     for name, group in config.groups.items():
-        fields[f"group:{name}"] = group.reserved if group.limit is None else f"{group.reserved} {group.limit}"
+        fields[f"group:{name}"] = (
+            f"{group.reserved} {'-' if group.limit is None else group.limit} {group.priority}"
+        )
         for member in group.members:
             fields[b"member:" + holder_bytes(member)] = name
     return fields
@@ -253,6 +270,19 @@ def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant |
                 overage=overage,
                 group=group.decode(),
             )
+        case [
+            b"queued",
+            int(capacity),
+            int(live),
+            int(wait),
+            int(position),
+            int(waiting),
+            bytes(seat_ms),
+            int(ended),
+        ]:
+            place = QueuePlace(position, waiting, estimate_of(position, capacity, int(seat_ms), ended))
+            again = ask_again_in(position, Millis(wait))
+            return Refusal(code=Code.QUEUED, capacity=capacity, live=live, retry_after=again, place=place)
         case [bytes(code), int(capacity), int(live), (int() | None) as wait]:
             retry_after = None if wait is None else Millis(wait)
             return Refusal(code=Code(code.decode()), capacity=capacity, live=live, retry_after=retry_after)
@@ -369,6 +399,7 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
             list(uses),
             bytes(groups),
             list(held),
+            int(waiting),
         ]:
             numbers = (number for number in rest if isinstance(number, int))
             granted, released, expired, taken_over, denied, *rest_of_numbers = numbers
@@ -399,6 +430,7 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
                 groups={
                     name: int(seats or 0) for name, seats in zip(groups.decode().split(), held, strict=True)
                 },
+                waiting=waiting,
             )
     raise _unexpected("sweep")
 

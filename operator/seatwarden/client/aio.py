@@ -157,6 +157,7 @@ class AsyncClient:
             named=named(holder, project, container, token=self.address.shows_token),
             quantity=quantity,
             group=group,
+            queue=wait > 0,
             client_version=client_version,
             metadata=metadata or {},
             lease=lease,

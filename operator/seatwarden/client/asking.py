@@ -9,7 +9,8 @@ the first time that it was sent. An answer that decides ends the name.
 +============================================+============================================================+
 | 2xx with a seat                            | the seat; asked again at once if its time is over already  |
 | none, or 500 `internal_error`              | again: a few times in any case, and as long as ``wait``    |
-| 409 `pool_exhausted`, 408, 425, 429, 5xx   | again after `Retry-After`, if that is within ``wait``      |
+| 409 `pool_exhausted`, 408, 425, 429, 5xx,  | again after `Retry-After`, if that is within ``wait``      |
+| 202 `queued`                               |                                                            |
 | any other                                  | refused                                                    |
 +--------------------------------------------+------------------------------------------------------------+
 """
@@ -31,6 +32,7 @@ TRIES = 3
 """How often a call is sent that gets no answer, also by who does not want to wait."""
 FAULT_TRIES = 2
 POOL_EXHAUSTED = "pool_exhausted"
+QUEUED = "queued"
 _RECOVERING = "recovering"
 _CONFLICT = 409
 _LATER = {408, 425, 429}
@@ -101,7 +103,7 @@ def _may_help(answer: Answer) -> bool:
     later = answer.silent or answer.server_fault or answer.status in _LATER
     return (
         later
-        or answer.code == POOL_EXHAUSTED
+        or answer.code in {POOL_EXHAUSTED, QUEUED}
         or (answer.status == _CONFLICT and answer.retry_after is not None)
     )
 
@@ -117,7 +119,10 @@ def _refusal(answer: Answer) -> SeatRefused:
         kind = EndpointUnavailable
     elif answer.status in _LICENCE:
         kind = LicenceRefused
-    elif answer.status == _CONFLICT:
+    elif answer.status == _CONFLICT or answer.code == QUEUED:
         kind = NoSeatFree
-    message = answer.message or f"The endpoint answered with status {answer.status} and no seat."
+    unserved = (
+        "The wait was over before it was this program's turn in the queue." if answer.code == QUEUED else ""
+    )
+    message = answer.message or unserved or f"The endpoint answered with status {answer.status} and no seat."
     return kind(answer.code, message, status=answer.status, retry_after=answer.retry_after)

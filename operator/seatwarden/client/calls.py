@@ -31,6 +31,7 @@ class Wish:
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     quantity: int = 1
     group: str = ""
+    queue: bool = False
     client_version: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     lease: str | None = None
@@ -48,6 +49,7 @@ def acquire(wish: Wish, name: str) -> Call:
         "nonce": wish.nonce,
         "quantity": wish.quantity,
         "group": wish.group,
+        "queue": wish.queue,
         "client_version": wish.client_version,
         "metadata": dict(wish.metadata),
         "lease": wish.lease,

@@ -170,6 +170,7 @@ class Client:
             named=named(holder, project, container, token=self.address.shows_token),
             quantity=quantity,
             group=group,
+            queue=wait > 0,
             client_version=client_version,
             metadata=metadata or {},
             lease=lease,

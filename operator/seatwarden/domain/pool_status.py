@@ -50,6 +50,7 @@ class LiveCounts:
     overage: int = 0
     would_deny: int = 0
     groups: Mapping[str, int] = field(default_factory=dict)
+    waiting: int = 0
     refused: Refused = _NONE_REFUSED
 
 
@@ -81,6 +82,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         peak=max(before.peak or 0, live, counts.peak if counts is not None else 0),
         overage=above,
         would_deny=would_deny,
+        queued=counts.waiting if counts is not None else before.queued or 0,
         groups=seats_of_groups(
             pool.spec.groups, before.groups, counts.groups if counts is not None else None
         ),

@@ -13,7 +13,9 @@ def seat_groups(wanted: Iterable[SeatGroup]) -> dict[str, seats.SeatGroup]:
     for group in wanted:
         members = frozenset(group.members) - placed
         placed |= members
-        groups[group.name] = seats.SeatGroup(reserved=group.reserved, limit=group.limit, members=members)
+        groups[group.name] = seats.SeatGroup(
+            reserved=group.reserved, limit=group.limit, members=members, priority=group.priority
+        )
     return groups
 
 

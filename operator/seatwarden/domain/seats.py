@@ -24,8 +24,10 @@ Fence = NewType("Fence", int)
 FENCE_COUNTER_BITS = 32
 NO_TIME = Millis(0)
 MOST_SEATS_OF_A_LEASE = 1000
+HIGHEST_PRIORITY = 9
 GROUP_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 SILENCE = Millis(3_000)
+ASK_AGAIN_EACH = Millis(1_000)
 """After so long without a sign of life the authority was away."""
 
 
@@ -67,6 +69,8 @@ class Code(StrEnum):
     HOLDER_LIMIT = "holder_limit"
     VERSION_BLOCKED = "version_blocked"
     RATE_LIMITED = "rate_limited"
+    QUEUED = "queued"
+    QUEUE_FULL = "queue_full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,8 @@ class SeatGroup:
     reserved: int = 0
     limit: int | None = None
     members: frozenset[str] = frozenset()
+    priority: int = 0
+    """Its place in the queue, from 0 to `HIGHEST_PRIORITY`: who has more goes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +129,10 @@ class PoolConfig:
     """So many requests for a seat a minute are answered for each licence key; 0 where any number is."""
     rate_holder: int = 0
     """The same for each holder."""
+    queue_size: int = 0
+    """So many may wait for a seat."""
+    claim: Millis = Millis(30_000)
+    """How long a seat is kept for the first of those who wait. Twice as long one keeps its place without asking again."""
 
     @property
     def digest(self) -> str:
@@ -190,6 +200,8 @@ class PoolCounts:
     """By key id, for each key that opens the pool and was ever used."""
     groups: dict[str, int] = field(default_factory=dict, hash=False)
     """How many seats each group has."""
+    waiting: int = 0
+    """How many holders wait in the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +215,8 @@ class AcquireRequest:
     """How many seats, from 1 to `MOST_SEATS_OF_A_LEASE`: all of them, or none."""
     group: str = ""
     """The group of the pool that the caller says it is in, or empty."""
+    would_wait: bool = False
+    """Where there is no seat, take a place in the queue."""
     client_version: str = ""
     metadata: str = "{}"
     idempotency_key: str | None = None
@@ -244,6 +258,27 @@ class RateLimit(NamedTuple):
     quota: int
 
 
+class QueuePlace(NamedTuple):
+    """Where a holder waits. ``position`` is 1 for the first of ``waiting``.
+
+    ``estimate`` is about how long it takes, from how long seats were held so far; None where none was given back yet.
+    """
+
+    position: int
+    waiting: int
+    estimate: Millis | None
+
+
+def ask_again_in(position: int, at_most: Millis) -> Millis:
+    """When one who waits is to ask again: the first ones soon, so that a free seat is taken soon."""
+    return Millis(min(at_most, position * ASK_AGAIN_EACH))
+
+
+def estimate_of(position: int, capacity: int, seat_milliseconds: int, ended: int) -> Millis | None:
+    """About how long until ``position`` seats are given back, where ``ended`` leases held seats for so long in all."""
+    return Millis(position * seat_milliseconds // (ended * max(1, capacity))) if ended else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """No seat, and why. ``retry_after`` is when trying again could help at the soonest, None where waiting does not."""
@@ -256,6 +291,8 @@ class Refusal:
     """Where the client's version is refused, which ones are not: see `seatwarden.domain.versions.version_window`."""
     rate: RateLimit | None = None
     """Where it was asked too often, the limit that was reached; of several the one that needs the longest wait."""
+    place: QueuePlace | None = None
+    """With `QUEUED` only."""
 
 
 class Beat(NamedTuple):

@@ -83,6 +83,24 @@ class AcquireAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedAnswer:
+    """A place in the queue. Sending the same request again keeps it, and takes the seat when it is its turn."""
+
+    code: Literal[Code.QUEUED]
+    position: Annotated[int, Field(description="1 for who is next.")]
+    waiting: Annotated[int, Field(description="How many programs wait.")]
+    retry_after: Annotated[float, Field(description="After how many seconds to send the request again.")]
+    estimate: Annotated[
+        float | None,
+        Field(
+            description="About how many seconds until it is its turn, by how long seats were held so far;"
+            " null where that is not known."
+        ),
+    ]
+    seats: Seats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatAnswer:
     """The lease lives. It was renewed only where `code` is `ok`."""
 

@@ -121,6 +121,18 @@ CODES: dict[AnyCode, CodeEntry] = {
         "An administrator lets this pool run empty. Who holds a seat keeps it, also through a restart.",
         "Take a seat from another pool, or ask the administrator when this one opens again.",
     ),
+    Code.QUEUED: CodeEntry(
+        (202,),
+        "The program waits for a seat",
+        "No seat is free for it now, and it has a place in the queue.",
+        "Send the same request again after retry_after seconds: that keeps the place, and takes the seat when it is its turn.",
+    ),
+    Code.QUEUE_FULL: CodeEntry(
+        (409,),
+        "The queue is full",
+        "No seat is free, and as many programs wait as may.",
+        "Try again after retry_after seconds, or ask the administrator for more seats or a longer queue.",
+    ),
     Code.NOT_ENTITLED: CodeEntry(
         (403, 200),
         "Not part of the licence",

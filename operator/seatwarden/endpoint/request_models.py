@@ -136,6 +136,13 @@ class AcquireBody(RequestBody):
             description="The version of the program, such as 4.2.1. Pools that admit some versions only need it.",
         ),
     ] = ""
+    queue: Annotated[
+        bool,
+        Field(
+            description="Wait in the queue where there is no seat. With the header `Prefer: wait=N` the answer comes when it"
+            " is the program's turn, or after N seconds, at most 30."
+        ),
+    ] = False
     metadata: MetadataText = "{}"
     lease: ShownLease = None
 

@@ -167,6 +167,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
                 body=answers.AcquireAnswer,
                 links=SEAT_LINKS,
             ),
+            Answer(status=202, description="A place in the queue.", body=answers.QueuedAnswer),
         ),
         refusals=(
             (403, Code.SUSPENDED),
@@ -175,6 +176,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
             (403, Code.HOLDER_LIMIT),
             (403, Code.VERSION_BLOCKED),
             (409, Code.POOL_EXHAUSTED),
+            (409, Code.QUEUE_FULL),
             (409, Code.RESERVED),
             (409, Code.GROUP_LIMIT),
             (409, Code.DRAINING),

@@ -24,6 +24,7 @@ from seatwarden.endpoint import verdicts
 from seatwarden.endpoint.bodies import decode, invalid_request, read_body, require_json
 from seatwarden.endpoint.codes import RequestCode
 from seatwarden.endpoint.credentials import Credential, Credentials
+from seatwarden.endpoint.long_poll import preferred_wait, seat_in_turn
 from seatwarden.endpoint.own_leases import OwnLeases
 from seatwarden.endpoint.parameters import (
     fence_parameter,
@@ -81,12 +82,20 @@ class SeatHandlers:
             nonce=body.nonce,
             quantity=body.quantity,
             group=body.group,
+            would_wait=body.queue,
             client_version=body.client_version,
             metadata=body.metadata,
             idempotency_key=_own_name(credential, idempotency_key(request)),
             spread=int(self._spread() * SPREAD_STEPS),
         )
         verdict = await self._seats.acquire(credential.pool, wish)
+        if isinstance(verdict, Refusal) and verdict.place is not None:
+            verdict = await seat_in_turn(
+                lambda: self._seats.acquire(credential.pool, wish),
+                verdict,
+                seconds=preferred_wait(request.headers),
+                is_away=lambda: request.transport is None or request.transport.is_closing(),
+            )
         proved = self._proofs.shown(body.lease, credential.pool)
         if proved is not None and proved.holder == wish.holder and _went_back(verdict, proved):
             await self._readmit(credential, proved, wish)

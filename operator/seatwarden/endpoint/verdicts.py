@@ -17,6 +17,7 @@ from seatwarden.domain.seats import (
     Code,
     Grant,
     Millis,
+    QueuePlace,
     RateLimit,
     Refusal,
     ReleaseVerdict,
@@ -37,11 +38,11 @@ RETRY_SPREAD = Millis(2000)
 
 
 def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: float) -> Outcome:
-    """The answer to acquire: 201 for a new lease, 200 for the same one again."""
+    """The answer to acquire: 201 for a new lease, 200 for the same one again, 202 for a place in the queue."""
     if isinstance(verdict, Refusal):
         if verdict.code is Code.RECOVERING:
             return recovering_problem(verdict.retry_after or Millis(0), spread=spread)
-        return refusal_outcome(verdict)
+        return refusal_outcome(verdict) if verdict.place is None else _queued(verdict, verdict.place)
     granted = verdict.code is Code.GRANTED
     answer = answers.AcquireAnswer(
         code=Code.GRANTED if granted else Code.EXISTING,
@@ -57,6 +58,18 @@ def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: floa
         seats=_seats(verdict.capacity, verdict.live),
     )
     return Reply(201 if granted else 200, orjson.dumps(answer))
+
+
+def _queued(verdict: Refusal, place: QueuePlace) -> Reply:
+    answer = answers.QueuedAnswer(
+        code=Code.QUEUED,
+        position=place.position,
+        waiting=place.waiting,
+        retry_after=(verdict.retry_after or RETRY_AT_LEAST) / 1000,
+        estimate=None if place.estimate is None else place.estimate / 1000,
+        seats=_seats(verdict.capacity, verdict.live),
+    )
+    return Reply(202, orjson.dumps(answer))
 
 
 def heartbeat_outcome(verdict: BeatVerdict, *, lease: str | None, spread: float) -> Outcome:

@@ -162,4 +162,4 @@ def _published(counts: PoolCounts) -> tuple[object, ...]:
     """What of the counts is shown in status."""
     numbers = (counts.live, counts.capacity, counts.peak, counts.epoch, counts.overage, counts.would_deny)
     at_gates = (counts.version_blocked, counts.rate_limited)
-    return (*numbers, *at_gates, *counts.groups.items(), counts.recovering_for > 0)
+    return (*numbers, *at_gates, *counts.groups.items(), counts.waiting, counts.recovering_for > 0)

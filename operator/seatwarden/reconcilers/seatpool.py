@@ -185,6 +185,7 @@ class SeatPoolReconciler:
                 overage=counts.overage,
                 would_deny=counts.would_deny,
                 groups=counts.groups,
+                waiting=counts.waiting,
                 refused=Refused(version=counts.version_blocked, rate=counts.rate_limited),
             )
             if counts is not None
@@ -305,6 +306,8 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         groups=seat_groups(pool.spec.groups),
         only_groups=pool.spec.only_groups,
         holder_limit=pool.spec.limits.seats_per_holder,
+        queue_size=pool.spec.queue.size,
+        claim=_millis(pool.spec.queue.claim_window),
         version_min=pool.spec.versions.minimum or "",
         version_max=pool.spec.versions.maximum or "",
         rate_key=pool.spec.limits.acquires_per_minute.per_key or 0,

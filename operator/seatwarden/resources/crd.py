@@ -107,6 +107,7 @@ DEFINITIONS: dict[Kind, Definition] = {
             Column("Capacity", ".status.capacity", "integer", "Seats that there are now", wide=True),
             Column("Used", ".status.used", "integer", "Seats held now"),
             Column("Free", ".status.free", "integer", "Seats that can be taken now"),
+            Column("Queued", ".status.queued", "integer", "Programs that wait for a seat"),
             Column("Peak", ".status.peak", "integer", "The most seats held at one time", wide=True),
             *_condition_columns(),
         ),

@@ -1,14 +1,16 @@
 """Who may have how many of a SeatPool's seats. Data only."""
 
+from datetime import timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from seatwarden.resources.base import Count, Int32, Label, Model, Seats, SpecModel
-from seatwarden.resources.rules import ListSet, Matches, Rule
+from seatwarden.resources.rules import DurationBetween, ListSet, Matches, Rule
 
 MOST_GROUPS = 1000
 MOST_MEMBERS = 50
+MOST_WAITING = 100_000
 Rate = Annotated[Int32, Field(ge=1, le=60_000)]
 
 HolderId = Annotated[
@@ -26,6 +28,9 @@ class SeatGroup(SpecModel):
     Default 0."""
     limit: Seats | None = None
     """The most seats that this group may have at one time; 0 shuts it out. Without it there is no limit."""
+    priority: Annotated[Int32, Field(ge=0, le=9)] = 0
+    """Who goes first in the queue: groups of a higher priority, from 0 to 9, before those of a lower one and before
+    programs of no group. Default 0."""
     members: Annotated[tuple[HolderId, ...], Field(max_length=MOST_MEMBERS), ListSet()] = ()
     """Holders, each 64 hex digits, that x One that stands in
     several groups is in the first of them."""
@@ -57,6 +62,17 @@ class Limits(SpecModel):
     acquires_per_minute: AcquiresPerMinute = AcquiresPerMinute()
     """How often a seat may be asked for; who asks more often is refused with a time to wait. Heartbeats and releases do
     not count."""
+
+
+class Queue(SpecModel):
+    """Programs that wait for a seat."""
+
+    size: Annotated[Int32, Field(ge=0, le=MOST_WAITING)] = 0
+    """How many programs may wait at one time, from 0 to 100,000. With 0 there is no queue, and who asks first
+    gets what is free. Default 0."""
+    claim_window: Annotated[timedelta, DurationBetween("5s", "10m")] = timedelta(seconds=30)
+    """How long a free seat is kept for the first program that waits, such as 30s; from 5s to 10m. Then it goes to
+    the next one. A program that has not asked again for twice as long loses its place. Default 30s."""
 
 
 class GroupStatus(Model):

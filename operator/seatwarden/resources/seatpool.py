@@ -21,7 +21,7 @@ from seatwarden.resources.base import (
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
 from seatwarden.resources.rules import DurationBetween, Immutable, ListMap, Rule, both_are_durations
-from seatwarden.resources.seat_limits import MOST_GROUPS, GroupStatus, Limits, SeatGroup
+from seatwarden.resources.seat_limits import MOST_GROUPS, GroupStatus, Limits, Queue, SeatGroup
 from seatwarden.resources.versions import Version
 
 MOST_LICENCE_KEYS = 4
@@ -125,6 +125,8 @@ class SeatPoolSpec(SpecModel):
     limits."""
     only_groups: Bool = False
     """True gives seats to programs of spec.groups alone. Default false."""
+    queue: Queue = Queue()
+    """Programs that wait for a seat."""
     limits: Limits = Limits()
     """What one holder may have, and how often it or a licence key may ask."""
     licence_key: LicenceKeyPolicy = LicenceKeyPolicy()
@@ -199,6 +201,8 @@ class SeatPoolStatus(Model):
     """Seats held above the capacity at this moment, by permission of spec.overage."""
     would_deny: Count | None = None
     """Grants that would have been refused if spec.mode were Enforce, since the pool was made."""
+    queued: Count | None = None
+    """Programs that wait for a seat at this moment. Follows the truth by some seconds."""
     groups: Annotated[tuple[GroupStatus, ...], Field(max_length=MOST_GROUPS), ListMap("name")] = ()
     """What each group of spec.groups has."""
     refused: Refused | None = None
