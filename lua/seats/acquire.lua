@@ -69,14 +69,16 @@ if closed then
 end
 
 read_policies(pool)
-local too_often = rate_exceeded(pool, holder)
+local id = lease_id_of(secret, holder)
+-- Who waits has to ask again to keep its place: that is no new wish.
+local waits_already = pool.queue_size and redis.call('HEXISTS', TICKETS, id) == 1
+local too_often = not waits_already and rate_exceeded(pool, holder)
 local limited = too_often and stop('rate_limited', too_often.wait, { too_often.policy, too_often.quota })
 if limited then
     return limited
 end
 -- Where the operator has put a holder into a group, that holds, whatever the caller names.
 group = pool.groups and redis.call('HGET', CONFIG, 'member:' .. holder) or group
-local id = lease_id_of(secret, holder)
 local held = redis.call('HGET', LEASES, id)
 local expiry = held and letter_of(held) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
 

@@ -39,7 +39,12 @@ class SeatModel(ModelledQueue):
         if (closed := self.closed(now)) is not None:
             self._count("denied")
             return closed, None
-        if (wait := self._asks_too_often(now, holder, key_id)) and self._stopped(Code.RATE_LIMITED):
+        waits = self.queue_size > 0 and holder in self.tickets
+        if (
+            not waits
+            and (wait := self._asks_too_often(now, holder, key_id))
+            and self._stopped(Code.RATE_LIMITED)
+        ):
             return Code.RATE_LIMITED, wait
         return None
 

@@ -147,6 +147,14 @@ async def test_who_wants_to_wait_no_more_leaves_the_queue(desk: Desk) -> None:
     assert _position(await _waits(desk, 2)) == 1
 
 
+async def test_asking_again_for_ones_turn_is_no_new_wish_to_a_rate(desk: Desk) -> None:
+    await desk.configure(capacity=1, queue_size=9, claim=CLAIM, rate_holder=1)
+    await desk.seat(0)
+    for _ in range(5):
+        await _waits(desk, 1)
+    assert (await desk.refusal(0, nonce="again")).code is Code.RATE_LIMITED
+
+
 async def test_a_pool_that_drains_takes_nobody_into_its_queue_and_offers_nothing(desk: Desk) -> None:
     await desk.configure(capacity=1, queue_size=9, claim=CLAIM)
     grant = await desk.seat(0)

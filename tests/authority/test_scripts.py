@@ -47,6 +47,10 @@ def test_a_script_names_keys_only_as_declared(script: Script) -> None:
     first_arguments = set(re.findall(r"redis\.call\('[A-Z]+', (\w+)", code))
     assert first_arguments <= {"CONFIG", "STATE", "EXPIRY", "LEASES", "ENDED", "LEDGER", "OVERAGE"} | {
         "RATES",
+        "QUEUE",
+        "TICKETS",
+        "WAITS",
+        "OFFERS",
         "KEY",
         "REPLAY",
     }
@@ -86,4 +90,4 @@ def test_all_keys_of_a_pool_are_in_one_hash_slot() -> None:
     assert {key.partition("{")[2].partition("}")[0] for key in keys} == {
         "5a6d0f2e-0000-4000-8000-000000000001"
     }
-    assert len(set(keys)) == 8
+    assert len(set(keys)) == 12

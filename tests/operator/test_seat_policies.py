@@ -40,6 +40,17 @@ async def test_the_seats_of_each_group_are_shown_and_what_is_reserved_is_kept(wo
     await world.until(pool, lambda it: it["status"].get("groups") == shown)
 
 
+async def test_the_length_of_the_queue_is_shown(world: World) -> None:
+    pool = await world.customer()
+    seats = (await world.get(pool))["spec"]["seats"]
+    await _set(world, pool, queue={"size": 5, "claimWindow": "10m"})
+    for number in range(seats):
+        await world.acquire(number)
+    for number in (50, 51):
+        assert (await world.acquire(number, would_wait=True)).code is Code.QUEUED
+    await world.until(pool, lambda it: it["status"].get("queued") == 2)
+
+
 async def test_a_drained_pool_says_so_when_the_last_seat_came_back(world: World) -> None:
     pool = await world.customer()
     grant = await world.acquire(1)

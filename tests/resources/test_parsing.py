@@ -104,6 +104,7 @@ def test_spec_is_written_as_it_was_read() -> None:
         "mode": "Enforce",
         "groups": [],
         "onlyGroups": False,
+        "queue": {"size": 0, "claimWindow": "30s"},
         "limits": {"acquiresPerMinute": {}},
         "suspend": False,
     }
