@@ -24,6 +24,7 @@ KINDS = {
     403: LicenceRefused,
     409: NoSeatFree,
     408: EndpointUnavailable,
+    429: EndpointUnavailable,
     503: EndpointUnavailable,
 }
 
@@ -44,7 +45,9 @@ def test_who_does_not_wait_is_refused_at_once_with_code_sentence_and_wait(status
 
 @pytest.mark.parametrize(("status", "code"), ACQUIRE.all_refusals())
 def test_who_waits_asks_again_as_told_where_waiting_helps(status: int, code: str) -> None:
-    helps = code in {"pool_exhausted", "recovering", "authority_unavailable", "request_timeout"}
+    helps = code in {
+        *("pool_exhausted", "recovering", "authority_unavailable", "request_timeout", "rate_limited"),
+    }
     found = hear(begin(0, 10, "a"), refused(status, str(code), 3.0 if helps else None))
     if helps:
         assert isinstance(found, Asking)

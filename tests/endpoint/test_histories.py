@@ -182,7 +182,7 @@ class CountsThenInserts(RedisSeatAuthority):
 
 
 def _without_a_limit() -> Script:
-    text = ACQUIRE.text.replace("more > 0 and taken > pool.allowed then", "false then")
+    text = ACQUIRE.text.replace("more > 0 and taken + more > pool.allowed then", "false then")
     assert text != ACQUIRE.text
     return Script("acquire", text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 

@@ -147,7 +147,7 @@ def test_spec_cannot_be_changed_in_place() -> None:
 
 def test_unknown_fields_of_status_and_metadata_are_passed_over() -> None:
     body = pool()
-    body["status"]["queued"] = 4
+    body["status"]["borrowed"] = 4
     body["status"]["conditions"][0]["severity"] = "Info"
     body["metadata"]["shard"] = "b"
 

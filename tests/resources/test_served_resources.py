@@ -111,7 +111,7 @@ def test_kubectl_get_shows_the_status_beside_the_spec(api_server: ApiServer, nam
         Kind.SEAT_POOL,
         namespace,
         "dev",
-        {"tenant": "acme", "capacity": 5, "used": 3, "free": 2, "conditions": [READY]},
+        {"tenant": "acme", "capacity": 5, "used": 3, "free": 2, "queued": 1, "conditions": [READY]},
     )
 
     shown = {kind: cells(api_server, kind, namespace) for kind in Kind}
@@ -146,6 +146,7 @@ def test_kubectl_get_shows_the_status_beside_the_spec(api_server: ApiServer, nam
         "Seats": 5,
         "Used": 3,
         "Free": 2,
+        "Queued": 1,
         "Ready": "True",
         "Reason": "Succeeded",
     }
