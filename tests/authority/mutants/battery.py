@@ -20,6 +20,7 @@ from tests.authority.mutants import (
     keys,
     policies,
     quantities,
+    queues,
     returns,
     windows,
 )
@@ -149,6 +150,7 @@ SCENES: tuple[Scene, ...] = (
     *keys.SCENES,
     *quantities.SCENES,
     *groups.SCENES,
+    *queues.SCENES,
     a_fence_stays_below_its_limits,
     seat_milliseconds_outgrow_a_double,
     a_walk_under_a_clock_that_was_set_back,
