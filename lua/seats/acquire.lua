@@ -12,6 +12,7 @@
 -- A lease has the seats that were last asked for: with another number it is taken over by a new fence, as it is by
 -- another nonce. Where there is no room for more, it stays as it was.
 -- A new lease, and another run of the holder, have to pass the gates; the lease of this very run is given as it is.
+-- Whoever gets a seat by passing them is registered as a device, where these are limited.
 -- The rate is asked of every wish, also of one that finds its lease: a program that crashes in a loop, or asks without
 -- a pause, must be stopped whatever it is answered. An answer that is kept is given again without: who lost it needs
 -- it, and it costs one read.
@@ -23,7 +24,7 @@
 
 local key_hash, holder, nonce, quantity, group = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local would_wait, tail, version = ARGV[6] == '1', ARGV[7], ARGV[8]
-local REPLAY, request, number = KEYS[13], ARGV[9], tonumber(ARGV[10]) or 0
+local REPLAY, request, number = KEYS[14], ARGV[9], tonumber(ARGV[10]) or 0
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -53,7 +54,7 @@ local function refuse(code, retry_after, told)
 end
 
 -- In shadow mode nobody is stopped, and a seat that is given all the same is counted once.
-local spared = false
+local spared, registers = false, false
 local function stop(code, retry_after, told)
     if pool.shadow then
         spared = true
@@ -99,6 +100,9 @@ local function granted(code, fence, live, taken_over, above)
     if spared then
         redis.call('HINCRBY', STATE, 'would_deny', 1)
     end
+    if registers then
+        redis.call('ZADD', DEVICES, now, holder)
+    end
     local answer = { code, hex(id), fence, lease, pool.heartbeat, pool.capacity, live, taken_over, now,
         pool.signed_for, number, above, group }
     if REPLAY then
@@ -135,6 +139,12 @@ local stopped = version_is_blocked(pool, version)
 if stopped then
     return stopped
 end
+local is_new, is_one_too_many = new_device(pool, holder)
+local barred = is_one_too_many and stop('device_limit', false)
+if barred then
+    return barred
+end
+registers = is_new and not is_one_too_many
 
 local account = open_account()
 local fence = account.epoch * 4294967296 + account.counter + 1

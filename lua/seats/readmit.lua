@@ -1,8 +1,8 @@
 #!lua
 -- Lets the holder of a validly signed lease back in, where the authority has forgotten it.
 --
--- The caller has checked the signature. KEYS all seven. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8
--- bytes; holder, 32 bytes; nonce digest, 8 bytes; the instant after which the signed lease counts for nothing;
+-- The caller has checked the signature. KEYS all of the pool. ARGV: sha256 of the licence key; lease id, 16 bytes;
+-- fence, 8 bytes; holder, 32 bytes; nonce digest, 8 bytes; the instant after which the signed lease counts for nothing;
 -- number of seats; group; tail.
 -- A fence above all that the pool gave is a lease from the future: the authority went back without noticing it, so the
 -- recovery begins here. In recovery every lease that the pool does not know better is let in, first come, up to the
@@ -85,4 +85,8 @@ end
 account.unpurged = account.used - live_leases()
 note(account, 'readmitted', account.clock, id, back, above, how_many)
 commit(account)
+if pool.device_limit then
+    -- It was one before the loss, which took the list as well.
+    redis.call('ZADD', DEVICES, 'NX', now, holder)
+end
 return answer('ok', lease)

@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
 -- Purges a chunk of what expired, trims tombstones and ledger, and counts.
 --
--- KEYS all seven. ARGV: how long the ledger is kept, in milliseconds.
+-- KEYS all of the pool. ARGV: how long the ledger is kept, in milliseconds.
 -- Cost: O(log n) and no write where there is nothing to purge; at most 200 leases purged and 400 tombstones trimmed.
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
 -- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be
--- denials, refusals of a version and for a rate, ids of the licence keys, {use of each or nil}, groups, {seats of each
--- or nil}, how many wait}, or nil where the pool is unknown. In recovery nothing is purged, and what is not confirmed
--- is not counted as unpurged either. But the account is written then: of leases that ran out and may come back a part
--- is charged only, and a sum that was told once must not fall.
+-- denials, refusals of a version, for a rate and of a device, devices, ids of the licence keys, {use of each or nil},
+-- groups, {seats of each or nil}, how many wait}, or nil where the pool is unknown. In recovery nothing is purged, and
+-- what is not confirmed is not counted as unpurged either. But the account is written then: of leases that ran out and
+-- may come back a part is charged only, and a sum that was told once must not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 
@@ -39,7 +39,8 @@ for group in string.gmatch(config[5] or '', '%S+') do
     table.insert(groups, 'group:' .. group)
 end
 local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied',
-    'overage_granted', 'would_deny', 'version_blocked', 'rate_limited', unpack(uses))
+    'overage_granted', 'would_deny', 'version_blocked', 'rate_limited', 'device_limit',
+    unpack(uses))
 -- A lease granted right after this runs out one lease length from now, if none does before.
 local soonest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
 local next_expiry_in = math.min(lease, soonest and kept_until(tonumber(soonest)) - now or lease)
@@ -64,8 +65,10 @@ return {
     tonumber(total[8]) or 0,
     tonumber(total[9]) or 0,
     tonumber(total[10]) or 0,
+    tonumber(total[11]) or 0,
+    redis.call('ZCARD', DEVICES),
     config[4],
-    { unpack(total, 11) },
+    { unpack(total, 12) },
     config[5] or '',
     #groups > 0 and redis.call('HMGET', STATE, unpack(groups)) or groups,
     redis.call('ZCARD', QUEUE),

@@ -41,6 +41,7 @@ NO_POLICIES: dict[str, Any] = {
     "rate_key": 0,
     "rate_holder": 0,
     "queue_size": 0,
+    "device_limit": 0,
     "groups": {},
     "only_groups": False,
     "holder_limit": None,

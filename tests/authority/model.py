@@ -62,9 +62,17 @@ class SeatModel(ModelledQueue):
             return Code.EXISTING, stays.fence
         if self._is_out_of_window(wanted.version) and self._stopped(Code.VERSION_BLOCKED):
             return Code.VERSION_BLOCKED, None
-        if stays:
-            return Code.GRANTED, self._take_over(now, stays, wanted)
-        return self._take(now, holder, wanted)
+        registers = self.device_limit > 0 and holder not in self.devices
+        if registers and len(self.devices) >= self.device_limit:
+            if self._stopped(Code.DEVICE_LIMIT):
+                return Code.DEVICE_LIMIT, None
+            registers = False
+        found = (
+            (Code.GRANTED, self._take_over(now, stays, wanted)) if stays else self._take(now, holder, wanted)
+        )
+        if registers and found[0] is Code.GRANTED:
+            self.devices[holder] = now
+        return found
 
     def _is_out_of_window(self, version: str) -> bool:
         return not admits(self.version_min, self.version_max, version)
@@ -116,6 +124,25 @@ class SeatModel(ModelledQueue):
             return -(-(most - MINUTE) // 1000)
         self.rates |= {who: now * 1000 + up_to for who, up_to in used.items()}
         return 0
+
+    def remove_device(self, now: int, holder: str, *, by_operator: bool) -> tuple[Code, int | None]:
+        """The code, and how long to wait."""
+        if holder not in self.devices:
+            return Code.UNKNOWN_DEVICE, None
+        held = self.leases.get(holder)
+        if held is not None and held.ended is None and (left := self.left(now, held)) > 0:
+            return Code.DEVICE_IN_USE, left
+        if not by_operator and (left := self.device_cooldown_left(now)):
+            return Code.DEVICE_COOLDOWN, left
+        del self.devices[holder]
+        if not by_operator:
+            self.device_removed_at = now
+        return Code.DEVICE_REMOVED, None
+
+    def device_cooldown_left(self, now: int) -> int:
+        if self.device_removed_at is None:
+            return 0
+        return min(self.device_cooldown, max(0, self.device_removed_at + self.device_cooldown - now))
 
     def _stopped(self, code: Code) -> bool:
         """A gate is closed. In shadow mode nobody is stopped by it."""
@@ -249,6 +276,8 @@ class SeatModel(ModelledQueue):
         self._renew(now, back)
         self.peak = max(self.peak, self.live(now))
         self._count("readmitted")
+        if self.device_limit:
+            self.devices.setdefault(shown.holder, now)
         return Code.OK, self.lease_from_now(now)
 
     def _disbelieved(

@@ -58,6 +58,11 @@ class ModelledState:
     rate_holder: int = 0
     rates: dict[str, int] = field(default_factory=dict)
     """By `k` and key id or `h` and holder: up to which microsecond the wishes use its share of time."""
+    device_limit: int = 0
+    device_cooldown: int = 0
+    device_removed_at: int | None = None
+    devices: dict[str, int] = field(default_factory=dict)
+    """When each holder was registered."""
     spared: bool = False
     """Only the shadow mode gives the seat that is being asked for."""
     queue_size: int = 0

@@ -23,8 +23,9 @@ TOTALS = (
     "would_deny",
     "version_blocked",
     "rate_limited",
+    "device_limit",
 )
-NOT_IN_LEDGER = {"denied", "would_deny", "version_blocked", "rate_limited"}
+NOT_IN_LEDGER = {"denied", "would_deny", "version_blocked", "rate_limited", "device_limit"}
 _FENCE, _HOLDER, _LEASE = slice(0, 8), slice(15, 47), 16
 
 
@@ -44,6 +45,8 @@ class StoredPool(NamedTuple):
     groups: dict[str, int]
     held_back: int
     rates: dict[str, int]
+    devices: dict[str, int]
+    device_removed_at: int | None
     queue: list[tuple[int, str, int]]
     """Who waits, the first one first: quantity, group, and when it lapses."""
     offers: list[int]
@@ -54,7 +57,7 @@ def stored_pool(
     runner: GivenTimeRunner, keys: AllPoolKeys, holders: Mapping[str, str], now: int
 ) -> StoredPool:
     """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
-    records, expiries, state, everything, recover_until, marks, asked, *queued = runner.ask(
+    records, expiries, state, everything, recover_until, marks, asked, known, *queued = runner.ask(
         ("HGETALL", keys.leases),
         ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
         ("HMGET", keys.state, "epoch", "counter", "over", "held_back", *TOTALS),
@@ -62,6 +65,7 @@ def stored_pool(
         ("HGET", keys.config, "recover_until"),
         ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
         ("ZRANGE", keys.rates, 0, -1, "WITHSCORES"),
+        ("ZRANGE", keys.devices, 0, -1, "WITHSCORES"),
         ("ZRANGE", keys.queue, 0, -1),
         ("HGETALL", keys.tickets),
         ("ZRANGE", keys.waits, 0, -1, "WITHSCORES"),
@@ -81,6 +85,8 @@ def stored_pool(
     told = {name.decode(): value for name, value in _pairs(everything)}
     run, outage = told.get("run", b"").decode(), int(told.get("outage", 0))
     uses = {name[4:]: _use(value) for name, value in told.items() if name.startswith("use:")}
+    devices = {holder.hex(): int(at) for holder, at in _pairs(known)}
+    removed_at = int(told["device_removed_at"]) if "device_removed_at" in told else None
     rates = {_who(member): int(at) for member, at in _pairs(asked) if int(at) > now * 1000}
     groups = {name[6:]: int(value) for name, value in told.items() if name.startswith("group:")}
     return StoredPool(
@@ -96,6 +102,8 @@ def stored_pool(
         groups,
         held_back,
         rates,
+        devices,
+        removed_at,
         *_queue(*queued),
     )
 
@@ -157,6 +165,8 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
         groups,
         held_back,
         rates,
+        model.devices,
+        model.device_removed_at,
         queue,
         offers,
     )

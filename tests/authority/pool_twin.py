@@ -112,6 +112,7 @@ class PoolTwin:
         model.holder_limit = math.inf if config.holder_limit is None else config.holder_limit
         model.version_min, model.version_max = config.version_min, config.version_max
         model.rate_key, model.rate_holder = config.rate_key, config.rate_holder
+        model.device_limit, model.device_cooldown = config.device_limit, config.device_cooldown
         model.configure(self.now, config.state, config.epoch, config.lease)
         known = set(config.key_ids.values())
         model.key_uses = {key_id: use for key_id, use in model.key_uses.items() if key_id in known}

@@ -154,6 +154,18 @@ class SeatMachine(RuleBasedStateMachine):
     def the_window_of_versions_moves(self, first: str, last: str) -> None:
         self.twin.configure(version_min=first, version_max=last)
 
+    @rule(most=st.sampled_from([0, 0, 1, 3]), cooldown=st.sampled_from([0, LEASE, 600_000]))
+    def devices_are_limited(self, most: int, cooldown: int) -> None:
+        self.twin.configure(device_limit=most, device_cooldown=Millis(cooldown))
+
+    @rule(who=HOLDERS, by_operator=st.booleans())
+    def a_device_is_removed(self, who: str, by_operator: bool) -> None:  # given by hypothesis
+        self.twin.remove_device(who, by_operator=by_operator)
+
+    @rule()
+    def devices_are_listed(self) -> None:
+        self.twin.devices()
+
     @rule(per_key=st.sampled_from([0, 0, 7, 30]), per_holder=st.sampled_from([0, 0, 2, 7]))
     def rates_change(self, per_key: int, per_holder: int) -> None:
         self.twin.configure(rate_key=per_key, rate_holder=per_holder)

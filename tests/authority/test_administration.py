@@ -53,6 +53,8 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "version_max": "4",
         "rate_key": 1,
         "rate_holder": 1,
+        "device_limit": 1,
+        "device_cooldown": Millis(1),
     }
     for name, value in changes.items():
         assert (await desk.configure(**{name: value})).changed, name
@@ -120,7 +122,7 @@ async def test_many_pools_are_observed_and_swept_in_order_with_gaps_for_unknown_
 @pytest.mark.behaviour(24)
 async def test_remove_leaves_no_key_and_is_safe_to_repeat(desk: Desk) -> None:
     await desk.release(await desk.seat(1))
-    await desk.configure(capacity=1, overage=1, rate_key=600)
+    await desk.configure(capacity=1, overage=1, rate_key=600, device_limit=9)
     for number in (2, 3):
         await desk.seat(number)
     await desk.configure(queue_size=2)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from seatwarden.domain.seats import Code, Grant, Millis, PoolState, RateLimit, Refusal
-from tests.authority.desk import Desk
+from seatwarden.domain.seats import Code, DeviceList, Grant, Millis, PoolState, RateLimit, Refusal
+from tests.authority.desk import KEY, Desk, holder
 
 
 async def _code(desk: Desk, number: int, version: str, nonce: str = "") -> Code:
@@ -141,3 +141,56 @@ async def test_in_shadow_mode_who_asks_too_often_is_counted_only(desk: Desk) -> 
     assert [(await desk.ask(1)).code for _ in range(3)] == [Code.GRANTED, Code.EXISTING, Code.EXISTING]
     counts = await desk.sweep()
     assert (counts.would_deny, counts.rate_limited) == (2, 0)
+
+
+async def test_a_crowd_of_new_devices_gets_as_many_places_as_there_are(desk: Desk) -> None:
+    await desk.configure(capacity=100, device_limit=3)
+    found = await asyncio.gather(*(desk.ask(number) for number in range(40)))
+    codes = [one.code for one in found]
+    assert (codes.count(Code.GRANTED), codes.count(Code.DEVICE_LIMIT)) == (3, 37)
+    counts = await desk.sweep()
+    assert (counts.devices, counts.device_limit, counts.live) == (3, 37, 3)
+
+
+async def test_a_device_holds_its_place_without_a_seat_until_it_is_removed(desk: Desk) -> None:
+    await desk.configure(device_limit=1)
+    held = await desk.seat(1)
+    in_use = await desk.authority.remove_device(desk.pool, KEY, holder(1))
+    assert in_use.code is Code.DEVICE_IN_USE
+    assert in_use.retry_after is not None
+    assert 0 < in_use.retry_after <= 3_600_000
+    await desk.release(held)
+    assert (await desk.refusal(2)).code is Code.DEVICE_LIMIT
+    assert (await desk.authority.remove_device(desk.pool, KEY, holder(1))).code is Code.DEVICE_REMOVED
+    assert (await desk.ask(2)).code is Code.GRANTED
+    assert (await desk.ask(1)).code is Code.DEVICE_LIMIT
+
+
+async def test_between_two_removals_the_cooldown_passes_and_the_operator_need_not_wait(desk: Desk) -> None:
+    await desk.configure(device_limit=3, device_cooldown=Millis(3_600_000), capacity=3)
+    for number in range(3):
+        await desk.release(await desk.seat(number))
+    remove = desk.authority.remove_device
+    assert (await remove(desk.pool, KEY, holder(0))).code is Code.DEVICE_REMOVED
+    cooling = await remove(desk.pool, KEY, holder(1))
+    assert cooling.code is Code.DEVICE_COOLDOWN
+    assert cooling.retry_after is not None
+    assert 0 < cooling.retry_after <= 3_600_000
+    dismissed = await desk.authority.dismiss_device(desk.pool, holder(1)[:12])
+    assert dismissed.code is Code.DEVICE_REMOVED
+    listed = await desk.authority.devices(desk.pool, KEY)
+    assert isinstance(listed, DeviceList)
+    assert [one.holder for one in listed.devices] == [holder(2)]
+    assert (listed.limit, listed.devices[0].seat_kept_for) == (3, 0)
+    assert 0 < listed.cooldown_left <= 3_600_000
+
+
+async def test_another_key_neither_sees_nor_removes_a_device(desk: Desk) -> None:
+    await desk.configure(device_limit=1)
+    await desk.release(await desk.seat(1))
+    other = "b" * 64
+    assert (await desk.authority.remove_device(desk.pool, other, holder(1))).code is Code.INVALID_LICENSE
+    assert await desk.authority.devices(desk.pool, other) == Refusal(code=Code.INVALID_LICENSE)
+    with pytest.raises(ValueError, match="64 lower-case hex"):
+        await desk.authority.remove_device(desk.pool, KEY, "ab")
+    assert (await desk.sweep()).devices == 1

@@ -15,8 +15,8 @@ from seatwarden.domain.seats import Code, PoolState, PoolUid
 from seatwarden.local.valkey import Valkey
 
 LUA = Path(__file__).parents[2] / "lua" / "seats"
-READ_ONLY = {"validate", "sessions", "observe"}
-RUNS_WHEN_FULL = {"heartbeat", "release", "sweep", "remove", "tick"}
+READ_ONLY = {"validate", "sessions", "observe", "devices"}
+RUNS_WHEN_FULL = {"heartbeat", "release", "sweep", "remove", "remove_device", "tick"}
 
 each_script = pytest.mark.parametrize("script", ALL_SCRIPTS, ids=lambda script: script.name)
 
@@ -51,6 +51,7 @@ def test_a_script_names_keys_only_as_declared(script: Script) -> None:
         "TICKETS",
         "WAITS",
         "OFFERS",
+        "DEVICES",
         "KEY",
         "REPLAY",
     }
@@ -90,4 +91,4 @@ def test_all_keys_of_a_pool_are_in_one_hash_slot() -> None:
     assert {key.partition("{")[2].partition("}")[0] for key in keys} == {
         "5a6d0f2e-0000-4000-8000-000000000001"
     }
-    assert len(set(keys)) == 12
+    assert len(set(keys)) == 13

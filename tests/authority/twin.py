@@ -11,6 +11,8 @@ from seatwarden.domain.seats import (
     Beat,
     BeatVerdict,
     Code,
+    DeviceList,
+    DeviceRemoval,
     Grant,
     Millis,
     Outage,
@@ -166,6 +168,38 @@ class Twin(PoolTwin):
         assert [row.holder for row in rows] == [self.holders[row.lease_id] for row in rows]
         return rows
 
+    def devices(self) -> DeviceList:
+        """The list, while the clock stands."""
+        answer, _ = self._both(self.authority.devices(self.pool, KEY), lambda _: None)
+        assert isinstance(answer, DeviceList)
+        model = self.model
+        assert [(one.holder, one.registered_at) for one in answer.devices] == sorted(
+            model.devices.items(), key=lambda one: (one[1], one[0])
+        )
+        assert answer.limit == (self.config.device_limit or None)
+        assert answer.cooldown_left == model.device_cooldown_left(self.now)
+        kept = {holder: model.left(self.now, one) for holder, one in model.leases.items() if not one.ended}
+        assert [one.seat_kept_for for one in answer.devices] == [
+            max(0, kept.get(one.holder, 0)) for one in answer.devices
+        ]
+        return answer
+
+    def remove_device(self, holder: str, *, by_operator: bool = False, key: str = KEY) -> DeviceRemoval:
+        real = (
+            self.authority.dismiss_device(self.pool, holder[:12])
+            if by_operator
+            else self.authority.remove_device(self.pool, key, holder)
+        )
+        if not by_operator and not self.opened_by(key):
+            answer = self._both(real, lambda _: None)[0]
+            assert answer == DeviceRemoval(code=Code.INVALID_LICENSE)
+            return answer
+        answer, (code, wait) = self._both(
+            real, lambda model: model.remove_device(self.now, holder, by_operator=by_operator)
+        )
+        assert (answer.code, answer.retry_after) == (code, wait)
+        return answer
+
     def sweep(self) -> PoolCounts:
         [counts], purged = self._both(self.authority.sweep([self.pool]), lambda model: model.sweep(self.now))
         assert counts is not None
@@ -179,6 +213,7 @@ class Twin(PoolTwin):
         assert {name: getattr(counts, name) for name in told} == {
             name: model.totals.get(name, 0) for name in told
         }
+        assert counts.devices == len(model.devices)
         assert counts.overage == len(model.above())
         assert counts.key_uses == model.key_uses
         assert counts.waiting == len(model.waiting())

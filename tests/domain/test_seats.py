@@ -50,6 +50,8 @@ CHANGES: list[dict[str, Any]] = [
     {"version_max": "4"},
     {"rate_key": 1},
     {"rate_holder": 1},
+    {"device_limit": 1},
+    {"device_cooldown": Millis(1)},
 ]
 
 

@@ -15,5 +15,7 @@ CALLS: dict[str, Callable[[EndpointClient], Awaitable[Answer]]] = {
     "validate": lambda client: client.ask("POST", "/api/v1/licenses/validate", {}),
     "pool": lambda client: client.ask("GET", POOL),
     "sessions": lambda client: client.ask("GET", "/api/v1/licenses/sessions"),
+    "devices": lambda client: client.ask("GET", "/api/v1/licenses/devices"),
+    "remove_device": lambda client: client.ask("DELETE", f"/api/v1/licenses/devices/{'ab' * 32}"),
     "readyz": lambda client: client.ask("GET", "/readyz"),
 }

@@ -12,6 +12,8 @@ from seatwarden.domain.seats import (
     BeatVerdict,
     BeatVerdicts,
     Code,
+    DeviceList,
+    DeviceRemoval,
     Fence,
     Grant,
     Millis,
@@ -60,6 +62,8 @@ class ScriptedAuthority(SeatPath):
         self.release_verdict = ReleaseVerdict(code=Code.RELEASED)
         self.validation: Validation | Refusal = VALIDATION
         self.page: SessionPage | Refusal = SessionPage(rows=(), cursor=None)
+        self.device_list: DeviceList | Refusal = DeviceList(devices=(), limit=None, cooldown_left=Millis(0))
+        self.removal = DeviceRemoval(code=Code.DEVICE_REMOVED)
         self.away = False
         self.fault: Exception | None = None
         self.hold: asyncio.Event | None = None
@@ -109,6 +113,14 @@ class ScriptedAuthority(SeatPath):
         if cursor is not None:
             raise ValueError("no cursor of ours")
         return self.page
+
+    async def devices(self, pool: PoolUid, key_hash: str) -> DeviceList | Refusal:
+        await self._called(pool)
+        return self.device_list
+
+    async def remove_device(self, pool: PoolUid, key_hash: str, holder: str) -> DeviceRemoval:
+        await self._called(pool)
+        return self.removal
 
     async def ready(self) -> None:
         await self._called(PoolUid(""))

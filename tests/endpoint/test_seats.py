@@ -339,3 +339,46 @@ async def test_a_program_that_asks_too_often_is_told_to_wait_and_by_which_limit(
     assert refused.headers["RateLimit-Policy"] == '"perHolder";q=1;w=60'
     assert refused.headers["RateLimit"] == f'"perHolder";r=0;t={wait}'
     assert (await holder.heartbeat(*lease)).code == "ok"
+
+
+DEVICES = "/api/v1/licenses/devices"
+
+
+async def test_the_devices_of_a_licence_are_listed_and_removed(holder: EndpointClient, pool: Pool) -> None:
+    await pool.configure(device_limit=1, device_cooldown=Millis(3_600_000))
+    mine, other = _holder_id(), _holder_id()
+    lease = _lease(await holder.acquire(mine))
+    refused = await holder.acquire(other)
+    assert (refused.status, refused.code) == (403, "device_limit")
+    listed = (await holder.ask("GET", DEVICES)).body
+    assert [(one["hardware_id"], one["holds_seat"]) for one in listed["devices"]] == [(mine, True)]
+    assert (listed["limit"], listed["removal_in"]) == (1, 0)
+
+    in_use = await holder.ask("DELETE", f"{DEVICES}/{mine}")
+    assert (in_use.status, in_use.code) == (409, "device_in_use")
+    assert 1 <= int(in_use.headers["Retry-After"]) <= 60
+    await holder.release(*lease)
+    removed = await holder.ask("DELETE", f"{DEVICES}/{mine}")
+    assert (removed.status, removed.code) == (200, "device_removed")
+    again = await holder.ask("DELETE", f"{DEVICES}/{mine}")
+    assert (again.status, again.code) == (404, "unknown_device")
+
+    await holder.release(*_lease(await holder.acquire(other)))
+    cooling = await holder.ask("DELETE", f"{DEVICES}/{other}")
+    assert (cooling.status, cooling.code) == (429, "device_cooldown")
+    assert 3500 < int(cooling.headers["Retry-After"]) <= 3600
+    assert 3500 < (await holder.ask("GET", DEVICES)).body["removal_in"] <= 3600
+
+
+async def test_devices_of_another_pool_are_nobodys_business(
+    anyone: EndpointClient, holder: EndpointClient, pool: Pool
+) -> None:
+    await pool.configure(device_limit=1)
+    mine = _holder_id()
+    await holder.acquire(mine)
+    for method, path in (("GET", DEVICES), ("DELETE", f"{DEVICES}/{mine}")):
+        answer = await anyone.ask(method, path)
+        assert (answer.status, answer.code) == (401, "invalid_license")
+    for wrong in ("ab", "AB" * 32, "zz" * 32):
+        answer = await holder.ask("DELETE", f"{DEVICES}/{wrong}")
+        assert (answer.status, answer.code) == (400, "invalid_request")

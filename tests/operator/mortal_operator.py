@@ -18,7 +18,15 @@ import orjson
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
 from seatwarden.backends.kubernetes_api import Body, KubernetesApi
 from seatwarden.backends.kubernetes_connection import connect
-from seatwarden.domain.seats import Configured, PoolConfig, PoolCounts, PoolObservation, PoolUid, Pulse
+from seatwarden.domain.seats import (
+    Configured,
+    DeviceRemoval,
+    PoolConfig,
+    PoolCounts,
+    PoolObservation,
+    PoolUid,
+    Pulse,
+)
 from seatwarden.local.identities import OPERATOR
 from seatwarden.reconcilers.controller import Controller, ControllerSettings
 from tests.operator.world import World
@@ -124,6 +132,13 @@ class MortalAuthority:
     async def remove(self, pool: PoolUid) -> None:
         """See `PoolAdministration`."""
         await self._life.write(f"remove {self._names.get(pool, pool)}", lambda: self._authority.remove(pool))
+
+    async def dismiss_device(self, pool: PoolUid, beginning: str) -> DeviceRemoval:
+        """See `PoolAdministration`."""
+        return await self._life.write(
+            f"dismiss a device of {self._names.get(pool, pool)}",
+            lambda: self._authority.dismiss_device(pool, beginning),
+        )
 
     async def observe(self, pools: Sequence[PoolUid]) -> list[PoolObservation | None]:
         """See `PoolAdministration`."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from seatwarden.domain.seats import Beat, Code, Grant, Refusal
 from seatwarden.reconcilers.engine import ObjectKey
-from tests.operator.world import PATIENCE_SECONDS, World, condition
+from tests.operator.world import PATIENCE_SECONDS, World, condition, holder
 
 
 async def test_overage_is_counted_and_told_from_its_beginning_to_its_end(world: World) -> None:
@@ -116,6 +116,33 @@ async def test_who_asks_too_often_is_refused_and_counted(world: World) -> None:
 
     await _set(world, pool, limits=None)
     assert (await world.acquire(1)).code is Code.EXISTING
+
+
+async def test_devices_are_counted_and_one_is_removed_by_annotation(world: World) -> None:
+    pool = await world.customer()
+    await _set(world, pool, limits={"devices": 1, "deviceCooldown": "720h"})
+    await world.until(pool, lambda it: it["status"]["devices"] == {"registered": 0, "limit": 1})
+    grant = await world.acquire(1)
+    assert (await world.acquire(2)).code is Code.DEVICE_LIMIT
+    await world.until(
+        pool,
+        lambda it: it["status"]["devices"]["registered"] == 1 and it["status"]["refused"]["device"] == 1,
+    )
+
+    await _ask_for_removal(world, pool, "no holder")
+    await _ask_for_removal(world, pool, f"{holder(1)[:12]}@while it holds a seat")
+    assert (await world.acquire(1)).code is Code.EXISTING
+    await _until_told(world, {"DeviceNotRemoved"})
+
+    await _release(world, grant)
+    await _ask_for_removal(world, pool, f"{holder(1)[:12]}@now")
+    await _until_told(world, {"DeviceRemoved"})
+    assert isinstance(await world.acquire(2), Grant)
+
+
+async def _ask_for_removal(world: World, pool: ObjectKey, request: str) -> None:
+    await world.annotate(pool, "seatwarden.dev/remove-device-requested", request)
+    await world.until(pool, lambda it: it["status"].get("lastHandledRemoveDevice") == request)
 
 
 async def _set(world: World, pool: ObjectKey, **spec: Any) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration, StaleTerm
 from seatwarden.domain.seats import (
     NO_TIME,
+    Code,
     Configured,
+    DeviceRemoval,
     Millis,
     PoolConfig,
     PoolCounts,
@@ -52,6 +54,7 @@ class AuthorityInMemory(PoolAdministration):
 
     pools: dict[PoolUid, HeldPool] = field(default_factory=dict)
     counts: dict[PoolUid, PoolCounts] = field(default_factory=dict)
+    dismissed: list[tuple[PoolUid, str]] = field(default_factory=list)
     caps: list[tuple[PoolUid, int]] = field(default_factory=list)
     observed: list[list[PoolUid]] = field(default_factory=list)
     swept: list[list[PoolUid]] = field(default_factory=list)
@@ -99,6 +102,11 @@ class AuthorityInMemory(PoolAdministration):
     async def remove(self, pool: PoolUid) -> None:
         async with self._call():
             self.pools.pop(pool, None)
+
+    async def dismiss_device(self, pool: PoolUid, beginning: str) -> DeviceRemoval:
+        async with self._call():
+            self.dismissed.append((pool, beginning))
+            return DeviceRemoval(code=Code.UNKNOWN_DEVICE)
 
     async def unfit(self) -> str | None:
         self._must_answer()

@@ -63,7 +63,16 @@ class ControlRoom:
         told: dict[str, Any] = dict.fromkeys(("peak", "seat_milliseconds", "released", "expired"), 0)
         told |= dict.fromkeys(("taken_over", "denied", "purged", "unpurged"), 0)
         told |= dict.fromkeys(
-            ("overage", "overage_granted", "would_deny", "version_blocked", "rate_limited"), 0
+            (
+                "overage",
+                "overage_granted",
+                "would_deny",
+                "version_blocked",
+                "rate_limited",
+                "device_limit",
+                "devices",
+            ),
+            0,
         )
         self.authority.counts[pool] = PoolCounts(
             epoch=has.epoch,

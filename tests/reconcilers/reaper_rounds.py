@@ -33,6 +33,8 @@ QUIET = PoolCounts(
     would_deny=0,
     version_blocked=0,
     rate_limited=0,
+    device_limit=0,
+    devices=0,
 )
 
 

@@ -105,7 +105,7 @@ def test_spec_is_written_as_it_was_read() -> None:
         "groups": [],
         "onlyGroups": False,
         "queue": {"size": 0, "claimWindow": "30s"},
-        "limits": {"acquiresPerMinute": {}},
+        "limits": {"acquiresPerMinute": {}, "deviceCooldown": "0s"},
         "suspend": False,
     }
 

@@ -1,12 +1,14 @@
 -- The gates: what is asked of a wish for a seat before the seats are counted. Each is open where nothing is configured.
 --
--- They keep one key beside the pool's seven, which only these scripts are given:
+-- They keep two keys beside the pool's seven, which only the scripts that need them are given:
 --   rates   ZSET    `k` and the id of a licence key, or `h` and a holder -> the microsecond up to which what it asked
 --                   for has used its share of time; what lies in the past means nothing and is removed
+--   devices ZSET    holder -> the millisecond in which it was registered. Who has taken a seat stays a device of the
+--                   pool when the seat is given back, and until it is removed
 -- With n wishes a minute each wish uses the n-th part of one, and nobody may be more than a minute ahead of the clock.
 -- So n wishes go through at once, and then one each n-th part of a minute: one number for each who asks (GCRA).
 
-local RATES = KEYS[8]
+local RATES, DEVICES = KEYS[8], KEYS[9]
 local MINUTE = 60000000
 -- Longer than any number in it means something.
 local RATES_KEPT = 3600000
@@ -57,4 +59,25 @@ local function rate_exceeded(pool, holder)
         redis.call('ZADD', RATES, wish.up_to, wish.member)
     end
     redis.call('PEXPIRE', RATES, RATES_KEPT)
+end
+
+-- Whether a seat makes the holder a device of the pool, and whether that would be one too many.
+local function new_device(pool, holder)
+    if not pool.device_limit or redis.call('ZSCORE', DEVICES, holder) then
+        return false, false
+    end
+    return true, redis.call('ZCARD', DEVICES) >= pool.device_limit
+end
+
+-- For how long the seat of a device is still kept, 0 where it has none.
+local function device_keeps_seat_for(secret, device)
+    local expiry = redis.call('ZSCORE', EXPIRY, lease_id_of(secret, device))
+    return expiry and math.max(0, kept_until(tonumber(expiry)) - now) or 0
+end
+
+-- How long no device may be removed after the last one was. A clock that was set back makes it no longer.
+local function device_cooldown_left()
+    local cooldown = tonumber(redis.call('HGET', CONFIG, 'device_cooldown')) or 0
+    local removed_at = tonumber(redis.call('HGET', STATE, 'device_removed_at'))
+    return removed_at and math.min(cooldown, math.max(0, removed_at + cooldown - now)) or 0
 end

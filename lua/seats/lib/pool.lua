@@ -143,11 +143,12 @@ end
 -- the rest.
 local function read_policies(pool)
     local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow', 'holder_limit', 'groups', 'only_groups',
-        'version_min', 'version_max', 'rate_key', 'rate_holder', 'queue_size', 'claim', 'reserved')
+        'version_min', 'version_max', 'rate_key', 'rate_holder', 'queue_size', 'claim', 'reserved', 'device_limit')
     pool.allowed = pool.capacity + (tonumber(read[1]) or 0)
     pool.drain, pool.shadow = read[2], read[3]
     pool.version_min, pool.version_max = read[7], read[8]
     pool.rate_key, pool.rate_holder = tonumber(read[9]), tonumber(read[10])
+    pool.device_limit = tonumber(read[14])
     pool.limit = pool.shadow and math.huge or pool.allowed
     pool.holder_limit = tonumber(read[4]) or math.huge
     pool.groups, pool.only_groups = read[5], read[6]

@@ -9,6 +9,8 @@ from seatwarden.domain.seats import (
     BeatVerdict,
     BeatVerdicts,
     Configured,
+    DeviceList,
+    DeviceRemoval,
     Grant,
     PoolConfig,
     PoolCounts,
@@ -83,6 +85,14 @@ class SeatPath(Protocol):
         """
         ...
 
+    async def devices(self, pool: PoolUid, key_hash: str) -> DeviceList | Refusal:
+        """Which holders are registered with the pool."""
+        ...
+
+    async def remove_device(self, pool: PoolUid, key_hash: str, holder: str) -> DeviceRemoval:
+        """Take a device from the pool, where it holds no seat and the cooldown is over."""
+        ...
+
     async def ready(self) -> None:
         """Return when Redis answers and the scripts are loaded."""
         ...
@@ -116,6 +126,10 @@ class PoolAdministration(Protocol):
 
     async def remove(self, pool: PoolUid) -> None:
         """Forget the pool with its leases and ledger. Safe to repeat."""
+        ...
+
+    async def dismiss_device(self, pool: PoolUid, beginning: str) -> DeviceRemoval:
+        """Take the device whose holder has that ``beginning`` from the pool, whatever the cooldown; not where it has a seat."""
         ...
 
     async def unfit(self) -> str | None:

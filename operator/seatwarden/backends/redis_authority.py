@@ -25,6 +25,8 @@ from seatwarden.domain.seats import (
     BeatVerdicts,
     Code,
     Configured,
+    DeviceList,
+    DeviceRemoval,
     Grant,
     Millis,
     PoolConfig,
@@ -159,7 +161,7 @@ class RedisSeatAuthority:
         arguments = redis_wire.readmit_arguments(
             key_hash, lease, client_version=client_version, metadata=metadata
         )
-        reply = await self._runner.run(redis_scripts.READMIT, pool_keys(pool), *arguments)
+        reply = await self._runner.run(redis_scripts.READMIT, all_pool_keys(pool), *arguments)
         if isinstance(reply, bytes):
             return BeatVerdict(code=Code((await self._unopened(reply)).decode()))
         [verdict] = redis_wire.read_beats(reply)
@@ -210,6 +212,28 @@ class RedisSeatAuthority:
             return Refusal(code=Code((await self._unopened(reply)).decode()))
         return redis_wire.read_sessions(reply)
 
+    async def devices(self, pool: PoolUid, key_hash: str) -> DeviceList | Refusal:
+        """See `SeatPath.devices`."""
+        reply = await self._runner.run(redis_scripts.DEVICES, all_pool_keys(pool), key_hash)
+        if isinstance(reply, bytes):
+            return Refusal(code=Code((await self._unopened(reply)).decode()))
+        return redis_wire.read_devices(reply)
+
+    async def remove_device(self, pool: PoolUid, key_hash: str, holder: str) -> DeviceRemoval:
+        """See `SeatPath.remove_device`.
+
+        Raises:
+            ValueError: the holder is not 64 lower-case hex characters.
+        """
+        redis_wire.holder_bytes(holder)
+        reply = await self._runner.run(redis_scripts.REMOVE_DEVICE, all_pool_keys(pool), key_hash, holder)
+        return redis_wire.read_removal([await self._unopened(reply[0]), reply[1]])
+
+    async def dismiss_device(self, pool: PoolUid, beginning: str) -> DeviceRemoval:
+        """See `PoolAdministration.dismiss_device`."""
+        reply = await self._runner.run(redis_scripts.REMOVE_DEVICE, all_pool_keys(pool), "", beginning)
+        return redis_wire.read_removal(reply)
+
     async def beat_pulse(self) -> Pulse:
         """See `SeatPath.beat_pulse`."""
         return await self._tick(_GIVE)
@@ -253,8 +277,8 @@ class RedisSeatAuthority:
         """See `PoolAdministration.sweep`."""
         counted: list[PoolCounts | None] = []
         for start in range(0, len(pools), _SLICE):
-            keys = [all_pool_keys(pool) for pool in pools[start : start + _SLICE]]
-            replies = await self._runner.run_for_each(redis_scripts.SWEEP, keys, self._ledger_kept)
+            swept = [all_pool_keys(pool) for pool in pools[start : start + _SLICE]]
+            replies = await self._runner.run_for_each(redis_scripts.SWEEP, swept, self._ledger_kept)
             counted.extend(redis_wire.read_counts(reply) for reply in replies)
         return counted
 

@@ -30,6 +30,7 @@ class AllPoolKeys(NamedTuple):
     ledger: str
     overage: str
     rates: str
+    devices: str
     queue: str
     tickets: str
     waits: str
@@ -47,6 +48,7 @@ class PoolAndReplayKeys(NamedTuple):
     ledger: str
     overage: str
     rates: str
+    devices: str
     queue: str
     tickets: str
     waits: str

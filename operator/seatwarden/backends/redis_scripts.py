@@ -13,6 +13,8 @@ from importlib.resources import files
 _POOL = ("pool",)
 _ACCOUNT = ("pool", "account")
 _QUEUE = ("pool", "account", "gates", "queue")
+_GATES = ("pool", "account", "gates")
+_DEVICES = ("pool", "gates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ CONFIGURE = _read("configure", _QUEUE)
 OBSERVE = _read("observe", _ACCOUNT)
 SWEEP = _read("sweep", _QUEUE)
 REMOVE = _read("remove", _QUEUE)
-READMIT = _read("readmit", _ACCOUNT)
+READMIT = _read("readmit", _GATES)
+DEVICES = _read("devices", _DEVICES)
+REMOVE_DEVICE = _read("remove_device", _DEVICES)
 ARRIVE = _read("arrive", _ACCOUNT)
 TICK = _read("tick", ())
 
@@ -51,5 +55,6 @@ IDENTITY_WRITE = _read("write", (), "identity")
 
 ALL_SCRIPTS = (
     *(ACQUIRE, HEARTBEAT, RELEASE, VALIDATE, SESSIONS, READMIT, ARRIVE),
+    *(DEVICES, REMOVE_DEVICE),
     *(CONFIGURE, OBSERVE, SWEEP, REMOVE, TICK),
 )

@@ -24,6 +24,9 @@ from seatwarden.domain.seats import (
     BeatVerdict,
     BeatVerdicts,
     Code,
+    Device,
+    DeviceList,
+    DeviceRemoval,
     Fence,
     Grant,
     KeyUse,
@@ -233,6 +236,7 @@ def _gate_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
     if config.version_max:
         fields["version_max"] = last_version_key(config.version_max)
     fields |= {"rate_key": config.rate_key, "rate_holder": config.rate_holder}
+    fields |= {"device_limit": config.device_limit, "device_cooldown": config.device_cooldown}
     return {name: value for name, value in fields.items() if value}
 
 
@@ -426,6 +430,8 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
                 would_deny=would_deny,
                 version_blocked=gates[0],
                 rate_limited=gates[1],
+                device_limit=gates[2],
+                devices=gates[3],
                 key_uses=_key_uses(key_ids, uses),
                 groups={
                     name: int(seats or 0) for name, seats in zip(groups.decode().split(), held, strict=True)
@@ -439,6 +445,32 @@ def _key_uses(key_ids: bytes, uses: Sequence[bytes | None]) -> dict[str, KeyUse]
     by_key = zip(key_ids.decode().split(), uses, strict=True)
     told = {key_id: map(int, use.split()) for key_id, use in by_key if use is not None}
     return {key_id: KeyUse(granted, denied, Millis(at)) for key_id, (granted, denied, at) in told.items()}
+
+
+def read_devices(reply: list[bytes | int]) -> DeviceList:
+    """The answer of devices.lua."""
+    match reply:
+        case [int(), int(limit), int(cooldown), *rest] if len(rest) % 3 == 0:
+            rows = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+            return DeviceList(
+                devices=tuple(map(_device, rows)), limit=limit or None, cooldown_left=Millis(cooldown)
+            )
+    raise _unexpected("devices")
+
+
+def _device(row: tuple[bytes | int, ...]) -> Device:
+    match row:
+        case [bytes(holder), int(registered), int(kept_for)]:
+            return Device(holder.hex(), Millis(registered), Millis(kept_for))
+    raise _unexpected("devices")
+
+
+def read_removal(reply: list[bytes | int | None]) -> DeviceRemoval:
+    """The answer of remove_device.lua."""
+    match reply:
+        case [bytes(code), (int() | None) as wait]:
+            return DeviceRemoval(code=Code(code.decode()), retry_after=None if wait is None else Millis(wait))
+    raise _unexpected("remove_device")
 
 
 _ARRIVALS = (Arrival.NOTHING_NEW, Arrival.RECOVERY_BEGAN, Arrival.LEASES_PROLONGED)

@@ -12,10 +12,11 @@ from seatwarden.domain.seats import NO_TIME, KeyUse, Millis
 from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import GROUP, licence_key_secret
 from seatwarden.resources.reasons import Reason
+from seatwarden.resources.seat_limits import DevicesStatus
 from seatwarden.resources.seatpool import Mode, Refused, SeatPool, SeatPoolStatus
 
 _ROUNDED_SECONDS = 10
-_NONE_REFUSED = Refused(version=0, rate=0)
+_NONE_REFUSED = Refused(version=0, rate=0, device=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class PoolRun:
     problem: tuple[Reason, str] | None
     provisioned: Provisioned | None
     tenant: str
+    device_request: str | None = None
+    """The request for the removal of a device that is settled by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class LiveCounts:
     groups: Mapping[str, int] = field(default_factory=dict)
     waiting: int = 0
     refused: Refused = _NONE_REFUSED
+    devices: int = 0
 
 
 def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now: datetime) -> SeatPoolStatus:
@@ -86,6 +90,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         groups=seats_of_groups(
             pool.spec.groups, before.groups, counts.groups if counts is not None else None
         ),
+        devices=_devices(pool, counts),
         refused=refused,
         tenant=run.tenant or before.tenant,
         selector=f"{GROUP}/pool={pool.metadata.name}",
@@ -100,7 +105,16 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         last_handled_reconcile_at=pool.metadata.reconcile_requested_at,
         last_handled_rotate_licence_key_at=(has.keys.ring.rotated_for if has is not None else None)
         or before.last_handled_rotate_licence_key_at,
+        last_handled_remove_device=run.device_request or before.last_handled_remove_device,
     )
+
+
+def _devices(pool: SeatPool, counts: LiveCounts | None) -> DevicesStatus | None:
+    limit, before = pool.spec.limits.devices, pool.status.devices
+    if limit is None:
+        return None
+    told = before.registered or 0 if before is not None else 0
+    return DevicesStatus(registered=told if counts is None else counts.devices, limit=limit)
 
 
 def _recovery(run: PoolRun, counts: LiveCounts | None, now: datetime) -> str | None:

@@ -71,6 +71,11 @@ class Code(StrEnum):
     RATE_LIMITED = "rate_limited"
     QUEUED = "queued"
     QUEUE_FULL = "queue_full"
+    DEVICE_LIMIT = "device_limit"
+    DEVICE_REMOVED = "device_removed"
+    UNKNOWN_DEVICE = "unknown_device"
+    DEVICE_IN_USE = "device_in_use"
+    DEVICE_COOLDOWN = "device_cooldown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,10 @@ class PoolConfig:
     """So many may wait for a seat."""
     claim: Millis = Millis(30_000)
     """How long a seat is kept for the first of those who wait. Twice as long one keeps its place without asking again."""
+    device_limit: int = 0
+    """So many holders may be registered as devices of the pool; 0 where any number may."""
+    device_cooldown: Millis = NO_TIME
+    """How long after a client has removed a device the next one can be removed."""
 
     @property
     def digest(self) -> str:
@@ -196,6 +205,10 @@ class PoolCounts:
     """Refusals because of the version of the client program."""
     rate_limited: int
     """Refusals because a licence key or a holder had asked too often."""
+    device_limit: int
+    """Refusals because as many devices were registered as may be."""
+    devices: int
+    """How many are registered."""
     key_uses: dict[str, KeyUse] = field(default_factory=dict, hash=False)
     """By key id, for each key that opens the pool and was ever used."""
     groups: dict[str, int] = field(default_factory=dict, hash=False)
@@ -293,6 +306,32 @@ class Refusal:
     """Where it was asked too often, the limit that was reached; of several the one that needs the longest wait."""
     place: QueuePlace | None = None
     """With `QUEUED` only."""
+
+
+class Device(NamedTuple):
+    """A holder that is registered with a pool. ``seat_kept_for`` is 0 where it holds no seat now."""
+
+    holder: str
+    registered_at: Millis
+    seat_kept_for: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceList:
+    """The devices of a pool, those registered first come first. ``limit`` is None where any number may be."""
+
+    devices: tuple[Device, ...]
+    limit: int | None
+    cooldown_left: Millis
+    """How long none can be removed by a client."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRemoval:
+    """`DEVICE_REMOVED`, or why it was not: `UNKNOWN_DEVICE`, `DEVICE_IN_USE`, `DEVICE_COOLDOWN` or `INVALID_LICENSE`."""
+
+    code: Code
+    retry_after: Millis | None = None
 
 
 class Beat(NamedTuple):

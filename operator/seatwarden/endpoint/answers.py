@@ -247,6 +247,33 @@ class SessionsAnswer:
     next_cursor: Annotated[str | None, Field(description="Asks for the next page; null on the last one.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceAnswer:
+    """One registered holder."""
+
+    hardware_id: Annotated[str, Field(description="The holder.")]
+    registered_at: Annotated[
+        str, Field(json_schema_extra={"format": "date-time"}, description="By the authority's clock, UTC.")
+    ]
+    holds_seat: Annotated[bool, Field(description="A device that holds a seat cannot be removed.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicesAnswer:
+    """The devices of this licence, those that were registered first come first."""
+
+    devices: list[DeviceAnswer]
+    limit: Annotated[int | None, Field(description="How many there may be; null where any number may.")]
+    removal_in: Annotated[float, Field(description="Seconds until a device can be removed; 0 where one can.")]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRemovedAnswer:
+    """The device is not registered any more."""
+
+    code: Literal[Code.DEVICE_REMOVED] = Code.DEVICE_REMOVED
+
+
 @dataclass(frozen=True, slots=True)
 class HealthAnswer:
     """All is well."""

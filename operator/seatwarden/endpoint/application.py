@@ -26,7 +26,7 @@ from seatwarden.endpoint.problems import Outcome, Problem
 from seatwarden.endpoint.proofs import Proofs
 from seatwarden.endpoint.pulse import pulse_of
 from seatwarden.endpoint.ready_response import WebHandler
-from seatwarden.endpoint.route_table import OPERATIONS, SEAT_OPERATIONS, SERVICE_OPERATIONS
+from seatwarden.endpoint.route_table import DEVICE_OPERATIONS, OPERATIONS, SEAT_OPERATIONS, SERVICE_OPERATIONS
 from seatwarden.endpoint.seat_handlers import SeatHandlers
 from seatwarden.endpoint.service_handlers import ServiceHandlers
 from seatwarden.endpoint.settings import Draining, EndpointSettings
@@ -100,7 +100,7 @@ def create_app(
         if method == "GET":
             app.router.add_route("HEAD", path, guarded, expect_handler=_expect)
 
-    for seat in SEAT_OPERATIONS:
+    for seat in (*SEAT_OPERATIONS, *DEVICE_OPERATIONS):
         bound = partial(seat.handler, seat_handlers)
         serve(seat.name, seat.method, seat.path, bound, asks_authority=True)
     for page in SERVICE_OPERATIONS:

@@ -171,6 +171,36 @@ CODES: dict[AnyCode, CodeEntry] = {
         "This licence key or this holder asked for a seat more often than the pool allows in a minute.",
         "Wait for Retry-After before the next try; RateLimit-Policy tells the limit. Heartbeats and releases do not count.",
     ),
+    Code.DEVICE_LIMIT: CodeEntry(
+        (403,),
+        "Too many devices",
+        "As many devices are registered with this licence as it may have, and this holder is none of them.",
+        "Let the user remove a device that is not needed any more, with DELETE /api/v1/licenses/devices/{hardware_id}.",
+    ),
+    Code.DEVICE_REMOVED: CodeEntry(
+        (200,),
+        "Device removed",
+        "The device does not count any more, and another one can be registered by taking a seat.",
+        "Nothing.",
+    ),
+    Code.UNKNOWN_DEVICE: CodeEntry(
+        (404,),
+        "No such device",
+        "No device of that hardware_id is registered with this licence: it never was, or was removed.",
+        "Nothing, where it was to be removed: it is not there.",
+    ),
+    Code.DEVICE_IN_USE: CodeEntry(
+        (409,),
+        "The device holds a seat",
+        "A device that holds a seat cannot be removed.",
+        "Release its seat, or wait retry_after seconds for the lease to end, and remove the device then.",
+    ),
+    Code.DEVICE_COOLDOWN: CodeEntry(
+        (429,),
+        "A device was removed a short time ago",
+        "Between two removals the time has to pass that the licence sets.",
+        "Try again after Retry-After, or ask the administrator, who can remove a device at once.",
+    ),
     Code.UNKNOWN_SESSION: CodeEntry(
         (404, 200),
         "No such session in this pool",

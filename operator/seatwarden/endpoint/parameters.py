@@ -12,6 +12,7 @@ DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 500
 CURSOR_LENGTH = 256
 _LEASE_ID = re.compile(LEASE_ID_PATTERN.strip("^$"))
+_HARDWARE_ID = re.compile("[0-9a-f]{64}")
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IDEMPOTENCY_KEY_PATTERN = "^[!-~]{1,255}$"
 _SESSION_PATH = re.compile(f"/api/v1/licenses/sessions/({LEASE_ID_PATTERN.strip('^$')})(?:[/?]|$)")
@@ -31,6 +32,18 @@ def session_parameter(request: web.Request) -> str:
     if _LEASE_ID.fullmatch(lease_id) is None:
         raise invalid_request(FieldError("id", "Session id should be 32 lower-case hex characters"))
     return lease_id
+
+
+def device_parameter(request: web.Request) -> str:
+    """The hardware id in the path.
+
+    Raises:
+        Refused: it is none.
+    """
+    holder = request.match_info["hardware_id"]
+    if _HARDWARE_ID.fullmatch(holder) is None:
+        raise invalid_request(FieldError("hardware_id", "Hardware id should be 64 lower-case hex characters"))
+    return holder
 
 
 def fence_parameter(request: web.Request) -> int | None:

@@ -175,6 +175,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
             (403, Code.NOT_ENTITLED),
             (403, Code.HOLDER_LIMIT),
             (403, Code.VERSION_BLOCKED),
+            (403, Code.DEVICE_LIMIT),
             (409, Code.POOL_EXHAUSTED),
             (409, Code.QUEUE_FULL),
             (409, Code.RESERVED),
@@ -286,6 +287,43 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
     ),
 )
 
+DEVICE_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
+    Operation(
+        name="devices",
+        method="GET",
+        path="/api/v1/licenses/devices",
+        handler=SeatHandlers.devices,
+        summary="List the devices of a licence",
+        description="Where devices are limited, each holder that takes a seat is registered, and stays so until it is removed.",
+        answers=(Answer(status=200, description="All of them.", body=answers.DevicesAnswer),),
+        refusals=((403, RequestCode.LICENSE_KEY_REQUIRED),),
+    ),
+    Operation(
+        name="remove_device",
+        method="DELETE",
+        path="/api/v1/licenses/devices/{hardware_id}",
+        handler=SeatHandlers.remove_device,
+        summary="Remove a device",
+        description="Ends nothing: a device that holds a seat stays. After a removal the next one has to wait for the cooldown"
+        " that the licence sets.",
+        parameters=(
+            Parameter(
+                name="hardware_id",
+                place="path",
+                description="The device's hardware_id, as it takes seats with and as the list has it.",
+                schema={"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            ),
+        ),
+        answers=(Answer(status=200, description="It is removed.", body=answers.DeviceRemovedAnswer),),
+        refusals=(
+            (403, RequestCode.LICENSE_KEY_REQUIRED),
+            (404, Code.UNKNOWN_DEVICE),
+            (409, Code.DEVICE_IN_USE),
+            (429, Code.DEVICE_COOLDOWN),
+        ),
+    ),
+)
+
 SERVICE_OPERATIONS: tuple[Operation[ServiceHandlers], ...] = (
     Operation(
         name="livez",
@@ -343,5 +381,6 @@ SERVICE_OPERATIONS: tuple[Operation[ServiceHandlers], ...] = (
 
 OPERATIONS: tuple[Operation[SeatHandlers] | Operation[ServiceHandlers], ...] = (
     *SEAT_OPERATIONS,
+    *DEVICE_OPERATIONS,
     *SERVICE_OPERATIONS,
 )

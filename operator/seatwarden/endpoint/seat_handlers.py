@@ -27,6 +27,7 @@ from seatwarden.endpoint.credentials import Credential, Credentials
 from seatwarden.endpoint.long_poll import preferred_wait, seat_in_turn
 from seatwarden.endpoint.own_leases import OwnLeases
 from seatwarden.endpoint.parameters import (
+    device_parameter,
     fence_parameter,
     idempotency_key,
     limit_parameter,
@@ -46,9 +47,7 @@ from seatwarden.endpoint.request_models import (
 from seatwarden.endpoint.settings import EndpointSettings
 
 SPREAD_STEPS = 1 << 16
-ONLY_WITH_A_KEY = (
-    "Only the licence key of the pool shows who holds its seats; a token shows its own with validate."
-)
+ONLY_WITH_A_KEY = "Only the licence key of the pool shows who holds its seats and which devices it has; a token shows its own with validate."
 _NOT_THERE = BeatVerdict(code=Code.UNKNOWN_SESSION)
 Body = TypeVar("Body", bound=RequestBody)
 
@@ -183,9 +182,7 @@ class SeatHandlers:
 
     async def sessions(self, request: web.Request) -> Outcome:
         """GET /api/v1/licenses/sessions."""
-        credential = await self._credentials.of(request)
-        if credential.holder is not None:
-            raise Refused(Problem(code=RequestCode.LICENSE_KEY_REQUIRED, detail=ONLY_WITH_A_KEY))
+        credential = await self._licence_key(request)
         limit = limit_parameter(request)
         cursor = one_parameter(request, "cursor")
         try:
@@ -206,6 +203,29 @@ class SeatHandlers:
         verdicts_of_own = iter(found)
         merged = [next(verdicts_of_own) if is_own else _NOT_THERE for is_own in own]
         return BeatVerdicts(merged, found.at, found.signed_for)
+
+    async def devices(self, request: web.Request) -> Outcome:
+        """GET /api/v1/licenses/devices."""
+        credential = await self._licence_key(request)
+        return verdicts.devices_outcome(await self._seats.devices(credential.pool, credential.key_hash))
+
+    async def remove_device(self, request: web.Request) -> Outcome:
+        """DELETE /api/v1/licenses/devices/{hardware_id}."""
+        holder = device_parameter(request)
+        credential = await self._licence_key(request)
+        verdict = await self._seats.remove_device(credential.pool, credential.key_hash, holder)
+        return verdicts.removal_outcome(verdict)
+
+    async def _licence_key(self, request: web.Request) -> Credential:
+        """The credential of a call that shows or changes what belongs to others than its caller.
+
+        Raises:
+            Refused: it is a token, which speaks for one holder.
+        """
+        credential = await self._credentials.of(request)
+        if credential.holder is not None:
+            raise Refused(Problem(code=RequestCode.LICENSE_KEY_REQUIRED, detail=ONLY_WITH_A_KEY))
+        return credential
 
     async def _remembered(
         self, credential: Credential, beat: Beat, lease: str | None, verdict: BeatVerdict

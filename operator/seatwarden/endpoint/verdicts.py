@@ -15,6 +15,8 @@ from seatwarden.domain.seats import (
     Beat,
     BeatVerdict,
     Code,
+    DeviceList,
+    DeviceRemoval,
     Grant,
     Millis,
     QueuePlace,
@@ -178,6 +180,32 @@ def sessions_outcome(verdict: SessionPage | Refusal, *, tokens_key_id: str) -> O
     return Reply(200, orjson.dumps(page))
 
 
+def devices_outcome(verdict: DeviceList | Refusal) -> Outcome:
+    """The devices of the pool."""
+    if isinstance(verdict, Refusal):
+        return refusal_outcome(verdict)
+    answer = answers.DevicesAnswer(
+        devices=[
+            answers.DeviceAnswer(
+                hardware_id=device.holder,
+                registered_at=_instant(device.registered_at),
+                holds_seat=device.seat_kept_for > 0,
+            )
+            for device in verdict.devices
+        ],
+        limit=verdict.limit,
+        removal_in=verdict.cooldown_left / 1000,
+    )
+    return Reply(200, orjson.dumps(answer))
+
+
+def removal_outcome(verdict: DeviceRemoval) -> Outcome:
+    """The answer to the removal of a device."""
+    if verdict.code is Code.DEVICE_REMOVED:
+        return Reply(200, orjson.dumps(answers.DeviceRemovedAnswer()))
+    return Problem(code=verdict.code, detail=_detail(verdict.code), retry_after=verdict.retry_after)
+
+
 def refusal_outcome(refusal: Refusal) -> Problem:
     """No seat, with the numbers and the wait where they are of use."""
     if refusal.code is Code.VERSION_BLOCKED:
@@ -252,14 +280,18 @@ def _seats(capacity: int, live: int) -> answers.Seats:
     return answers.Seats(capacity, live, max(0, capacity - live))
 
 
+def _instant(at: Millis) -> str:
+    instant = datetime.fromtimestamp(at / 1000, UTC)
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _session(row: SessionRow, tokens_key_id: str) -> answers.SessionAnswer:
-    acquired = datetime.fromtimestamp(row.acquired_at / 1000, UTC)
     return answers.SessionAnswer(
         session_id=row.lease_id,
         hardware_id=row.holder,
         quantity=row.quantity,
         group=row.group or None,
-        acquired_at=acquired.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        acquired_at=_instant(row.acquired_at),
         expires_in=row.expires_in / 1000,
         license_key_id=IDENTITY_KEY_ID if row.key_id == tokens_key_id else row.key_id,
         client_version=row.client_version,

@@ -233,5 +233,9 @@ def _version(entry: Entry) -> int:
 def _intent(entry: Entry) -> tuple[object, ...]:
     """What people want of an object; other labels and annotations are nobody's business here."""
     meta = entry.metadata
-    asked = (meta.reconcile_requested_at, meta.rotate_licence_key_requested_at)
+    asked = (
+        meta.reconcile_requested_at,
+        meta.rotate_licence_key_requested_at,
+        meta.remove_device_requested,
+    )
     return (meta.uid, meta.generation, meta.deletion_timestamp, meta.finalizers, asked)

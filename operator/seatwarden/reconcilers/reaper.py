@@ -161,5 +161,5 @@ class Reaper:
 def _published(counts: PoolCounts) -> tuple[object, ...]:
     """What of the counts is shown in status."""
     numbers = (counts.live, counts.capacity, counts.peak, counts.epoch, counts.overage, counts.would_deny)
-    at_gates = (counts.version_blocked, counts.rate_limited)
+    at_gates = (counts.version_blocked, counts.rate_limited, counts.device_limit, counts.devices)
     return (*numbers, *at_gates, *counts.groups.items(), counts.waiting, counts.recovering_for > 0)

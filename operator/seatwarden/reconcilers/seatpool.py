@@ -9,6 +9,7 @@ import structlog
 
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration
 from seatwarden.backends.kubernetes_api import Forbidden
+from seatwarden.domain.device_requests import device_named, removal_told
 from seatwarden.domain.gates import POOL_GATES, Closed, Upstream, first_closed
 from seatwarden.domain.identity_token import IDENTITY_KEY_ID, identity_key_hash
 from seatwarden.domain.key_ring import KeyRing, Turn, dies_at, next_death
@@ -16,7 +17,7 @@ from seatwarden.domain.key_status import rotated, rotation_waiting
 from seatwarden.domain.pauses import pause_until
 from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
 from seatwarden.domain.seat_groups import seat_groups
-from seatwarden.domain.seats import Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.domain.seats import DeviceRemoval, Millis, PoolConfig, PoolState, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
 from seatwarden.reconcilers.identities import Identities, trusts_tokens
@@ -105,6 +106,7 @@ class SeatPoolReconciler:
                 await self.identities.open_door(key, PoolUid(pool.metadata.uid), above.tenant)
             # Behind Redis: whoever reads a key in the Secret can take a seat with it at once.
             await self.keys.save(key, kept, keys.ring)
+            request, removal = await self._remove_device(pool)
         except Problem as problem:
             failed = PoolRun(problem=(problem.reason, problem.message), provisioned=None, tenant=tenant)
             return await self._report(key, pool, failed)
@@ -121,12 +123,29 @@ class SeatPoolReconciler:
         if settled.awaits_resume:
             told = (Reason.AWAITING_RESUME, _awaiting_resume(above))
         provisioned = _provisioned(settled, keys)
-        again = await self._report(key, pool, PoolRun(problem=told, provisioned=provisioned, tenant=tenant))
+        run = PoolRun(problem=told, provisioned=provisioned, tenant=tenant, device_request=request)
+        again = await self._report(key, pool, run)
         await self._tell_of_keys(key, pool, keys)
+        if request is not None:
+            reason, note = removal_told(request, removal)
+            await self.status.event(key, pool, reason, note, warning=reason is Reason.DEVICE_NOT_REMOVED)
         next_key_dies = next_death(keys.ring, pool.spec.licence_key.overlap)
         return _soonest(
             again, pause_until(_valid_until(above), above.now), pause_until(next_key_dies, above.now)
         )
+
+    async def _remove_device(self, pool: SeatPool) -> tuple[str | None, DeviceRemoval | None]:
+        """The request that is new since the status that ``pool`` has, and what came of it.
+
+        A run that dies before the status has it asks again, and then there is nothing left to remove.
+        """
+        request = pool.metadata.remove_device_requested
+        if request is None or request == pool.status.last_handled_remove_device:
+            return None, None
+        named = device_named(request)
+        if named is None:
+            return request, None
+        return request, await self.authority.dismiss_device(PoolUid(pool.metadata.uid), named)
 
     async def _tell_of_keys(self, key: ObjectKey, pool: SeatPool, keys: Turn) -> None:
         """Events of what is new since the status that ``pool`` had before this run."""
@@ -186,7 +205,10 @@ class SeatPoolReconciler:
                 would_deny=counts.would_deny,
                 groups=counts.groups,
                 waiting=counts.waiting,
-                refused=Refused(version=counts.version_blocked, rate=counts.rate_limited),
+                devices=counts.devices,
+                refused=Refused(
+                    version=counts.version_blocked, rate=counts.rate_limited, device=counts.device_limit
+                ),
             )
             if counts is not None
             else None
@@ -312,6 +334,8 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         version_max=pool.spec.versions.maximum or "",
         rate_key=pool.spec.limits.acquires_per_minute.per_key or 0,
         rate_holder=pool.spec.limits.acquires_per_minute.per_holder or 0,
+        device_limit=pool.spec.limits.devices or 0,
+        device_cooldown=_millis(pool.spec.limits.device_cooldown),
     )
 
 

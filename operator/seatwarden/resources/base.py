@@ -19,7 +19,12 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
 from seatwarden.resources.invalid import InvalidResource, problems_of
-from seatwarden.resources.names import RECONCILE_REQUESTED_AT, ROTATE_LICENCE_KEY_REQUESTED_AT, Kind
+from seatwarden.resources.names import (
+    RECONCILE_REQUESTED_AT,
+    REMOVE_DEVICE_REQUESTED,
+    ROTATE_LICENCE_KEY_REQUESTED_AT,
+    Kind,
+)
 from seatwarden.resources.rules import JsonSchema, Matches, Rule, format_instant, published_with, refuse
 
 Int32 = Annotated[int, Field(strict=True, json_schema_extra={"format": "int32"})]
@@ -123,6 +128,11 @@ class ObjectMeta(Model):
     def rotate_licence_key_requested_at(self) -> str | None:
         """The value by which a person asks for a new licence key, cut to what status can echo."""
         return self._requested(ROTATE_LICENCE_KEY_REQUESTED_AT)
+
+    @property
+    def remove_device_requested(self) -> str | None:
+        """The value by which a person asks that a device is removed, cut to what status can echo."""
+        return self._requested(REMOVE_DEVICE_REQUESTED)
 
     def _requested(self, annotation: str) -> str | None:
         value = self.annotations.get(annotation)

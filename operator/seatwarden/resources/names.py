@@ -25,6 +25,9 @@ RECONCILE_REQUESTED_AT = f"{GROUP}/reconcile-requested-at"
 ROTATE_LICENCE_KEY_REQUESTED_AT = f"{GROUP}/rotate-licence-key-requested-at"
 """Annotation by which a person asks for a new licence key; its value is echoed in
 ``status.lastHandledRotateLicenceKeyAt``."""
+REMOVE_DEVICE_REQUESTED = f"{GROUP}/remove-device-requested"
+"""Annotation by which a person asks that a device is removed: the first 12 or more characters of its holder, and behind an
+``@`` anything that makes it another request. Its value is echoed in ``status.lastHandledRemoveDevice``."""
 EARLIER_LICENCE_KEYS = f"{GROUP}/earlier-licence-keys"
 """Annotation on a pool's Secret: the SHA-256 of each earlier key that still opens the pool, and when it was replaced."""
 LICENCE_KEY_ROTATED_FOR = f"{GROUP}/licence-key-rotated-for"

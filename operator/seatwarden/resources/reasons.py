@@ -167,6 +167,18 @@ class Reason(StrEnum):
         "Redis may have lost what it knew of this pool, so for one lease length only programs that held a seat come back.",
         "Nothing; programs that hold a seat go on. See docs/redis.md for a Redis that loses nothing.",
     )
+    DEVICE_REMOVED = (
+        "DeviceRemoved",
+        Outlook.SETTLED,
+        "A device was removed from the pool, as seatwarden.dev/remove-device-requested asked for.",
+        "Nothing. Another device can be registered in its place.",
+    )
+    DEVICE_NOT_REMOVED = (
+        "DeviceNotRemoved",
+        Outlook.SETTLED,
+        "The device that seatwarden.dev/remove-device-requested names was not removed. The message says why.",
+        "Correct the value, or wait until the device holds no seat, and ask again with another value.",
+    )
     LICENCE_KEY_ROTATED = (
         "LicenceKeyRotated",
         Outlook.SETTLED,

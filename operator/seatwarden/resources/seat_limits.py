@@ -63,6 +63,22 @@ class Limits(SpecModel):
     """How often a seat may be asked for; who asks more often is refused with a time to wait. Heartbeats and releases do
     not count."""
 
+    devices: Annotated[Int32, Field(ge=1, le=1000)] | None = None
+    """How many holders may be registered, from 1 to 1000: each that takes a seat is, and stays so until it is removed.
+    Without it there is no limit."""
+    device_cooldown: Annotated[timedelta, DurationBetween("0s", "8760h")] = timedelta(0)
+    """How long after a client has removed a device the next one can be removed, such as 720h; from 0s to 8760h. Default
+    0s."""
+
+
+class DevicesStatus(Model):
+    """What is known of the devices of a pool."""
+
+    registered: Count | None = None
+    """How many holders are registered. Follows the truth by some seconds."""
+    limit: Count | None = None
+    """How many may be."""
+
 
 class Queue(SpecModel):
     """Programs that wait for a seat."""

@@ -21,7 +21,7 @@ from seatwarden.resources.base import (
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
 from seatwarden.resources.rules import DurationBetween, Immutable, ListMap, Rule, both_are_durations
-from seatwarden.resources.seat_limits import MOST_GROUPS, GroupStatus, Limits, Queue, SeatGroup
+from seatwarden.resources.seat_limits import MOST_GROUPS, DevicesStatus, GroupStatus, Limits, Queue, SeatGroup
 from seatwarden.resources.versions import Version
 
 MOST_LICENCE_KEYS = 4
@@ -178,6 +178,8 @@ class Refused(Model):
     """The version of the program is not one of spec.versions."""
     rate: Count | None = None
     """The licence key or the holder asked more often than spec.limits.acquiresPerMinute allows."""
+    device: Count | None = None
+    """As many devices are registered as spec.limits.devices allows."""
 
 
 class SeatPoolStatus(Model):
@@ -205,6 +207,8 @@ class SeatPoolStatus(Model):
     """Programs that wait for a seat at this moment. Follows the truth by some seconds."""
     groups: Annotated[tuple[GroupStatus, ...], Field(max_length=MOST_GROUPS), ListMap("name")] = ()
     """What each group of spec.groups has."""
+    devices: DevicesStatus | None = None
+    """The devices of the pool, where spec.limits.devices limits them."""
     refused: Refused | None = None
     """Requests for a seat that were refused for another reason than that no seat is free, since the pool was made."""
     tenant: Annotated[str, Field(max_length=DERIVING_NAME_LENGTH)] | None = None
@@ -225,6 +229,8 @@ class SeatPoolStatus(Model):
     """Value of the annotation seatwarden.dev/reconcile-requested-at when it was last acted upon."""
     last_handled_rotate_licence_key_at: Echo | None = None
     """Value of the annotation seatwarden.dev/rotate-licence-key-requested-at when it was last acted upon."""
+    last_handled_remove_device: Echo | None = None
+    """Value of the annotation seatwarden.dev/remove-device-requested when it was last acted upon."""
 
 
 class SeatPool(Resource):

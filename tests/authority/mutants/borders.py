@@ -176,7 +176,7 @@ def a_tombstone_is_kept_for_two_long_leases(twin: Twin) -> None:
 
 def a_removed_pool_leaves_nothing(twin: Twin) -> None:
     twin.release(twin.seat(holder(1)))
-    twin.configure(capacity=0, overage=1, rate_key=9)
+    twin.configure(capacity=0, overage=1, rate_key=9, device_limit=9)
     twin.seat(holder(2))
     twin.configure(queue_size=2)
     twin.acquire(holder(3), would_wait=True)

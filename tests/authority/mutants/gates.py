@@ -1,8 +1,13 @@
-"""Scenes of the gates before the seats: the window of versions, and rates."""
+"""Scenes of the gates before the seats: the window of versions, rates, and devices."""
 
-from seatwarden.domain.seats import Code, Grant, PoolState, Refusal
+from dataclasses import replace
+
+from seatwarden.domain.seats import Code, Grant, Millis, PoolState, Refusal
+from tests.authority.copies import flush
 from tests.authority.desk import holder
+from tests.authority.mutants.walk import LEASE, OTHER_KEY
 from tests.authority.twin import Twin
+from tests.authority.virtual_time import at_once
 
 
 def each_end_of_the_window_admits_itself_and_nothing_beyond(twin: Twin) -> None:
@@ -115,7 +120,7 @@ def what_lies_in_the_past_is_forgotten_in_chunks(twin: Twin) -> None:
     twin.seat(holder(46))
     assert twin.runner.ask(kept) == [1]
     [lasts] = twin.runner.ask(("PTTL", twin.keys.rates))
-    assert 3_500_000 < lasts <= 3_600_000
+    assert 3_500_000 < lasts < 3_700_000
     twin.audit()
 
 
@@ -165,6 +170,152 @@ def in_shadow_mode_who_asks_too_often_is_counted_and_served(twin: Twin) -> None:
     twin.audit()
 
 
+def as_many_holders_as_may_be_devices_are_registered(twin: Twin) -> None:
+    twin.configure(capacity=9, device_limit=2)
+    first = twin.seat(holder(1))
+    twin.clock.forward(1)
+    twin.seat(holder(2))
+    assert twin.acquire(holder(3)).code is Code.DEVICE_LIMIT
+    # A device stays one without a seat, and takes one again; so does a new run of it.
+    twin.release(first)
+    assert twin.acquire(holder(3)).code is Code.DEVICE_LIMIT
+    twin.seat(holder(1), "again")
+    twin.seat(holder(1), "another run")
+    assert [one.holder for one in twin.devices().devices] == [holder(1), holder(2)]
+    counts = twin.sweep()
+    assert (counts.devices, counts.device_limit, counts.denied) == (2, 2, 2)
+    twin.audit()
+    twin.configure(device_limit=0)
+    twin.seat(holder(3))
+    assert twin.sweep().devices == 2
+
+
+def who_had_a_seat_before_devices_were_limited_keeps_it_and_is_registered_by_its_next_run(twin: Twin) -> None:
+    twin.configure(capacity=9)
+    grants = [twin.seat(holder(number), "old") for number in range(3)]
+    twin.configure(device_limit=1)
+    for number in range(3):
+        assert twin.seat(holder(number), "old").code is Code.EXISTING
+    assert twin.devices().devices == ()
+    twin.seat(holder(0), "new")
+    assert twin.acquire(holder(1), "new").code is Code.DEVICE_LIMIT
+    twin.beat(*grants[1:])
+    assert [one.holder for one in twin.devices().devices] == [holder(0)]
+    twin.audit()
+
+
+def a_wish_that_gets_no_seat_registers_nobody(twin: Twin) -> None:
+    twin.configure(capacity=0, device_limit=2)
+    assert twin.acquire(holder(1)).code is Code.POOL_EXHAUSTED
+    assert twin.devices().devices == ()
+
+
+def a_device_is_removed_without_a_seat_and_after_the_cooldown(twin: Twin) -> None:
+    twin.configure(capacity=9, device_limit=3, device_cooldown=Millis(10 * LEASE))
+    grants = [twin.seat(holder(number)) for number in range(3)]
+    assert twin.remove_device(holder(7)).code is Code.UNKNOWN_DEVICE
+    in_use = twin.remove_device(holder(0))
+    assert (in_use.code, in_use.retry_after) == (Code.DEVICE_IN_USE, LEASE)
+    assert twin.remove_device(holder(0), by_operator=True).code is Code.DEVICE_IN_USE
+    assert twin.remove_device(holder(2)).code is Code.DEVICE_IN_USE
+    twin.clock.forward(LEASE - 1)
+    twin.beat(grants[1])
+    assert twin.remove_device(holder(0)).retry_after == 1
+    twin.clock.forward(1)
+    assert [one.seat_kept_for > 0 for one in twin.devices().devices].count(False) == 2
+    assert twin.remove_device(holder(0)).code is Code.DEVICE_REMOVED
+    assert twin.remove_device(holder(0)).code is Code.UNKNOWN_DEVICE
+    twin.release(grants[1])
+    for pause, wait in ((0, 10 * LEASE), (10 * LEASE - 1, 1)):
+        twin.clock.forward(pause)
+        cooling = twin.remove_device(holder(1))
+        assert (cooling.code, cooling.retry_after) == (Code.DEVICE_COOLDOWN, wait)
+        assert twin.devices().cooldown_left == wait
+    twin.clock.forward(1)
+    assert twin.remove_device(holder(1)).code is Code.DEVICE_REMOVED
+    # The operator neither waits nor makes others wait for longer.
+    twin.clock.forward(5)
+    assert twin.remove_device(holder(2), by_operator=True).code is Code.DEVICE_REMOVED
+    assert twin.devices().cooldown_left == 10 * LEASE - 5
+    assert twin.devices().devices == ()
+    twin.audit()
+
+
+def a_cooldown_is_no_longer_by_a_clock_that_was_set_back(twin: Twin) -> None:
+    twin.configure(device_limit=2, device_cooldown=Millis(LEASE))
+    for number in range(2):
+        twin.release(twin.seat(holder(number)))
+    twin.remove_device(holder(0))
+    twin.watch.clock_set_back()
+    twin.clock.forward(-1_000_000)
+    assert twin.remove_device(holder(1)).retry_after == LEASE
+    # Without one, devices are removed in one millisecond.
+    twin.configure(device_cooldown=Millis(0))
+    assert twin.devices().cooldown_left == 0
+    assert twin.remove_device(holder(1)).code is Code.DEVICE_REMOVED
+
+
+def a_key_that_opens_nothing_removes_nothing(twin: Twin) -> None:
+    twin.configure(device_limit=2)
+    twin.release(twin.seat(holder(1)))
+    assert twin.remove_device(holder(1), key=OTHER_KEY).code is Code.INVALID_LICENSE
+    assert at_once(twin.authority.devices(twin.pool, OTHER_KEY)) == Refusal(code=Code.INVALID_LICENSE)
+    twin.configure(state=PoolState.SUSPENDED)
+    assert twin.remove_device(holder(1)).code is Code.DEVICE_REMOVED
+    twin.audit()
+
+
+def in_recovery_a_device_that_may_come_back_is_in_use(twin: Twin) -> None:
+    twin.configure(device_limit=2)
+    twin.seat(holder(1))
+    twin.configure(epoch=twin.config.epoch + 1)
+    twin.clock.forward(LEASE)
+    for by_operator in (False, True):
+        assert twin.remove_device(holder(1), by_operator=by_operator).retry_after == 1
+    assert twin.devices().devices[0].seat_kept_for == 1
+    twin.clock.forward(1)
+    assert twin.remove_device(holder(1)).code is Code.DEVICE_REMOVED
+
+
+def who_comes_back_after_a_loss_is_a_device_again(twin: Twin) -> None:
+    twin.configure(capacity=3, device_limit=3)
+    grants = [twin.seat(holder(number)) for number in range(3)]
+    flush(twin)
+    twin.config = replace(twin.config, epoch=twin.config.epoch + 1)
+    twin.set_up(term=1)
+    assert twin.devices().devices == ()
+    for number in (0, 1):
+        twin.readmit(twin.proof(grants[number], holder(number)))
+        twin.clock.forward(1)
+    registered = twin.devices().devices
+    assert [one.holder for one in registered] == [holder(0), holder(1)]
+    twin.readmit(twin.proof(grants[1], holder(1)))
+    assert twin.devices().devices == tuple(
+        one._replace(seat_kept_for=max(one.seat_kept_for, kept.seat_kept_for))
+        for one, kept in zip(registered, twin.devices().devices, strict=True)
+    )
+    twin.audit()
+    twin.remove()
+    twin.begin()
+    twin.configure(device_limit=0)
+    grant = twin.seat(holder(1))
+    flush(twin)
+    twin.config = replace(twin.config, epoch=twin.config.epoch + 1)
+    twin.set_up(term=1)
+    twin.readmit(twin.proof(grant, holder(1)))
+    assert twin.devices().devices == ()
+    assert twin.devices().limit is None
+
+
+def in_shadow_mode_one_device_too_many_is_counted_and_not_registered(twin: Twin) -> None:
+    twin.configure(capacity=9, device_limit=1, shadow=True)
+    for number in range(3):
+        twin.seat(holder(number))
+    counts = twin.sweep()
+    assert (counts.would_deny, counts.devices, counts.device_limit, counts.denied) == (2, 1, 0, 0)
+    twin.audit()
+
+
 SCENES = (
     each_end_of_the_window_admits_itself_and_nothing_beyond,
     who_holds_a_seat_keeps_it_and_another_run_needs_an_admitted_version,
@@ -177,4 +328,13 @@ SCENES = (
     a_rate_is_asked_before_the_rest_and_not_of_a_closed_pool,
     what_was_granted_once_is_told_again_whatever_the_rate,
     in_shadow_mode_who_asks_too_often_is_counted_and_served,
+    as_many_holders_as_may_be_devices_are_registered,
+    who_had_a_seat_before_devices_were_limited_keeps_it_and_is_registered_by_its_next_run,
+    a_wish_that_gets_no_seat_registers_nobody,
+    a_device_is_removed_without_a_seat_and_after_the_cooldown,
+    a_cooldown_is_no_longer_by_a_clock_that_was_set_back,
+    a_key_that_opens_nothing_removes_nothing,
+    in_recovery_a_device_that_may_come_back_is_in_use,
+    who_comes_back_after_a_loss_is_a_device_again,
+    in_shadow_mode_one_device_too_many_is_counted_and_not_registered,
 )

@@ -102,4 +102,7 @@ def _change(twin: Twin, rng: random.Random) -> None:
 def _change_gates(twin: Twin, rng: random.Random) -> None:
     first, last = rng.choice([("", ""), ("", ""), ("4", "4"), ("", "4"), ("5", "")])
     rates = {"rate_key": rng.choice([0, 0, 0, 7]), "rate_holder": rng.choice([0, 0, 0, 2])}
-    twin.configure(version_min=first, version_max=last, **rates)
+    devices = {"device_limit": rng.choice([0, 0, 0, 3]), "device_cooldown": Millis(rng.choice([0, LEASE]))}
+    twin.configure(version_min=first, version_max=last, **rates, **devices)
+    twin.devices()
+    twin.remove_device(holder(rng.randrange(7)), by_operator=rng.random() < 0.5)

@@ -107,6 +107,7 @@ class Administration:
             "version_max",
             "rate_key",
             "rate_holder",
+            "device_limit",
         )
         self._remembered = self._twin.configure(**{name: getattr(self._wanted, name) for name in names}).epoch
 
@@ -118,6 +119,11 @@ class Administration:
         if self._rng.random() < 0.2:
             self._twin.observe()
             self._twin.sessions(limit=self._rng.choice([1, 7, 500]))
+            devices = self._twin.devices().devices
+            if devices:
+                self._twin.remove_device(
+                    self._rng.choice(devices).holder, by_operator=self._rng.random() < 0.5
+                )
 
     def _resize(self) -> None:
         self._tell(capacity=self._rng.randint(0, int(self._scenario.seats * 1.3) + 1))
@@ -138,7 +144,8 @@ class Administration:
         rng = self._rng
         first, last = rng.choice([("", ""), ("", ""), ("4", "4"), ("5", ""), ("", "3")])
         rates = {"rate_key": rng.choice([0, 0, 60, 600]), "rate_holder": rng.choice([0, 0, 2, 60])}
-        return {"version_min": first, "version_max": last, **rates}
+        most = rng.choice([0, 0, 1, self._scenario.seats])
+        return {"version_min": first, "version_max": last, "device_limit": most, **rates}
 
     def _reconfigure(self) -> None:
         twin, rng = self._twin, self._rng
