@@ -96,7 +96,10 @@ def test_every_answer_is_one_that_the_document_tells_of(case: schemathesis.Case[
 
 
 def test_what_follows_from_an_answer_is_told_of_too(served: Served) -> None:
-    class Follower(SCHEMA.as_state_machine()):  # type: ignore[misc]  # made at run time
+    # Nothing follows from the calls on devices, and they would take the place of those that something follows from.
+    linked = SCHEMA.exclude(path_regex="/devices")
+
+    class Follower(linked.as_state_machine()):  # type: ignore[misc]  # made at run time
         def get_call_kwargs(self, _case: schemathesis.Case[Any]) -> dict[str, Any]:
             return {"headers": served.call["headers"], "base_url": served.url}
 

@@ -374,9 +374,13 @@ async def test_what_was_lost_is_told_to_its_own_holder(office: Office) -> None:
     assert (beat.status, beat.code) == (410, "released")
 
 
-async def test_who_holds_the_seats_is_told_to_a_licence_key_only(office: Office) -> None:
-    answer = await office.pod().ask("GET", SESSIONS)
-    assert (answer.status, answer.code) == (403, "license_key_required")
+async def test_who_holds_the_seats_and_what_devices_there_are_is_told_to_a_licence_key_only(
+    office: Office,
+) -> None:
+    devices = "/api/v1/licenses/devices"
+    for method, path in (("GET", SESSIONS), ("GET", devices), ("DELETE", f"{devices}/{'ab' * 32}")):
+        answer = await office.pod().ask(method, path)
+        assert (answer.status, answer.code) == (403, "license_key_required")
 
 
 async def test_two_identities_may_use_the_same_idempotency_key(office: Office) -> None:

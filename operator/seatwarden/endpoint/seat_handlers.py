@@ -20,7 +20,7 @@ from seatwarden.domain.seats import (
     ReleaseVerdict,
     SignedLease,
 )
-from seatwarden.endpoint import verdicts
+from seatwarden.endpoint import device_verdicts, verdicts
 from seatwarden.endpoint.bodies import decode, invalid_request, read_body, require_json
 from seatwarden.endpoint.codes import RequestCode
 from seatwarden.endpoint.credentials import Credential, Credentials
@@ -47,7 +47,10 @@ from seatwarden.endpoint.request_models import (
 from seatwarden.endpoint.settings import EndpointSettings
 
 SPREAD_STEPS = 1 << 16
-ONLY_WITH_A_KEY = "Only the licence key of the pool shows who holds its seats and which devices it has; a token shows its own with validate."
+ONLY_WITH_A_KEY = (
+    "Only the licence key of the pool shows who holds its seats and which devices it has;"
+    " a token shows its own seat with validate."
+)
 _NOT_THERE = BeatVerdict(code=Code.UNKNOWN_SESSION)
 Body = TypeVar("Body", bound=RequestBody)
 
@@ -207,14 +210,16 @@ class SeatHandlers:
     async def devices(self, request: web.Request) -> Outcome:
         """GET /api/v1/licenses/devices."""
         credential = await self._licence_key(request)
-        return verdicts.devices_outcome(await self._seats.devices(credential.pool, credential.key_hash))
+        return device_verdicts.devices_outcome(
+            await self._seats.devices(credential.pool, credential.key_hash)
+        )
 
     async def remove_device(self, request: web.Request) -> Outcome:
         """DELETE /api/v1/licenses/devices/{hardware_id}."""
         holder = device_parameter(request)
         credential = await self._licence_key(request)
         verdict = await self._seats.remove_device(credential.pool, credential.key_hash, holder)
-        return verdicts.removal_outcome(verdict)
+        return device_verdicts.removal_outcome(verdict)
 
     async def _licence_key(self, request: web.Request) -> Credential:
         """The credential of a call that shows or changes what belongs to others than its caller.

@@ -15,8 +15,6 @@ from seatwarden.domain.seats import (
     Beat,
     BeatVerdict,
     Code,
-    DeviceList,
-    DeviceRemoval,
     Grant,
     Millis,
     QueuePlace,
@@ -180,32 +178,6 @@ def sessions_outcome(verdict: SessionPage | Refusal, *, tokens_key_id: str) -> O
     return Reply(200, orjson.dumps(page))
 
 
-def devices_outcome(verdict: DeviceList | Refusal) -> Outcome:
-    """The devices of the pool."""
-    if isinstance(verdict, Refusal):
-        return refusal_outcome(verdict)
-    answer = answers.DevicesAnswer(
-        devices=[
-            answers.DeviceAnswer(
-                hardware_id=device.holder,
-                registered_at=_instant(device.registered_at),
-                holds_seat=device.seat_kept_for > 0,
-            )
-            for device in verdict.devices
-        ],
-        limit=verdict.limit,
-        removal_in=verdict.cooldown_left / 1000,
-    )
-    return Reply(200, orjson.dumps(answer))
-
-
-def removal_outcome(verdict: DeviceRemoval) -> Outcome:
-    """The answer to the removal of a device."""
-    if verdict.code is Code.DEVICE_REMOVED:
-        return Reply(200, orjson.dumps(answers.DeviceRemovedAnswer()))
-    return Problem(code=verdict.code, detail=_detail(verdict.code), retry_after=verdict.retry_after)
-
-
 def refusal_outcome(refusal: Refusal) -> Problem:
     """No seat, with the numbers and the wait where they are of use."""
     if refusal.code is Code.VERSION_BLOCKED:
@@ -218,7 +190,7 @@ def refusal_outcome(refusal: Refusal) -> Problem:
             rate=refusal.rate,
         )
     if refusal.code is not Code.POOL_EXHAUSTED:
-        return Problem(code=refusal.code, detail=_detail(refusal.code), retry_after=refusal.retry_after)
+        return Problem(code=refusal.code, detail=detail_of(refusal.code), retry_after=refusal.retry_after)
     when = (
         ""
         if refusal.retry_after is None
@@ -271,7 +243,8 @@ def _next_beat(heartbeat: Millis, spread: float) -> float:
     return round(heartbeat * (1 - SPREAD_SHARE * spread)) / 1000
 
 
-def _detail(code: Code) -> str:
+def detail_of(code: Code) -> str:
+    """What happened and what to do, where the code says all of it."""
     entry = CODES[code]
     return _DETAILS.get(code) or f"{entry.meaning} {entry.advice}"
 
@@ -280,7 +253,8 @@ def _seats(capacity: int, live: int) -> answers.Seats:
     return answers.Seats(capacity, live, max(0, capacity - live))
 
 
-def _instant(at: Millis) -> str:
+def instant_text(at: Millis) -> str:
+    """An instant as answers have it: RFC 3339 in UTC, with milliseconds."""
     instant = datetime.fromtimestamp(at / 1000, UTC)
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -291,7 +265,7 @@ def _session(row: SessionRow, tokens_key_id: str) -> answers.SessionAnswer:
         hardware_id=row.holder,
         quantity=row.quantity,
         group=row.group or None,
-        acquired_at=_instant(row.acquired_at),
+        acquired_at=instant_text(row.acquired_at),
         expires_in=row.expires_in / 1000,
         license_key_id=IDENTITY_KEY_ID if row.key_id == tokens_key_id else row.key_id,
         client_version=row.client_version,
