@@ -187,7 +187,7 @@ end
 local live, more = account.used - account.unpurged, quantity - had
 local wanted = live + more
 local taken, set_aside, class = pool.groups and account.used or live, 0
-local queue, kept_for_us = pool.queue_size and not pool.shadow, 0
+local queue, kept_for_us = pool.queue_size and not pool.shadow
 if queue then
     drop_lapsed()
     drop_other_wish(id, quantity, group)
@@ -217,7 +217,6 @@ local function denied_because()
     elseif queue and more > 0 and beyond_share and kept_for_us == 0 and others_wait(id, class) then
         return 'pool_exhausted', 0
     end
-    return nil
 end
 
 count_groups(1)

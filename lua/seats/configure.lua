@@ -43,8 +43,7 @@ if not existed then
             'secret', secret, 'seat_ms', 0, 'granted', 0, 'released', 0, 'expired', 0, 'taken_over', 0, 'denied', 0)
     end
     -- Whoever meets this pool on another server knows by it that something may be lost, also before anybody arrived.
-    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0, 'over', 0, 'extra', 0, 'held_back', 0,
-        'run', run)
+    redis.call('HSET', STATE, 'used', 0, 'at', now, 'overrun', 0, 'over', 0, 'extra', 0, 'run', run)
     for _, field in ipairs(redis.call('HKEYS', STATE)) do
         if string.find(field, '^group:') then
             redis.call('HDEL', STATE, field)

@@ -21,6 +21,7 @@ from seatwarden.domain.seats import (
     SessionRow,
     SignedLease,
     Validation,
+    estimate_of,
 )
 from tests.authority.desk import KEY, beat_of
 from tests.authority.loss import Lost
@@ -71,6 +72,8 @@ class Twin(PoolTwin):
             assert (answer.rate is not None) == (code is Code.RATE_LIMITED)
             place = (self.model.position(holder), len(self.model.waiting())) if code is Code.QUEUED else None
             assert (answer.place and answer.place[:2]) == place
+            if answer.place is not None:
+                assert answer.place.estimate == self._estimate(answer.place.position)
         else:
             held = self.model.leases[holder]
             assert answer.taken_over == (self.model.totals.get("taken_over", 0) > taken_over)
@@ -89,6 +92,11 @@ class Twin(PoolTwin):
             self.replays.keep(request, answer, self._kept_until())
         self.watch.answered(answer, request.quantity - had, queue=self.config.queue_size > 0)
         return answer
+
+    def _estimate(self, position: int) -> int | None:
+        [seat_ms] = self.runner.ask(("HGET", self.keys.state, "seat_ms"))
+        ended = sum(self.model.totals.get(total, 0) for total in ("released", "expired"))
+        return estimate_of(position, self.config.capacity, int(seat_ms), ended)
 
     def _had(self, holder: str) -> int:
         held = self.model.leases.get(holder)
@@ -165,6 +173,7 @@ class Twin(PoolTwin):
             (row.lease_id, row.fence, row.quantity, row.group, row.acquired_at, row.expires_in)
             for row in rows
         ] == live
+        assert {len(row.key_id) for row in rows} <= {10}
         assert [row.holder for row in rows] == [self.holders[row.lease_id] for row in rows]
         return rows
 

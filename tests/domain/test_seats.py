@@ -96,7 +96,7 @@ def test_the_digest_does_not_depend_on_the_order_of_members() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "fd04dc6680de6b0e9632d3e1a7add227ea4ee6e2bf2a01ed84215e96b43fd6e5"
+    assert CONFIG.digest == "38b5b9cacf06d506725dd51908c5aaf99cdc2e174c1e578e78cb392007028b2e"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

@@ -46,7 +46,6 @@ local function read_account()
         extra = extra,
         held_back = tonumber(read[10]),
         groups = {},
-        unpurged = 0,
         totals = {},
         entries = {},
     }

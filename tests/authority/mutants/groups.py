@@ -7,6 +7,7 @@ from tests.authority.copies import flush
 from tests.authority.desk import beat_of, holder
 from tests.authority.mutants.walk import LEASE
 from tests.authority.twin import Twin
+from tests.authority.virtual_time import at_once
 
 SHARED = {"a": SeatGroup(reserved=2), "b": SeatGroup(reserved=1, limit=2)}
 
@@ -93,6 +94,43 @@ def a_lease_moves_to_another_group(twin: Twin) -> None:
     twin.audit()
 
 
+def a_lease_that_only_moves_asks_for_no_new_seat(twin: Twin) -> None:
+    twin.configure(capacity=3, groups={"a": SeatGroup(), "b": SeatGroup()}, queue_size=5)
+    twin.seat(holder(0), group="a", quantity=2)
+    twin.acquire(holder(1), quantity=2, would_wait=True)
+    twin.configure(holder_limit=1)
+    twin.seat(holder(0), group="b", quantity=2)
+    twin.configure(drain=True)
+    twin.seat(holder(0), group="a", quantity=2)
+    twin.audit()
+
+
+def the_wait_for_a_group_is_that_for_the_next_seat(twin: Twin) -> None:
+    twin.configure(capacity=9, groups={"a": SeatGroup(limit=2)})
+    for number in range(3):
+        twin.seat(holder(number), group="a" if number else "")
+        twin.clock.forward(1000)
+    assert twin.acquire(holder(5), group="a").code is Code.GROUP_LIMIT
+
+
+def very_many_groups(twin: Twin) -> None:
+    groups = {f"g{number}": SeatGroup(reserved=number % 2, limit=5) for number in range(4100)}
+    twin.configure(capacity=3000, groups=groups)
+    twin.seat(holder(0), group="g4099")
+    assert twin.acquire(holder(1), quantity=1000).code is Code.RESERVED
+    twin.sweep()
+
+
+def the_seats_of_groups_are_forgotten_with_their_leases(twin: Twin) -> None:
+    twin.configure(groups={"a": SeatGroup(reserved=1)})
+    twin.seat(holder(0), group="a")
+    twin.runner.ask(("DEL", twin.keys.leases))
+    twin.config = replace(twin.config, generation=7)
+    at_once(twin.authority.configure(twin.pool, twin.config, term=1))
+    [kept] = twin.runner.ask(("HMGET", twin.keys.state, "group:a", "held_back", "used"))
+    assert kept == [None, b"1", b"0"]
+
+
 def a_lease_that_moves_in_an_overfull_pool_is_marked_no_further(twin: Twin) -> None:
     twin.configure(capacity=3, groups={"a": SeatGroup()})
     twin.seat(holder(0), quantity=3)
@@ -149,6 +187,7 @@ def they_come_back_into_their_groups(twin: Twin) -> None:
     twin.beat(*(beat_of(grant) for grant in grants))
     twin.acquire(holder(2), group="a")
     twin.clock.now = twin.model.recover_until
+    twin.sessions()
     answer = twin.acquire(holder(7))
     assert isinstance(answer, Grant) == (answer.code is Code.GRANTED)
     twin.sweep()
@@ -161,6 +200,10 @@ SCENES = (
     a_limit_counts_what_the_group_would_have,
     who_is_in_no_group,
     a_lease_moves_to_another_group,
+    a_lease_that_only_moves_asks_for_no_new_seat,
+    the_wait_for_a_group_is_that_for_the_next_seat,
+    very_many_groups,
+    the_seats_of_groups_are_forgotten_with_their_leases,
     a_lease_that_moves_in_an_overfull_pool_is_marked_no_further,
     reservations_change_under_way,
     the_whole_pool_is_purged_where_there_are_groups,

@@ -132,6 +132,53 @@ def priorities(twin: Twin) -> None:
     twin.audit()
 
 
+def a_higher_priority_does_not_wait_behind_a_lower_one(twin: Twin) -> None:
+    twin.configure(capacity=3, queue_size=20, claim=CLAIM, groups={"mid": SeatGroup(priority=1)})
+    twin.seat(holder(0), quantity=2)
+    assert _position(twin, 1, quantity=2) == 1
+    twin.seat(holder(2), group="mid")
+    twin.audit()
+
+
+def the_highest_priority_keeps_its_place_too(twin: Twin) -> None:
+    twin.configure(capacity=3, queue_size=9, claim=CLAIM, groups={"top": SeatGroup(priority=9)})
+    grant = twin.seat(holder(0), quantity=2)
+    twin.seat(holder(9))
+    _position(twin, 1, quantity=2, group="top")
+    _position(twin, 2, quantity=2, group="top")
+    twin.release(grant)
+    _position(twin, 2, quantity=2, group="top")
+    twin.configure(capacity=2)
+    assert _position(twin, 1, quantity=2, group="top") == 1
+    twin.audit()
+
+
+def a_share_is_offered_though_another_one_is_kept(twin: Twin) -> None:
+    twin.configure(capacity=2, queue_size=9, claim=CLAIM)
+    grant = twin.seat(holder(0))
+    twin.seat(holder(1))
+    twin.configure(groups={"own": SeatGroup(reserved=1), "other": SeatGroup(reserved=1)})
+    assert _position(twin, 2, group="own") == 1
+    twin.release(grant)
+    assert twin.acquire(holder(3)).code is Code.POOL_EXHAUSTED
+    twin.audit()
+    assert isinstance(_ask(twin, 2, group="own"), Grant)
+    twin.audit()
+
+
+def a_crowd_that_gave_up_is_in_nobodys_way(twin: Twin) -> None:
+    twin.configure(capacity=1, queue_size=300, claim=CLAIM)
+    twin.seat(holder(0))
+    for number in range(1, 204):
+        _position(twin, number)
+    for number in (202, 203):
+        twin.clock.forward(1)
+        _position(twin, number)
+    twin.clock.forward(LEASE)
+    twin.seat(holder(400))
+    twin.audit()
+
+
 def shares_and_limits(twin: Twin) -> None:
     groups = {"own": SeatGroup(reserved=2), "few": SeatGroup(limit=1)}
     twin.configure(capacity=5, queue_size=20, claim=CLAIM, groups=groups)
@@ -269,6 +316,10 @@ SCENES = (
     a_late_claim_begins_anew,
     an_offer_that_cannot_be_kept_goes_back_to_its_place,
     priorities,
+    a_higher_priority_does_not_wait_behind_a_lower_one,
+    the_highest_priority_keeps_its_place_too,
+    a_share_is_offered_though_another_one_is_kept,
+    a_crowd_that_gave_up_is_in_nobodys_way,
     shares_and_limits,
     who_blocks_for_ever_is_sent_away,
     another_wish_begins_at_the_end,

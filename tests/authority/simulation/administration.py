@@ -150,7 +150,17 @@ class Administration:
     def _reconfigure(self) -> None:
         twin, rng = self._twin, self._rng
         # A pool that was put back with a shorter lease than holders have been told cannot know of them.
-        wishes = ["valid_until", "valid_until", "keys", "document", "overage", "drain", "shadow", "groups"]
+        wishes = [
+            "valid_until",
+            "valid_until",
+            "keys",
+            "document",
+            "overage",
+            "drain",
+            "shadow",
+            "groups",
+            "queue",
+        ]
         wishes += ["gates", "gates"]
         match rng.choice(wishes if self._scenario.volatile else [*wishes, "lease", "epoch"]):
             case "lease":
@@ -168,10 +178,11 @@ class Administration:
                 self._tell(epoch=self._wanted.epoch + rng.choice([0, 1, 3]))
             case "overage":
                 self._tell(overage=rng.choice([0, 1, self._scenario.seats // 4 + 1]))
-            case "drain":
-                self._tell(drain=not self._wanted.drain)
-            case "shadow":
-                self._tell(shadow=not self._wanted.shadow)
+            case "drain" | "shadow" as name:
+                self._tell(**{name: not getattr(self._wanted, name)})
+            case "queue":
+                claim = Millis(max(1000, self._scenario.lease // rng.choice([2, 10])))
+                self._tell(queue_size=rng.choice([0, 2, 50]), claim=claim)
             case "groups":
                 self._tell(
                     groups={name: self._group(name) for name in "abc" if rng.random() < 0.6},

@@ -36,6 +36,7 @@ class Wish:
     first_sent: int
     quantity: int
     group: str
+    would_wait: bool
 
 
 class Client:
@@ -127,7 +128,14 @@ class Client:
         keyed = self._rng.random() < self._scenario.idempotent
         key = f"{self._clone}.{self._wishes}" if keyed else None
         return Wish(
-            self.holder, self._nonce, key, self._signed, self._timetable.now, self._quantity, self._group
+            self.holder,
+            self._nonce,
+            key,
+            self._signed,
+            self._timetable.now,
+            self._quantity,
+            self._group,
+            would_wait=self._rng.random() < 0.6,
         )
 
     def _beat(self, lease: Beat) -> None:

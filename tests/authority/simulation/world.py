@@ -93,7 +93,13 @@ class World:
         def call() -> Grant | Refusal:
             def ask() -> Grant | Refusal:
                 return self.endpoints.acquire(
-                    holder, wish.nonce, wish.key, wish.signed, quantity=wish.quantity, group=wish.group
+                    holder,
+                    wish.nonce,
+                    wish.key,
+                    wish.signed,
+                    quantity=wish.quantity,
+                    group=wish.group,
+                    would_wait=wish.would_wait,
                 )
 
             answer = self._tell("acquire", holder, ask)
