@@ -29,7 +29,7 @@ KEY_HASH = "0123456789" + 54 * "f"
 
 
 def _record(request: AcquireRequest) -> bytes:
-    _, holder, nonce, quantity, group, tail, _ = acquire_arguments(request)
+    _, holder, nonce, quantity, group, _, tail, _ = acquire_arguments(request)
     assert isinstance(holder, bytes)
     assert isinstance(nonce, bytes)
     assert isinstance(tail, bytes)
@@ -83,7 +83,7 @@ def test_what_cannot_be_a_fence_is_none_that_was_given(fence: int) -> None:
 
 def test_a_version_travels_as_text_that_sorts_and_one_that_is_none_as_nothing() -> None:
     def told(version: str) -> object:
-        return acquire_arguments(AcquireRequest(key_hash=KEY_HASH, holder=HOLDER, client_version=version))[6]
+        return acquire_arguments(AcquireRequest(key_hash=KEY_HASH, holder=HOLDER, client_version=version))[7]
 
     assert told("4.2.1") == version_key("4.2.1") != ""
     assert told("") == told("nightly") == ""

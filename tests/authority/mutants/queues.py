@@ -174,9 +174,33 @@ def a_crowd_that_gave_up_is_in_nobodys_way(twin: Twin) -> None:
     for number in (202, 203):
         twin.clock.forward(1)
         _position(twin, number)
+    twin.clock.forward(2 * CLAIM)
+    assert twin.acquire(holder(400)).code is Code.POOL_EXHAUSTED
+    twin.audit()
     twin.clock.forward(LEASE)
     twin.seat(holder(400))
     twin.audit()
+
+
+def tickets_that_redis_lost_are_in_nobodys_way(twin: Twin) -> None:
+    twin.configure(capacity=1, queue_size=9, claim=CLAIM)
+    grant = twin.seat(holder(0))
+    _position(twin, 1)
+    twin.runner.ask(("DEL", twin.keys.tickets, twin.keys.waits))
+    twin.model.tickets.clear()
+    twin.release(grant)
+    twin.seat(holder(2))
+    twin.audit()
+
+
+def the_estimate_counts_all_that_ended(twin: Twin) -> None:
+    twin.configure(capacity=1, queue_size=9, claim=CLAIM)
+    for _ in range(2):
+        twin.seat(holder(0))
+        twin.clock.forward(LEASE)
+    twin.release(twin.seat(holder(1)))
+    twin.seat(holder(2))
+    _position(twin, 3)
 
 
 def shares_and_limits(twin: Twin) -> None:
@@ -320,6 +344,8 @@ SCENES = (
     the_highest_priority_keeps_its_place_too,
     a_share_is_offered_though_another_one_is_kept,
     a_crowd_that_gave_up_is_in_nobodys_way,
+    tickets_that_redis_lost_are_in_nobodys_way,
+    the_estimate_counts_all_that_ended,
     shares_and_limits,
     who_blocks_for_ever_is_sent_away,
     another_wish_begins_at_the_end,

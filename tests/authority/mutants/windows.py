@@ -195,7 +195,14 @@ def _outage(number: int, began: int, ended: int) -> Outage:
     return Outage(number=number, began=Millis(began), ended=Millis(ended))
 
 
+def the_numbers_of_a_recovery_go_round(twin: Twin) -> None:
+    twin.clock.forward(10**12 + 12_345)
+    twin.configure(epoch=twin.config.epoch + 1)
+    twin.audit()
+
+
 SCENES = (
+    the_numbers_of_a_recovery_go_round,
     a_wish_is_answered_the_same_for_as_long_as_its_lease,
     whoever_was_heard_of_to_the_millisecond_of_the_end_has_its_seat,
     a_window_is_as_long_as_the_longest_lease,
