@@ -109,7 +109,7 @@ def test_what_follows_from_an_answer_is_told_of_too(served: Served) -> None:
 
     followed: set[tuple[str, int]] = set()
 
-    run_state_machine_as_test(Follower, settings=settings(SAME_EACH_TIME, max_examples=50))
+    run_state_machine_as_test(Follower, settings=SAME_EACH_TIME)
     session = "/api/v1/licenses/sessions/{id}"
     assert (f"PATCH {session}/heartbeat", 200) in followed
     assert (f"DELETE {session}", 200) in followed

@@ -209,5 +209,5 @@ async def test_columns_tell_an_admin_what_matters(world: World) -> None:
 
     table = await world.cluster.kubectl("get", "sp", "-n", world.namespace)
     rows = [re.split(r"\s{2,}", line) for line in table.splitlines()]
-    assert rows[0] == ["NAME", "TENANT", "SEATS", "USED", "FREE", "READY", "REASON", "AGE"]
-    assert rows[1][:7] == ["dev", "acme", "5", "1", "4", "True", "Succeeded"]
+    assert rows[0] == ["NAME", "TENANT", "SEATS", "USED", "FREE", "QUEUED", "READY", "REASON", "AGE"]
+    assert rows[1][:8] == ["dev", "acme", "5", "1", "4", "0", "True", "Succeeded"]
