@@ -37,23 +37,15 @@ class AllPoolKeys(NamedTuple):
     offers: str
 
 
-class PoolAndReplayKeys(NamedTuple):
-    """All keys of a pool, and the one of an idempotency key."""
+class PoolAndReplayKeys(tuple[str, ...]):
+    """All keys of a pool, and behind them the one of an idempotency key."""
 
-    config: str
-    state: str
-    expiry: str
-    leases: str
-    ended: str
-    ledger: str
-    overage: str
-    rates: str
-    devices: str
-    queue: str
-    tickets: str
-    waits: str
-    offers: str
-    replay: str
+    __slots__ = ()
+
+    @property
+    def replay(self) -> str:
+        """The key of the idempotency key."""
+        return self[-1]
 
 
 class AuthorityKeys(NamedTuple):
@@ -99,4 +91,4 @@ def trust_keys(tenant_uid: str) -> IdentityKeys:
 def replay_keys(pool: PoolUid, key_hash: str, idempotency_key: str) -> PoolAndReplayKeys:
     """The keys of ``pool`` with the one in which the answer to a request with ``idempotency_key`` is kept."""
     name = hashlib.sha256(f"{key_hash}:{idempotency_key}".encode()).hexdigest()[:32]
-    return PoolAndReplayKeys(*all_pool_keys(pool), f"sw:{{{pool}}}:replay:{name}")
+    return PoolAndReplayKeys((*all_pool_keys(pool), f"sw:{{{pool}}}:replay:{name}"))
