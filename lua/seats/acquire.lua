@@ -16,6 +16,7 @@
 -- The rate is asked of every wish, also of one that finds its lease: a program that crashes in a loop, or asks without
 -- a pause, must be stopped whatever it is answered. An answer that is kept is given again without: who lost it needs
 -- it, and it costs one read.
+-- A borrowed lease keeps its seats and its group until it comes back.
 -- Above the capacity overage is given, and marked. A pool that drains gives no new seat. In shadow mode what would be
 -- refused for these is counted, and the seat is given.
 -- Returns {code, lease id, fence, expires in, heartbeat, capacity, live, taken over, now, signed for, number, above},
@@ -24,7 +25,7 @@
 
 local key_hash, holder, nonce, quantity, group = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local would_wait, tail, version = ARGV[6] == '1', ARGV[7], ARGV[8]
-local REPLAY, request, number = KEYS[14], ARGV[9], tonumber(ARGV[10]) or 0
+local REPLAY, request, number = KEYS[15], ARGV[9], tonumber(ARGV[10]) or 0
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -121,6 +122,14 @@ end
 
 local lives = expiry and kept_until(expiry) > now
 local had = lives and quantity_of(held) or 0
+local asks_for_other = lives and (quantity ~= had or group ~= group_of(held))
+if asks_for_other and is_borrowed(id) then
+    -- What was signed for the time away says how many seats it has, and of which group they are.
+    if quantity ~= had then
+        return refuse('borrowed', false)
+    end
+    group = group_of(held)
+end
 local stays = lives and quantity <= had and group == group_of(held)
 if recovering and not (stays and (expiry >= recovering or live_leases() + quantity <= pool.limit)) then
     if pool.queue_size then
@@ -162,6 +171,9 @@ local function take_over(above, how_many)
     drop_seats(account, seats_of_lease(id, quantity + 1, had))
     local record = hold(fence, quantity == had and since_of(held) or account.clock)
     account.unpurged = account.used - live_leases()
+    if is_borrowed(id) then
+        note_borrows_changed()
+    end
     note(account, 'taken_over', account.clock, id, record, above, how_many)
     convert_overage(account, pool.capacity)
     commit(account)

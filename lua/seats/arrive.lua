@@ -1,7 +1,7 @@
 #!lua
 -- Tells a pool with which server its callers have just connected, and for how long the authority was away before.
 --
--- KEYS all seven. ARGV: run id of the server; what it means if that is another one than before: 0 nothing, 1 a loss, 2
+-- KEYS all eight. ARGV: run id of the server; what it means if that is another one than before: 0 nothing, 1 a loss, 2
 -- tell me; then for each recent outage, oldest first, its number, and the instants of its first and last millisecond.
 -- Called by each process once for each pool and connection, before anything else. Cost: one read where nothing is new;
 -- O(n log n) for a pool of n leases after an outage.

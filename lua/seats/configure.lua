@@ -1,7 +1,7 @@
 #!lua
 -- Makes the pool as the operator says. Touches no lease and no count.
 --
--- KEYS all seven. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the server;
+-- KEYS all of the pool. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the server;
 -- state of the pool; then the other fields of `config` with their values, licence keys as `key:<sha256>` and their ids
 -- once more as `keys`, parted by spaces.
 -- Cost: one read where nothing changes; otherwise O(fields). A higher term is kept at once, so that the leader before
@@ -35,7 +35,7 @@ end
 
 local lost = existed and epoch > account.epoch or not existed and epoch > 1
 if not existed then
-    redis.call('UNLINK', EXPIRY, LEASES, ENDED, OVERAGE, QUEUE, TICKETS, WAITS, OFFERS)
+    redis.call('UNLINK', EXPIRY, LEASES, ENDED, OVERAGE, BORROWS, QUEUE, TICKETS, WAITS, OFFERS)
     if redis.call('HEXISTS', STATE, 'secret') == 0 then
         redis.call('DEL', STATE)
         -- What acquire reads comes first: a small hash is searched from its start.

@@ -32,14 +32,9 @@ local heard_of = {}
 
 -- The code, and how long the lease has left if it is held. A renewal is one of code `ok`.
 local function verdict(id, record, expiry, fence)
-    if not record then
-        return 'unknown_session', 0
-    elseif fence_of(record) ~= fence then
-        return 'stale_fence', 0
-    elseif letter_of(record) ~= LIVE then
-        return ENDED_BECAUSE[letter_of(record)], 0
-    elseif kept_until(expiry) <= now then
-        return ENDED_BECAUSE[letter_for_running_out(expiry)], 0
+    local gone = gone_because(record, fence, expiry)
+    if gone then
+        return gone, 0
     elseif closed then
         return closed, kept_until(expiry) - now
     elseif recovering and expiry < recovering and not heard_of[id] then

@@ -32,29 +32,23 @@ local account = open_account()
 if lease_id_of(account.secret, holder) ~= id then
     return answer('unknown_session', 0)
 end
-local number = struct.unpack('>I8', fence)
 local record = redis.call('HGET', LEASES, id)
 if record then
-    local known = struct.unpack('>I8', record)
-    if known == number and letter_of(record) ~= LIVE then
+    if fence_of(record) == fence and letter_of(record) ~= LIVE then
         return answer(ENDED_BECAUSE[letter_of(record)], 0)
-    elseif known > number then
+    elseif fence_of(record) > fence then
         return answer('stale_fence', 0)
     end
 end
 
-local newest_fence = account.epoch * 4294967296 + account.counter
-local from_the_future = number > newest_fence
+local from_the_future = is_from_the_future(account, fence)
 if from_the_future then
-    local epoch = math.max(account.epoch, math.floor(number / 4294967296)) + 1
-    begin_recovery(account, epoch, pool.lease)
+    recover_from(account, fence, pool.lease)
 elseif not recovering then
     return answer('unknown_session', 0)
 end
 
-local expiry = record and letter_of(record) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
-local live, had = live_leases(), expiry and quantity_of(record) or 0
-local counted = expiry and expiry >= recovering and had or 0
+local live, _, counted = live_leases(), seats_known(id, record)
 read_policies(pool)
 if quantity > counted and live - counted + quantity > pool.limit then
     if from_the_future then
@@ -64,26 +58,8 @@ if quantity > counted and live - counted + quantity > pool.limit then
 end
 
 local lease = lease_from_now(pool.lease)
-if record and not expiry then
-    redis.call('ZREM', ENDED, id)
-end
-local since = struct.pack('>I6', quantity == had and since_of(record) or account.clock)
-local back = fence .. LIVE .. since .. holder .. nonce .. wish_of(quantity, group, tail)
-drop_seats(account, seats_of_lease(id, quantity + 1, had))
-keep_seats(seats_of_lease(id, 1, quantity), now + lease)
-redis.call('HSET', LEASES, id, back)
-count_for_group(account, had > 0 and group_of(record) or '', -had)
-count_for_group(account, group, quantity)
-account.used = account.used + quantity - had
-account.extra = account.extra + quantity - math.max(1, had)
-local above, how_many
-local wanted = live - counted + quantity
-if quantity > had and wanted > pool.capacity and wanted <= pool.allowed then
-    above, how_many = 'overage', math.min(quantity - had, wanted - pool.capacity)
-    mark_overage(account, number, seats_of_lease(id, quantity - how_many + 1, quantity))
-end
-account.unpurged = account.used - live_leases()
-note(account, 'readmitted', account.clock, id, back, above, how_many)
+let_in(account, pool, { id = id, fence = fence, holder = holder, nonce = nonce, quantity = quantity, group = group,
+    tail = tail, expiry = now + lease })
 commit(account)
 if pool.device_limit then
     -- It was one before the loss, which took the list as well.

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Gives a seat back. Works in a suspended or expired pool too, and when memory is full.
 --
--- KEYS all seven. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8 bytes.
+-- KEYS all eight. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8 bytes.
 -- Cost: O(log n). A lease that ran out counts as gone and is left to the purge, which charges it to its true end.
 -- Returns a code.
 

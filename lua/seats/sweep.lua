@@ -6,13 +6,14 @@
 -- Returns {epoch, capacity, live, peak, seat_ms, seat_ms since then, granted, released, expired, taken over, denied,
 -- purged, unpurged, next expiry in, how long the recovery goes on, overage leases, those ever granted, would-be
 -- denials, refusals of a version, for a rate and of a device, devices, ids of the licence keys, {use of each or nil},
--- groups, {seats of each or nil}, how many wait}, or nil where the pool is unknown. In recovery nothing is purged, and
+-- groups, {seats of each or nil}, how many wait, borrowed seats, how often that changed, whether seats can be
+-- borrowed, refused borrows}, or nil where the pool is unknown. In recovery nothing is purged, and
 -- what is not confirmed is not counted as unpurged either. But the account is written then: of leases that ran out and
 -- may come back a part is charged only, and a sum that was told once must not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 
-local config = redis.call('HMGET', CONFIG, 'capacity', 'lease', 'recover_until', 'keys', 'groups')
+local config = redis.call('HMGET', CONFIG, 'capacity', 'lease', 'recover_until', 'keys', 'groups', 'borrow_seats')
 heed_recovery(config[3])
 local account = read_account()
 if not config[1] or not account then
@@ -30,6 +31,8 @@ trim_tombstones(lease)
 drop_lapsed()
 redis.call('XTRIM', LEDGER, 'MINID', '~', string.format('%.0f', math.max(0, now - ledger_kept)))
 
+redis.call('ZREMRANGEBYSCORE', BORROWS, '-inf', now)
+
 local uses = {}
 for key_id in string.gmatch(config[4], '%S+') do
     table.insert(uses, 'use:' .. key_id)
@@ -40,7 +43,7 @@ for group in string.gmatch(config[5] or '', '%S+') do
 end
 local total = redis.call('HMGET', STATE, 'seat_ms', 'granted', 'released', 'expired', 'taken_over', 'denied',
     'overage_granted', 'would_deny', 'version_blocked', 'rate_limited', 'device_limit',
-    unpack(uses))
+    'borrow_changes', 'borrow_limit', unpack(uses))
 -- A lease granted right after this runs out one lease length from now, if none does before.
 local soonest = redis.call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
 local next_expiry_in = math.min(lease, soonest and kept_until(tonumber(soonest)) - now or lease)
@@ -68,8 +71,12 @@ return {
     tonumber(total[11]) or 0,
     redis.call('ZCARD', DEVICES),
     config[4],
-    { unpack(total, 12) },
+    { unpack(total, 14) },
     config[5] or '',
     #groups > 0 and redis.call('HMGET', STATE, unpack(groups)) or groups,
     redis.call('ZCARD', QUEUE),
+    redis.call('ZCARD', BORROWS),
+    tonumber(total[12]) or 0,
+    config[6] and 1 or 0,
+    tonumber(total[13]) or 0,
 }

@@ -45,6 +45,7 @@ NO_POLICIES: dict[str, Any] = {
     "groups": {},
     "only_groups": False,
     "holder_limit": None,
+    "borrow_seats": 0,
 }
 """What a pool has that gives each free seat to who asks first."""
 TOLD = Millis(HOUR - 1)

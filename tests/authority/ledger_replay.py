@@ -15,6 +15,8 @@ class LedgerReplay:
     charged: int = 0
     marks: dict[tuple[str, int], int] = field(default_factory=dict)
     """The fences of seats, by lease and number, that were granted above the capacity and still are."""
+    borrowed: dict[str, int] = field(default_factory=dict)
+    """Until when each lease was last said to be borrowed."""
 
     @classmethod
     def of(cls, ledger: Iterable[Mapping[str, str]]) -> "LedgerReplay":
@@ -44,7 +46,12 @@ class LedgerReplay:
                     "not the oldest seat above the capacity"
                 )
                 del self.marks[lease, number]
+            case "borrowed":
+                self.borrowed[entry["lease"]] = int(entry["until"])
+            case "returned":
+                del self.borrowed[entry["lease"]]
             case "released" | "expired":
+                self.borrowed.pop(entry["lease"], None)
                 self._charge(entry)
                 assert self.held.pop(entry["lease"])[1] == _quantity(entry)
                 self._keep_marks(entry["lease"], 0)

@@ -14,15 +14,17 @@ from dataclasses import dataclass
 
 from seatwarden.backends.redis_wire import Loss
 from seatwarden.domain.seats import Arrival, Code, Outage, PoolState, SignedLease
-from tests.authority.modelled_queue import Denial, ModelledQueue, Wanted
+from tests.authority.modelled_borrows import ModelledBorrows
+from tests.authority.modelled_queue import Denial, Wanted
 from tests.authority.modelled_state import ModelLease
 from tests.domain.semver import admits
 
 MINUTE = 60_000_000
+NOBODY = ModelLease(0, "", 0, 0, quantity=0)
 
 
 @dataclass
-class SeatModel(ModelledQueue):
+class SeatModel(ModelledBorrows):
     """The calls on one pool. ``nonce`` is the digest of one."""
 
     def acquire(self, now: int, holder: str, key_id: str, wish: Wanted) -> tuple[Code, int | None]:
@@ -52,6 +54,11 @@ class SeatModel(ModelledQueue):
         held = self.leases.get(holder)
         lives = held if held is not None and held.ended is None and self.left(now, held) > 0 else None
         had = lives.quantity if lives else 0
+        if lives and lives.borrowed_until > now and (wanted.quantity, wanted.group) != (had, lives.group):
+            if wanted.quantity != had:
+                self._count("denied")
+                return Code.BORROWED, None
+            wanted = wanted._replace(group=lives.group)
         stays = lives if lives and wanted.quantity <= had and wanted.group == lives.group else None
         if self.recovering(now) and not (stays and self._may_come_back(now, stays, wanted.quantity)):
             self._count("denied")
@@ -172,14 +179,6 @@ class SeatModel(ModelledQueue):
         self._commit(now)
         return fence
 
-    def _marked(self, lease: ModelLease, live: int, more: int) -> ModelLease:
-        """The last of ``more`` new seats are above the capacity, as far as they are and may be."""
-        if live + more <= self.capacity + self.overage:
-            above = max(0, min(more, live + more - self.capacity))
-            lease.above |= dict.fromkeys(range(lease.quantity - above + 1, lease.quantity + 1), lease.fence)
-            self._count("overage_granted", above)
-        return lease
-
     def heartbeat(self, now: int, holder: str | None, fence: int) -> tuple[Code, int]:
         """The code, and how long the lease then lives."""
         verdict = self._gone(now, holder, fence)
@@ -219,6 +218,8 @@ class SeatModel(ModelledQueue):
         self._convert(now)
         self._forget(now)
         self._drop_lapsed(now)
+        for lease in self.holding():
+            lease.borrowed_until = lease.borrowed_until if lease.borrowed_until > now else 0
         return purged
 
     def configure(self, now: int, state: PoolState, epoch: int, lease: int) -> None:
@@ -262,20 +263,14 @@ class SeatModel(ModelledQueue):
             self._begin_recovery(now, max(self.epoch, shown.fence >> 32) + 1, self.lease)
         elif not self.recovering(now):
             return Code.UNKNOWN_SESSION, 0
-        held = known if known is not None and known.ended is None else None
-        live = self.live(now)
-        back = held or ModelLease(shown.fence, shown.nonce, self.clock, 0, shown.lease_id, quantity=0)
-        if not self._may_come_back(now, back, shown.quantity):
+        held = known if known is not None and known.ended is None else NOBODY
+        if not self._may_come_back(now, held, shown.quantity):
             return Code.RECOVERING, self.recovering(now)
-        had, counted = back.quantity, back.quantity if back.expiry >= self.recover_until else 0
-        self._resize(now, back, shown.quantity)
-        back.fence, back.nonce, back.group = shown.fence, shown.nonce, shown.group
-        if shown.quantity > had:
-            self._marked(back, live - counted + had, shown.quantity - had)
-        self.leases[shown.holder] = back
+        run = (shown.fence, shown.nonce)
+        back = self._let_in(now, shown.holder, run, shown.quantity, shown.group)
+        back.lease_id = shown.lease_id
         self._renew(now, back)
         self.peak = max(self.peak, self.live(now))
-        self._count("readmitted")
         if self.device_limit:
             self.devices.setdefault(shown.holder, now)
         return Code.OK, self.lease_from_now(now)

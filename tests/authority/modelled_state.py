@@ -26,6 +26,7 @@ class ModelLease:
     ended_at: int = 0
     quantity: int = 1
     group: str = ""
+    borrowed_until: int = 0
     above: dict[int, int] = field(default_factory=dict)
     """Its seats that were granted above the capacity, while that is so: by their number, the fence of the grant."""
 
@@ -63,6 +64,9 @@ class ModelledState:
     device_removed_at: int | None = None
     devices: dict[str, int] = field(default_factory=dict)
     """When each holder was registered."""
+    borrow_seats: int = 0
+    borrow_longest: int = 0
+    borrow_low_water: int = 0
     spared: bool = False
     """Only the shadow mode gives the seat that is being asked for."""
     queue_size: int = 0
@@ -93,8 +97,11 @@ class ModelledState:
 
     def live(self, now: int) -> int:
         """In recovery those that were heard of."""
-        counted_from = self.recover_until if self.recovering(now) else now + 1
+        counted_from = self._counted_from(now)
         return sum(lease.quantity for lease in self.holding() if lease.expiry >= counted_from)
+
+    def _counted_from(self, now: int) -> int:
+        return self.recover_until if self.recovering(now) else now + 1
 
     def used(self) -> int:
         """The seats of leases without a tombstone."""
@@ -175,12 +182,16 @@ class ModelledState:
 
     def _begin_recovery(self, now: int, epoch: int, lease: int) -> None:
         ends = [now + lease, self.recover_until if self.recovering(now) else 0]
-        self.recover_until = max(*ends, *(one.expiry for one in self.holding())) + 1
+        here = [one.expiry for one in self.holding() if one.borrowed_until <= now]
+        self.recover_until = max(*ends, *here) + 1
+        for away in self.holding():
+            if away.borrowed_until > now:
+                away.expiry = max(away.expiry, self.recover_until)
         self.epoch, self.counter = epoch, now // FENCE_STEP % FENCES_GO_ROUND
         self.clock = max(self.clock, now)
 
     def _extend(self, now: int, recover_until: int) -> None:
-        counted_from = self.recover_until if self.recovering(now) else now + 1
+        counted_from = self._counted_from(now)
         for lease in self.holding():
             if lease.expiry >= counted_from:
                 lease.expiry = max(lease.expiry, recover_until)
@@ -243,7 +254,7 @@ class ModelledState:
             del self.leases[holder]
 
     def _end(self, lease: ModelLease, code: Code, instant: int, now: int, total: str) -> None:
-        lease.ended, lease.ended_at, lease.above = code, now, {}
+        lease.ended, lease.ended_at, lease.above, lease.borrowed_until = code, now, {}, 0
         self.charged += lease.quantity * max(0, instant - lease.since)
         self._count(total)
 

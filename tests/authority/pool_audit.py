@@ -24,8 +24,11 @@ TOTALS = (
     "version_blocked",
     "rate_limited",
     "device_limit",
+    "borrow_limit",
+    "borrowed",
+    "returned",
 )
-NOT_IN_LEDGER = {"denied", "would_deny", "version_blocked", "rate_limited", "device_limit"}
+NOT_IN_LEDGER = {"denied", "would_deny", "version_blocked", "rate_limited", "device_limit", "borrow_limit"}
 _FENCE, _HOLDER, _LEASE = slice(0, 8), slice(15, 47), 16
 
 
@@ -51,13 +54,15 @@ class StoredPool(NamedTuple):
     """Who waits, the first one first: quantity, group, and when it lapses."""
     offers: list[int]
     """When the offer of each seat lapses."""
+    borrowed: dict[str, int]
+    """Until when the seats of each holder are away."""
 
 
 def stored_pool(
     runner: GivenTimeRunner, keys: AllPoolKeys, holders: Mapping[str, str], now: int
 ) -> StoredPool:
     """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
-    records, expiries, state, everything, recover_until, marks, asked, known, *queued = runner.ask(
+    records, expiries, state, everything, recover_until, marks, asked, known, away, *queued = runner.ask(
         ("HGETALL", keys.leases),
         ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
         ("HMGET", keys.state, "epoch", "counter", "over", "held_back", *TOTALS),
@@ -66,6 +71,7 @@ def stored_pool(
         ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
         ("ZRANGE", keys.rates, 0, -1, "WITHSCORES"),
         ("ZRANGE", keys.devices, 0, -1, "WITHSCORES"),
+        ("ZRANGEBYSCORE", keys.borrows, f"({now}", "+inf", "WITHSCORES"),
         ("ZRANGE", keys.queue, 0, -1),
         ("HGETALL", keys.tickets),
         ("ZRANGE", keys.waits, 0, -1, "WITHSCORES"),
@@ -105,6 +111,7 @@ def stored_pool(
         devices,
         removed_at,
         *_queue(*queued),
+        _borrowed(away, scores, holders),
     )
 
 
@@ -119,6 +126,17 @@ def _who(member: bytes) -> str:
 def _use(value: bytes) -> KeyUse:
     granted, denied, last_used = map(int, value.split())
     return KeyUse(granted, denied, Millis(last_used))
+
+
+def _borrowed(away: Any, scores: Mapping[bytes, list[int]], holders: Mapping[str, str]) -> dict[str, int]:
+    ends = defaultdict[bytes, list[int]](list)
+    for seat, until in _pairs(away):
+        ends[seat[:_LEASE]].append(int(until))
+    for lease, each in ends.items():
+        assert len(each) == len(scores[lease]), "some seats of a lease are borrowed, and some are not"
+        assert len(set(each)) == 1
+        assert max(each) <= min(scores[lease]), "a seat expires while it is away"
+    return {holders[lease.hex()]: each[0] for lease, each in ends.items()}
 
 
 def _queue(
@@ -169,6 +187,7 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
         model.device_removed_at,
         queue,
         offers,
+        {who: one.borrowed_until for who, one in model.leases.items() if one.borrowed_until > now},
     )
 
 
@@ -200,13 +219,15 @@ def all_pages(authority: RedisSeatAuthority, pool: PoolUid, limit: int, *, live:
         assert len(rows) < live, "the pages never end"
 
 
-def check_ledger(ledger: Iterable[Mapping[str, str]], model: SeatModel) -> None:
+def check_ledger(ledger: Iterable[Mapping[str, str]], model: SeatModel, now: int) -> None:
     """Whoever reads the ledger alone must know the leases, the charged time and the totals."""
     replay = LedgerReplay.of(ledger)
     assert replay.held == {lease.lease_id: (lease.since, lease.quantity) for lease in model.holding()}
     assert replay.above == [lease.lease_id for _, _, lease in model.above()]
     assert replay.charged == model.charged
     assert replay.fences == sorted(set(replay.fences))
+    away = {lease.lease_id: lease.borrowed_until for lease in model.holding() if lease.borrowed_until > now}
+    assert away.items() <= replay.borrowed.items()
     told = {name: replay.totals.get(name, 0) for name in TOTALS if name not in NOT_IN_LEDGER}
     assert told == {name: model.totals.get(name, 0) for name in told}
 

@@ -99,7 +99,7 @@ class PoolTwin:
         assert stored_pool(self.runner, self.keys, self.holders, self.now) == modelled_pool(
             self.model, self.now
         )
-        check_ledger(self.ledger(), self.model)
+        check_ledger(self.ledger(), self.model, self.now)
         found = self.runner.ask(("KEYS", f"*{{{self.pool}}}*"))[0]
         assert sum(b":replay:" not in name for name in found) <= len(self.keys)
 
@@ -113,6 +113,8 @@ class PoolTwin:
         model.version_min, model.version_max = config.version_min, config.version_max
         model.rate_key, model.rate_holder = config.rate_key, config.rate_holder
         model.device_limit, model.device_cooldown = config.device_limit, config.device_cooldown
+        model.borrow_seats, model.borrow_low_water = config.borrow_seats, config.borrow_low_water
+        model.borrow_longest = config.borrow_longest if config.borrow_seats else 0
         model.configure(self.now, config.state, config.epoch, config.lease)
         known = set(config.key_ids.values())
         model.key_uses = {key_id: use for key_id, use in model.key_uses.items() if key_id in known}

@@ -13,6 +13,7 @@ from hypothesis.stateful import (
 )
 
 from seatwarden.backends.redis_wire import Loss
+from seatwarden.domain.borrowing import BorrowedLease
 from seatwarden.domain.seats import Beat, Fence, Grant, Millis, Outage, PoolState, Refusal, SeatGroup
 from seatwarden.local.valkey import Valkey
 from tests.authority.copies import PoolCopy, flush, put_back, take_copy
@@ -52,6 +53,7 @@ class SeatMachine(RuleBasedStateMachine):
         super().__init__()
         self.twin = Twin(GivenTimeRunner(self.server, VirtualClock()), lease=Millis(LEASE))
         self.grants: list[Grant] = []
+        self.mirror: tuple[BorrowedLease, ...] = ()
         self.outages: list[Outage] = []
         self.copies: list[PoolCopy] = []
         self.servers = 0
@@ -170,6 +172,32 @@ class SeatMachine(RuleBasedStateMachine):
     def rates_change(self, per_key: int, per_holder: int) -> None:
         self.twin.configure(rate_key=per_key, rate_holder=per_holder)
 
+    @rule(
+        most=st.sampled_from([0, 1, 3, 6]),
+        longest=st.sampled_from([LEASE // 2, 10 * LEASE]),
+        low_water=st.sampled_from([0, 0, 1, 4]),
+    )
+    def lending_changes(self, most: int, longest: int, low_water: int) -> None:
+        self.twin.configure(borrow_seats=most, borrow_longest=Millis(longest), borrow_low_water=low_water)
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data(), length=st.sampled_from([0, 0, 1, LEASE // 2, 3 * LEASE, 11 * LEASE]))
+    def borrow(self, data: st.DataObject, length: int) -> None:
+        self.twin.borrow(data.draw(st.sampled_from(self.grants)), length)
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data())
+    def give_back_early(self, data: st.DataObject) -> None:
+        self.twin.take_back(data.draw(st.sampled_from(self.grants)))
+
+    @rule()
+    def the_operator_mirrors_what_is_away(self) -> None:
+        self.mirror = self.twin.borrows().leases
+
+    @rule()
+    def the_operator_puts_back_what_is_away(self) -> None:
+        self.twin.restore(self.mirror)
+
     @rule(size=st.sampled_from([0, 1, 2, 5]), claim=st.sampled_from([LEASE // 10, LEASE]))
     def queue_changes(self, size: int, claim: int) -> None:
         self.twin.configure(queue_size=size, claim=Millis(claim))
@@ -226,6 +254,7 @@ class SeatMachine(RuleBasedStateMachine):
         self.twin.begin()
         self.grants.clear()
         self.copies.clear()
+        self.mirror = ()
 
     @rule(loss=st.sampled_from(Loss), same=st.booleans())
     def callers_arrive(self, loss: Loss, same: bool) -> None:

@@ -15,8 +15,8 @@ from seatwarden.domain.seats import Code, PoolState, PoolUid
 from seatwarden.local.valkey import Valkey
 
 LUA = Path(__file__).parents[2] / "lua" / "seats"
-READ_ONLY = {"validate", "sessions", "observe", "devices"}
-RUNS_WHEN_FULL = {"heartbeat", "release", "sweep", "remove", "remove_device", "tick"}
+READ_ONLY = {"validate", "sessions", "observe", "devices", "borrows"}
+RUNS_WHEN_FULL = {"heartbeat", "release", "sweep", "remove", "remove_device", "tick", "return"}
 
 each_script = pytest.mark.parametrize("script", ALL_SCRIPTS, ids=lambda script: script.name)
 
@@ -45,7 +45,16 @@ def test_a_script_names_keys_only_as_declared(script: Script) -> None:
     code = re.sub(r"--[^\n]*", "", script.text)
     assert "sw:" not in code
     first_arguments = set(re.findall(r"redis\.call\('[A-Z]+', (\w+)", code))
-    assert first_arguments <= {"CONFIG", "STATE", "EXPIRY", "LEASES", "ENDED", "LEDGER", "OVERAGE"} | {
+    assert first_arguments <= {
+        "CONFIG",
+        "STATE",
+        "EXPIRY",
+        "LEASES",
+        "ENDED",
+        "LEDGER",
+        "OVERAGE",
+        "BORROWS",
+    } | {
         "RATES",
         "QUEUE",
         "TICKETS",
@@ -91,4 +100,4 @@ def test_all_keys_of_a_pool_are_in_one_hash_slot() -> None:
     assert {key.partition("{")[2].partition("}")[0] for key in keys} == {
         "5a6d0f2e-0000-4000-8000-000000000001"
     }
-    assert len(set(keys)) == 13
+    assert len(set(keys)) == 14

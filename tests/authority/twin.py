@@ -1,10 +1,12 @@
 """The calls on a `PoolTwin`, and what must be equal in their answers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from seatwarden.backends.redis_scripts import ARRIVE
 from seatwarden.backends.redis_wire import Loss, arrive_arguments, nonce_digest, read_arrival
+from seatwarden.domain.borrowing import Borrow, BorrowedLease, BorrowRefusal, Borrows, ReturnVerdict
 from seatwarden.domain.seats import (
     AcquireRequest,
     Arrival,
@@ -13,6 +15,7 @@ from seatwarden.domain.seats import (
     Code,
     DeviceList,
     DeviceRemoval,
+    Fence,
     Grant,
     Millis,
     Outage,
@@ -139,6 +142,73 @@ class Twin(PoolTwin):
         assert answer.code is expected, (answer, expected)
         return expected
 
+    def borrow(self, grant: Grant | Beat, length: int = 0, *, key: str = KEY) -> Borrow | BorrowRefusal:
+        beat = beat_of(grant) if isinstance(grant, Grant) else grant
+        real = self.authority.borrow(self.pool, key, beat, Millis(length))
+        if not self.opened_by(key):
+            answer = self._both(real, lambda _: None)[0]
+            assert answer == BorrowRefusal(code=Code.INVALID_LICENSE)
+            return answer
+        holder = self.holders.get(beat.lease_id)
+        answer, (code, number, longest) = self._both(
+            real, lambda model: model.borrow(self.now, holder, beat.fence, length)
+        )
+        if isinstance(answer, BorrowRefusal):
+            told = (answer.seats_left, answer.longest) if code is Code.BORROW_LIMIT else (answer.left, 0)
+            assert (answer.code, *told) == (code, number, longest), answer
+            return answer
+        held = self.model.leases[holder or ""]
+        assert (code, answer.borrowed_for, answer.at) == (Code.BORROWED, number, self.now)
+        assert (answer.holder, answer.nonce, answer.fence) == (holder, held.nonce, held.fence)
+        assert (answer.quantity, answer.group) == (held.quantity, held.group)
+        assert (answer.capacity, answer.live) == (self.config.capacity, self.model.live(self.now))
+        return answer
+
+    def take_back(self, grant: Grant | Beat, *, key: str = KEY) -> ReturnVerdict:
+        beat = beat_of(grant) if isinstance(grant, Grant) else grant
+        real = self.authority.take_back(self.pool, key, beat)
+        if not self.opened_by(key):
+            answer = self._both(real, lambda _: None)[0]
+            assert answer == BeatVerdict(code=Code.INVALID_LICENSE)
+            return answer
+        holder = self.holders.get(beat.lease_id)
+        answer, (code, left) = self._both(real, lambda model: model.take_back(self.now, holder, beat.fence))
+        if isinstance(answer, BeatVerdict):
+            assert (answer.code, answer.expires_in) == (code, 0)
+            return answer
+        held = self.model.leases[holder or ""]
+        assert (code, answer.expires_in) == _told(Code.RETURNED, left)
+        assert (answer.holder, answer.nonce, answer.quantity, answer.group) == (
+            holder,
+            held.nonce,
+            held.quantity,
+            held.group,
+        )
+        assert (answer.at, answer.heartbeat) == (self.now, self.config.heartbeat)
+        assert answer.signed_for == self.config.signed_for
+        return answer
+
+    def borrows(self) -> Borrows:
+        """What the operator mirrors."""
+        found, _ = self._both(self.authority.borrows(self.pool), lambda _: None)
+        assert found is not None
+        assert found.epoch == self.model.epoch
+        assert sorted(found.leases) == sorted(
+            BorrowedLease(who, Fence(one.fence), Millis(one.borrowed_until), one.quantity, one.group)
+            for who, one in self.model.leases.items()
+            if one.borrowed_until > self.now
+        )
+        assert [each.until for each in found.leases] == sorted(each.until for each in found.leases)
+        return found
+
+    def restore(self, borrowed: Sequence[BorrowedLease]) -> int | None:
+        """The operator puts back what it had mirrored."""
+        self.watch.leases_run_on()
+        real = self.authority.restore(self.pool, borrowed)
+        restored, expected = self._both(real, lambda model: model.restore(self.now, borrowed))
+        assert restored == expected
+        return restored
+
     def validate(self, holder: str | None = None, lease_id: str | None = None) -> Validation:
         real = self.authority.validate(self.pool, KEY, holder=holder, lease_id=lease_id)
         meant = holder if holder is not None else self.holders.get(lease_id or "")
@@ -218,7 +288,7 @@ class Twin(PoolTwin):
         assert counts.recovering_for == recovering
         assert counts.unpurged == (0 if recovering else model.used() - counts.live)
         assert (counts.epoch, counts.peak, counts.capacity) == (model.epoch, model.peak, self.config.capacity)
-        told = [name for name in TOTALS if name != "converted"]
+        told = [name for name in TOTALS if name not in {"converted", "borrowed", "returned"}]
         assert {name: getattr(counts, name) for name in told} == {
             name: model.totals.get(name, 0) for name in told
         }
@@ -226,6 +296,7 @@ class Twin(PoolTwin):
         assert counts.overage == len(model.above())
         assert counts.key_uses == model.key_uses
         assert counts.waiting == len(model.waiting())
+        assert (counts.borrowed, counts.lends) == (model.borrowed(self.now), model.borrow_seats > 0)
         assert counts.groups == {name: model.group_has(name) for name in self.config.groups}
         self.watch.counted(counts, exact=model.seat_milliseconds(self.now))
         soonest = model.left(self.now, holding[0]) if holding else self.config.lease

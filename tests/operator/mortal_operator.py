@@ -18,6 +18,7 @@ import orjson
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
 from seatwarden.backends.kubernetes_api import Body, KubernetesApi
 from seatwarden.backends.kubernetes_connection import connect
+from seatwarden.domain.borrowing import BorrowedLease, Borrows
 from seatwarden.domain.seats import (
     Configured,
     DeviceRemoval,
@@ -138,6 +139,17 @@ class MortalAuthority:
         return await self._life.write(
             f"dismiss a device of {self._names.get(pool, pool)}",
             lambda: self._authority.dismiss_device(pool, beginning),
+        )
+
+    async def borrows(self, pool: PoolUid) -> Borrows | None:
+        """See `PoolAdministration`."""
+        return await self._life.read("borrows", lambda: self._authority.borrows(pool))
+
+    async def restore(self, pool: PoolUid, borrowed: Sequence[BorrowedLease]) -> int | None:
+        """See `PoolAdministration`."""
+        return await self._life.write(
+            f"restore the borrows of {self._names.get(pool, pool)}",
+            lambda: self._authority.restore(pool, borrowed),
         )
 
     async def observe(self, pools: Sequence[PoolUid]) -> list[PoolObservation | None]:

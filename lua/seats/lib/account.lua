@@ -103,10 +103,18 @@ local function keep_seats(seats, expiry)
     end
 end
 
+-- The operator mirrors the borrows, and has to learn that they are others than before.
+local function note_borrows_changed()
+    redis.call('HINCRBY', STATE, 'borrow_changes', 1)
+end
+
 local function drop_seats(account, seats)
     for start = 1, #seats, SEATS_AT_ONCE do
         local last = math.min(#seats, start + SEATS_AT_ONCE - 1)
         redis.call('ZREM', EXPIRY, unpack(seats, start, last))
+        if redis.call('ZREM', BORROWS, unpack(seats, start, last)) > 0 then
+            note_borrows_changed()
+        end
         if account.over > 0 then
             account.over = account.over - redis.call('ZREM', OVERAGE, unpack(seats, start, last))
         end
@@ -178,6 +186,21 @@ local function purge_for_groups(account)
     end
 end
 
+-- When the last lease ends that has to be renewed, 0 where there is none.
+local function last_expiry(borrowed)
+    local is_borrowed = {}
+    for _, seat in ipairs(borrowed) do
+        is_borrowed[seat] = true
+    end
+    local latest = redis.call('ZREVRANGE', EXPIRY, 0, #borrowed, 'WITHSCORES')
+    for i = 1, #latest, 2 do
+        if not is_borrowed[latest[i]] then
+            return tonumber(latest[i + 1])
+        end
+    end
+    return 0
+end
+
 -- Begins a recovery: a new epoch, so that no fence of before is ever given again, and one lease length for those who
 -- held a seat. To be followed by a `commit`.
 -- An older copy may be put back twice, and begin the same epoch twice. So the counter does not begin at 0 but with the
@@ -189,12 +212,14 @@ local function begin_recovery(account, epoch, lease)
     account.counter = math.floor(now / FENCE_STEP) % FENCES_GO_ROUND
     -- One later than what any lease has that is known, or it would pass for confirmed: one of this very millisecond,
     -- one from when leases were longer, one from a clock that was ahead.
-    local last = redis.call('ZRANGE', EXPIRY, -1, -1, 'WITHSCORES')[2]
-    local recover_until = string.format('%.0f', math.max(now + lease, tonumber(last) or 0, recovering or 0) + 1)
+    local borrowed = redis.call('ZRANGEBYSCORE', BORROWS, BORROWED_NOW, '+inf')
+    local recover_until = string.format('%.0f', math.max(now + lease, last_expiry(borrowed), recovering or 0) + 1)
     redis.call('HSET', STATE, 'epoch', epoch)
     redis.call('HSET', CONFIG, 'recover_until', recover_until)
     heed_recovery(recover_until)
-    account.unpurged = account.used
+    -- Whoever is away with its seat cannot be heard of.
+    keep_seats(borrowed, recovering)
+    account.unpurged = account.used - live_leases()
     account.recovery = recover_until
 end
 

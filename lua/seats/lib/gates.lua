@@ -1,6 +1,6 @@
 -- The gates: what is asked of a wish for a seat before the seats are counted. Each is open where nothing is configured.
 --
--- They keep two keys beside the pool's seven, which only the scripts that need them are given:
+-- They keep two keys beside the pool's eight, which only the scripts that need them are given:
 --   rates   ZSET    `k` and the id of a licence key, or `h` and a holder -> the microsecond up to which what it asked
 --                   for has used its share of time; what lies in the past means nothing and is removed
 --   devices ZSET    holder -> the millisecond in which it was registered. Who has taken a seat stays a device of the
@@ -8,7 +8,7 @@
 -- With n wishes a minute each wish uses the n-th part of one, and nobody may be more than a minute ahead of the clock.
 -- So n wishes go through at once, and then one each n-th part of a minute: one number for each who asks (GCRA).
 
-local RATES, DEVICES = KEYS[8], KEYS[9]
+local RATES, DEVICES = KEYS[9], KEYS[10]
 local MINUTE = 60000000
 -- Longer than any number in it means something.
 local RATES_KEPT = 3600000

@@ -1,7 +1,7 @@
 -- The start of every seat script: the pool's keys, Redis's clock, and who may ask.
 -- The loader puts this text behind the script's first line, so that these locals are the script's own.
 --
--- One pool is seven keys in one hash slot:
+-- One pool is eight keys in one hash slot:
 --   config  HASH    what the operator said, and `key:<sha256>` for each licence key: its id, and behind an `@` the
 --                   millisecond in which it dies, if it does. Always rewritten as a whole, but for `recover_until`,
 --                   which belongs to the pool and is kept. `group:<name>` is how many seats a group
@@ -15,6 +15,7 @@
 --   ended   ZSET    lease id -> when its tombstone was set
 --   ledger  STREAM  one entry per change
 --   overage ZSET    seat -> the fence it was granted with, for each seat that is above the capacity by permission
+--   borrows ZSET    seat -> the millisecond until which it is borrowed, for each seat that is or was
 -- Configuration and leases are different keys, so that a reconcile can never touch a lease. The licence keys are fields
 -- of `config` since each request then learns all it needs about the pool from one HMGET.
 --
@@ -28,9 +29,13 @@
 -- seat is newly given; only holders that were there come back. A lease that was heard of since expires at or after
 -- `recover_until`, and every other one before it: so what is confirmed is told by the expiry alone, and nothing has to
 -- be marked. Confirmed leases are what counts against the cap meanwhile.
+--
+-- Borrowing. A borrowed lease is a lease like any other that expires when it is to come back, so nobody has to renew it
+-- and it counts until then. That its seats are members of `borrows` keeps it from all that would end it sooner, and from
+-- being taken for heard of after a loss. A lease that is renewed beyond the end of its borrow is an ordinary one again.
 
-local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER, OVERAGE =
-    KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER, OVERAGE, BORROWS =
+    KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -165,6 +170,14 @@ local function live_leases()
     return redis.call('ZCOUNT', EXPIRY, counted_from, '+inf')
 end
 
+-- From which score on the members of `borrows` are borrowed still.
+local BORROWED_NOW = '(' .. string.format('%.0f', now)
+
+local function is_borrowed(id)
+    local borrowed_until = tonumber(redis.call('ZSCORE', BORROWS, id))
+    return borrowed_until and borrowed_until > now
+end
+
 local suspension
 -- The tombstone's letter of a lease that ran out at `expiry`. A late purge must not change the reason, so the last
 -- suspension is remembered as an interval.
@@ -175,6 +188,20 @@ local function letter_for_running_out(expiry)
         return 's'
     end
     return 'x'
+end
+
+-- Why the holder of this fence has no lease, as the code of the answer; nil where it has one.
+local function gone_because(record, fence, expiry)
+    if not record then
+        return 'unknown_session'
+    elseif fence_of(record) ~= fence then
+        return 'stale_fence'
+    elseif letter_of(record) ~= LIVE then
+        return ENDED_BECAUSE[letter_of(record)]
+    elseif kept_until(expiry) <= now then
+        return ENDED_BECAUSE[letter_for_running_out(expiry)]
+    end
+    return nil
 end
 
 -- A holder has one lease id in a pool, unguessable without the pool's secret: no index from holder to lease.

@@ -14,7 +14,7 @@
 -- Seats for the first ticket are offered: kept for it until its holder asks again. An offer that nobody claims lapses
 -- in its millisecond, by the clock alone, and whoever asks next finds the seats free.
 
-local QUEUE, TICKETS, WAITS, OFFERS = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local QUEUE, TICKETS, WAITS, OFFERS = KEYS[11], KEYS[12], KEYS[13], KEYS[14]
 local OFFERS_AT_ONCE = 200
 -- Of places; numbers of tickets stay below it, and places below 2^53.
 local CLASS, LOWEST_CLASS = 17592186044416, 9

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from seatwarden.domain.borrowing import Borrow, BorrowedLease, BorrowRefusal, Borrows, ReturnVerdict
 from seatwarden.domain.seats import (
+    NO_TIME,
     AcquireRequest,
     Beat,
     BeatVerdict,
@@ -12,6 +14,7 @@ from seatwarden.domain.seats import (
     DeviceList,
     DeviceRemoval,
     Grant,
+    Millis,
     PoolConfig,
     PoolCounts,
     PoolObservation,
@@ -67,6 +70,16 @@ class SeatPath(Protocol):
 
     async def release(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReleaseVerdict:
         """Give a seat back. Safe to repeat."""
+        ...
+
+    async def borrow(
+        self, pool: PoolUid, key_hash: str, beat: Beat, length: Millis = NO_TIME
+    ) -> Borrow | BorrowRefusal:
+        """Take the seats of a lease away for ``length``, or for as long as may be. Safe to repeat."""
+        ...
+
+    async def take_back(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReturnVerdict:
+        """End the borrow of a lease, which lives on. Safe to repeat."""
         ...
 
     async def validate(
@@ -126,6 +139,17 @@ class PoolAdministration(Protocol):
 
     async def remove(self, pool: PoolUid) -> None:
         """Forget the pool with its leases and ledger. Safe to repeat."""
+        ...
+
+    async def borrows(self, pool: PoolUid) -> Borrows | None:
+        """Which leases are borrowed; None for a pool that it does not know."""
+        ...
+
+    async def restore(self, pool: PoolUid, borrowed: Sequence[BorrowedLease]) -> int | None:
+        """Put borrows back that the authority may have forgotten, and say how many it had; None for a pool that it does not know.
+
+        Safe to repeat.
+        """
         ...
 
     async def dismiss_device(self, pool: PoolUid, beginning: str) -> DeviceRemoval:

@@ -8,16 +8,18 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 
-from seatwarden.backends import redis_scripts, redis_wire
+from seatwarden.backends import borrow_wire, redis_scripts, redis_wire
 from seatwarden.backends.authority import AuthorityRecovering, AuthorityUnavailable, StaleTerm
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_identities import RedisIdentities
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, all_pool_keys, pool_keys, replay_keys
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
+from seatwarden.domain.borrowing import Borrow, BorrowedLease, BorrowRefusal, Borrows, ReturnVerdict
 from seatwarden.domain.durability import VOLATILE, Durability
 from seatwarden.domain.redis_fitness import unfit
 from seatwarden.domain.seats import (
+    NO_TIME,
     SILENCE,
     AcquireRequest,
     Beat,
@@ -178,6 +180,39 @@ class RedisSeatAuthority:
             urgent=True,
         )
         return ReleaseVerdict(code=Code((await self._unopened(reply)).decode()))
+
+    async def borrow(
+        self, pool: PoolUid, key_hash: str, beat: Beat, length: Millis = NO_TIME
+    ) -> Borrow | BorrowRefusal:
+        """See `SeatPath.borrow`."""
+        arguments = borrow_wire.borrow_arguments(key_hash, beat, length)
+        reply = await self._runner.run(redis_scripts.BORROW, pool_keys(pool), *arguments)
+        if isinstance(reply, bytes):
+            return BorrowRefusal(code=Code((await self._unopened(reply)).decode()))
+        return borrow_wire.read_borrow(reply)
+
+    async def take_back(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReturnVerdict:
+        """See `SeatPath.take_back`."""
+        reply = await self._runner.run(
+            redis_scripts.RETURN,
+            pool_keys(pool),
+            key_hash,
+            redis_wire.lease_bytes(beat.lease_id),
+            redis_wire.fence_bytes(beat.fence),
+        )
+        if isinstance(reply, bytes):
+            return BeatVerdict(code=Code((await self._unopened(reply)).decode()))
+        return borrow_wire.read_return(reply)
+
+    async def borrows(self, pool: PoolUid) -> Borrows | None:
+        """See `PoolAdministration.borrows`."""
+        return borrow_wire.read_borrows(await self._runner.run(redis_scripts.BORROWS, pool_keys(pool)))
+
+    async def restore(self, pool: PoolUid, borrowed: Sequence[BorrowedLease]) -> int | None:
+        """See `PoolAdministration.restore`."""
+        arguments = borrow_wire.restore_arguments(borrowed)
+        restored: int | None = await self._runner.run(redis_scripts.RESTORE, all_pool_keys(pool), *arguments)
+        return restored
 
     async def validate(
         self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None

@@ -8,7 +8,7 @@ from seatwarden.domain.seats import PoolUid
 
 
 class PoolKeys(NamedTuple):
-    """The seven keys in the order in which scripts declare them. The braces keep them in one hash slot."""
+    """The eight keys in the order in which scripts declare them. The braces keep them in one hash slot."""
 
     config: str
     state: str
@@ -17,10 +17,11 @@ class PoolKeys(NamedTuple):
     ended: str
     ledger: str
     overage: str
+    borrows: str
 
 
 class AllPoolKeys(NamedTuple):
-    """Those seven and what the gates keep: all that a pool has, for scripts that give a new seat or look after the pool."""
+    """Those eight and what the gates keep: all that a pool has, for scripts that give a new seat or look after the pool."""
 
     config: str
     state: str
@@ -29,6 +30,7 @@ class AllPoolKeys(NamedTuple):
     ended: str
     ledger: str
     overage: str
+    borrows: str
     rates: str
     devices: str
     queue: str

@@ -13,8 +13,8 @@ from importlib.resources import files
 _POOL = ("pool",)
 _ACCOUNT = ("pool", "account")
 _QUEUE = ("pool", "account", "gates", "queue")
-_GATES = ("pool", "account", "gates")
 _DEVICES = ("pool", "gates")
+_RETURN = ("pool", "account", "gates", "readmission")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,11 @@ CONFIGURE = _read("configure", _QUEUE)
 OBSERVE = _read("observe", _ACCOUNT)
 SWEEP = _read("sweep", _QUEUE)
 REMOVE = _read("remove", _QUEUE)
-READMIT = _read("readmit", _GATES)
+READMIT = _read("readmit", _RETURN)
+BORROW = _read("borrow", _ACCOUNT)
+RETURN = _read("return", _ACCOUNT)
+BORROWS = _read("borrows", _POOL)
+RESTORE = _read("restore", _RETURN)
 DEVICES = _read("devices", _DEVICES)
 REMOVE_DEVICE = _read("remove_device", _DEVICES)
 ARRIVE = _read("arrive", _ACCOUNT)
@@ -56,5 +60,6 @@ IDENTITY_WRITE = _read("write", (), "identity")
 ALL_SCRIPTS = (
     *(ACQUIRE, HEARTBEAT, RELEASE, VALIDATE, SESSIONS, READMIT, ARRIVE),
     *(DEVICES, REMOVE_DEVICE),
+    *(BORROW, RETURN, BORROWS, RESTORE),
     *(CONFIGURE, OBSERVE, SWEEP, REMOVE, TICK),
 )

@@ -198,6 +198,7 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
     fields |= {name: value for name, value in policies.items() if value}
     fields |= _group_fields(config)
     fields |= _gate_fields(config)
+    fields |= _borrow_fields(config)
     fields["keys"] = " ".join(config.key_ids.values())
     for key_hash, key_id in config.key_ids.items():
         dies_at = config.keys_die.get(key_hash)
@@ -224,6 +225,17 @@ def _group_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
         for member in group.members:
             fields[b"member:" + holder_bytes(member)] = name
     return fields
+
+
+def _borrow_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
+    """Nothing where no seat can be borrowed."""
+    if not config.borrow_seats:
+        return {}
+    fields: dict[str | bytes, str | int] = {
+        "borrow_seats": config.borrow_seats,
+        "borrow_longest": config.borrow_longest,
+    }
+    return fields | ({"borrow_low_water": config.borrow_low_water} if config.borrow_low_water else {})
 
 
 def _gate_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
@@ -302,16 +314,16 @@ def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant |
                 retry_after=Millis(wait),
                 rate=RateLimit(policy.decode(), quota),
             )
-    raise _unexpected("acquire")
+    raise unexpected("acquire")
 
 
 def read_beats(reply: list[bytes | int]) -> BeatVerdicts:
     """The answer of heartbeat.lua."""
     if len(reply) < 3 or len(reply) % 2 == 0:  # noqa: PLR2004  # three of the pool, two for each beat
-        raise _unexpected("heartbeat")
+        raise unexpected("heartbeat")
     heartbeat, at, signed_for = reply[:3]
     if not (isinstance(heartbeat, int) and isinstance(at, int) and isinstance(signed_for, int)):
-        raise _unexpected("heartbeat")
+        raise unexpected("heartbeat")
     verdicts = [_beat_verdict(reply[i], reply[i + 1], heartbeat) for i in range(3, len(reply), 2)]
     return BeatVerdicts(verdicts, Millis(at), Millis(signed_for))
 
@@ -320,7 +332,7 @@ def read_beats(reply: list[bytes | int]) -> BeatVerdicts:
 @lru_cache(maxsize=1024)
 def _beat_verdict(code: bytes | int, left: bytes | int, heartbeat: int) -> BeatVerdict:
     if not isinstance(code, bytes) or not isinstance(left, int):
-        raise _unexpected("heartbeat")
+        raise unexpected("heartbeat")
     pause = Millis(heartbeat if left > 0 else 0)
     said = Code(code.decode())
     return BeatVerdict(
@@ -351,7 +363,7 @@ def read_validation(reply: list[bytes | int | None]) -> Validation:
                 fence=None if fence is None else Fence(fence),
                 expires_in=_told(left),
             )
-    raise _unexpected("validate")
+    raise unexpected("validate")
 
 
 def read_sessions(reply: list[bytes | int]) -> SessionPage:
@@ -360,11 +372,11 @@ def read_sessions(reply: list[bytes | int]) -> SessionPage:
         case [int(now), int(more), *rest] if len(rest) % 3 == 0:
             pass
         case _:
-            raise _unexpected("sessions")
+            raise unexpected("sessions")
     rows, place = [], Place()
     for lease_id, expiry, record in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
         if not (isinstance(lease_id, bytes) and isinstance(expiry, int) and isinstance(record, bytes)):
-            raise _unexpected("sessions")
+            raise unexpected("sessions")
         rows.append(_session_row(lease_id, Millis(expiry - now), record))
         place = Place(expiry, lease_id)
     return SessionPage(rows=tuple(rows), cursor=place.cursor() if more else None)
@@ -383,7 +395,7 @@ def read_observation(reply: list[bytes | int] | None) -> PoolObservation | None:
                 recovering_for=Millis(recovering_for),
                 config_digest=digest.decode(),
             )
-    raise _unexpected("observe")
+    raise unexpected("observe")
 
 
 def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCounts | None:
@@ -404,6 +416,10 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
             bytes(groups),
             list(held),
             int(waiting),
+            int(borrowed),
+            int(borrow_changes),
+            int(lends),
+            int(borrow_limit),
         ]:
             numbers = (number for number in rest if isinstance(number, int))
             granted, released, expired, taken_over, denied, *rest_of_numbers = numbers
@@ -437,8 +453,12 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
                     name: int(seats or 0) for name, seats in zip(groups.decode().split(), held, strict=True)
                 },
                 waiting=waiting,
+                borrowed=borrowed,
+                borrow_changes=borrow_changes,
+                lends=bool(lends),
+                borrow_limit=borrow_limit,
             )
-    raise _unexpected("sweep")
+    raise unexpected("sweep")
 
 
 def _key_uses(key_ids: bytes, uses: Sequence[bytes | None]) -> dict[str, KeyUse]:
@@ -455,14 +475,14 @@ def read_devices(reply: list[bytes | int]) -> DeviceList:
             return DeviceList(
                 devices=tuple(map(_device, rows)), limit=limit or None, cooldown_left=Millis(cooldown)
             )
-    raise _unexpected("devices")
+    raise unexpected("devices")
 
 
 def _device(row: tuple[bytes | int, ...]) -> Device:
     match row:
         case [bytes(holder), int(registered), int(kept_for)]:
             return Device(holder.hex(), Millis(registered), Millis(kept_for))
-    raise _unexpected("devices")
+    raise unexpected("devices")
 
 
 def read_removal(reply: list[bytes | int | None]) -> DeviceRemoval:
@@ -470,7 +490,7 @@ def read_removal(reply: list[bytes | int | None]) -> DeviceRemoval:
     match reply:
         case [bytes(code), (int() | None) as wait]:
             return DeviceRemoval(code=Code(code.decode()), retry_after=None if wait is None else Millis(wait))
-    raise _unexpected("remove_device")
+    raise unexpected("remove_device")
 
 
 _ARRIVALS = (Arrival.NOTHING_NEW, Arrival.RECOVERY_BEGAN, Arrival.LEASES_PROLONGED)
@@ -495,7 +515,7 @@ def read_pulse(reply: list[int | None]) -> Pulse:
                 provisioned=bool(provisioned),
                 outages=outages,
             )
-    raise _unexpected("tick")
+    raise unexpected("tick")
 
 
 def _told(left: int) -> Millis:
@@ -532,7 +552,8 @@ def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionR
     )
 
 
-def _unexpected(script: str) -> RuntimeError:
+def unexpected(script: str) -> RuntimeError:
+    """What a reader of a script's answers raises for one that the script cannot have given."""
     return RuntimeError(
         f"{script}.lua gave an answer that its reader does not know; they are of different versions"
     )

@@ -76,6 +76,9 @@ class Code(StrEnum):
     UNKNOWN_DEVICE = "unknown_device"
     DEVICE_IN_USE = "device_in_use"
     DEVICE_COOLDOWN = "device_cooldown"
+    BORROWED = "borrowed"
+    RETURNED = "returned"
+    BORROW_LIMIT = "borrow_limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +145,12 @@ class PoolConfig:
     """So many holders may be registered as devices of the pool; 0 where any number may."""
     device_cooldown: Millis = NO_TIME
     """How long after a client has removed a device the next one can be removed."""
+    borrow_seats: int = 0
+    """The most seats that are borrowed at one time."""
+    borrow_longest: Millis = NO_TIME
+    """How long a seat is away at most."""
+    borrow_low_water: int = 0
+    """So many seats of the capacity are never borrowed."""
 
     @property
     def digest(self) -> str:
@@ -215,6 +224,14 @@ class PoolCounts:
     """How many seats each group has."""
     waiting: int = 0
     """How many holders wait in the queue."""
+    borrowed: int = 0
+    """How many seats are borrowed."""
+    borrow_changes: int = 0
+    """Grows whenever other leases are borrowed than before, or with other fences."""
+    lends: bool = False
+    """Whether seats can be borrowed at all."""
+    borrow_limit: int = 0
+    """Refusals to lend a seat, because of the number or the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from tests.authority.desk import KEY, beat_of, holder
 from tests.authority.mutants import (
     answers,
     borders,
+    borrows,
     corners,
     gates,
     groups,
@@ -151,6 +152,7 @@ SCENES: tuple[Scene, ...] = (
     *quantities.SCENES,
     *groups.SCENES,
     *queues.SCENES,
+    *borrows.SCENES,
     a_fence_stays_below_its_limits,
     seat_milliseconds_outgrow_a_double,
     a_walk_under_a_clock_that_was_set_back,

@@ -180,7 +180,7 @@ def a_removed_pool_leaves_nothing(twin: Twin) -> None:
     twin.seat(holder(2))
     twin.configure(queue_size=2)
     twin.acquire(holder(3), would_wait=True)
-    twin.runner.ask(("ZADD", twin.keys.offers, 1, "a seat"))
+    twin.runner.ask(("ZADD", twin.keys.offers, 1, "a seat"), ("ZADD", twin.keys.borrows, 1, "a seat"))
     assert twin.runner.ask(("EXISTS", *twin.keys)) == [len(twin.keys)]
     twin.remove()
 
