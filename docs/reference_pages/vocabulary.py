@@ -4,7 +4,8 @@ from typing import Any
 
 from docs.reference_pages.markdown import code, codes, document, table
 from seatwarden.endpoint.codes import CODES
-from seatwarden.endpoint.route_table import OPERATIONS, Operation
+from seatwarden.endpoint.operations import Operation
+from seatwarden.endpoint.route_table import OPERATIONS
 from seatwarden.resources.reasons import Outlook, Reason
 
 _OUTLOOKS = {

@@ -53,7 +53,7 @@ class SeatMachine(RuleBasedStateMachine):
         super().__init__()
         self.twin = Twin(GivenTimeRunner(self.server, VirtualClock()), lease=Millis(LEASE))
         self.grants: list[Grant] = []
-        self.mirror: tuple[BorrowedLease, ...] = ()
+        self.mirror = tuple[BorrowedLease, ...]()
         self.outages: list[Outage] = []
         self.copies: list[PoolCopy] = []
         self.servers = 0

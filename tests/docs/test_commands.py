@@ -10,7 +10,8 @@ import click
 from pydantic import BaseModel
 
 from seatwarden.endpoint.credentials import POOL_HEADER, POOL_NAME_PATTERN
-from seatwarden.endpoint.route_table import OPERATIONS, Operation
+from seatwarden.endpoint.operations import Operation
+from seatwarden.endpoint.route_table import OPERATIONS
 from seatwarden.resources.names import Kind
 from seatwarden.resources.seatpool import SeatPoolSpec
 from seatwarden.resources.subscription import SubscriptionSpec

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from seatwarden.backends.authority import AuthorityUnavailable, SeatPath
+from seatwarden.domain.borrowing import Borrow, BorrowRefusal, Return, ReturnVerdict
 from seatwarden.domain.seats import (
+    NO_TIME,
     AcquireRequest,
     Beat,
     BeatVerdict,
@@ -48,6 +50,27 @@ VALIDATION = Validation(
     document='{"plan":"Team","entitlements":{"export":true}}',
 )
 RENEWED = BeatVerdict(code=Code.OK, expires_in=Millis(360_000), heartbeat=Millis(120_000))
+BORROW = Borrow(
+    borrowed_for=Millis(36_000_000),
+    at=Millis(1_800_000_000_000),
+    fence=FENCE,
+    holder="ab" * 32,
+    nonce="cd" * 8,
+    quantity=2,
+    group="design",
+    capacity=5,
+    live=3,
+)
+RETURN = Return(
+    expires_in=Millis(360_000),
+    heartbeat=Millis(120_000),
+    at=Millis(1_800_000_000_000),
+    holder="ab" * 32,
+    nonce="cd" * 8,
+    quantity=2,
+    group="design",
+    signed_for=Millis(86_400_000),
+)
 
 
 class ScriptedAuthority(SeatPath):
@@ -64,6 +87,9 @@ class ScriptedAuthority(SeatPath):
         self.page: SessionPage | Refusal = SessionPage(rows=(), cursor=None)
         self.device_list: DeviceList | Refusal = DeviceList(devices=(), limit=None, cooldown_left=Millis(0))
         self.removal = DeviceRemoval(code=Code.DEVICE_REMOVED)
+        self.lent: Borrow | BorrowRefusal = BORROW
+        self.lengths: list[Millis] = []
+        self.taken_back: ReturnVerdict = RETURN
         self.away = False
         self.fault: Exception | None = None
         self.hold: asyncio.Event | None = None
@@ -99,6 +125,17 @@ class ScriptedAuthority(SeatPath):
     async def release(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReleaseVerdict:
         await self._called(pool)
         return self.release_verdict
+
+    async def borrow(
+        self, pool: PoolUid, key_hash: str, beat: Beat, length: Millis = NO_TIME
+    ) -> Borrow | BorrowRefusal:
+        await self._called(pool)
+        self.lengths.append(length)
+        return self.lent
+
+    async def take_back(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReturnVerdict:
+        await self._called(pool)
+        return self.taken_back
 
     async def validate(
         self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None

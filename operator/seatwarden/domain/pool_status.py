@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from seatwarden.domain import findings
+from seatwarden.domain.borrow_mirror import told_borrows
+from seatwarden.domain.borrowing import Borrows
 from seatwarden.domain.key_ring import Turn
 from seatwarden.domain.key_status import licence_keys, rotation_waiting
 from seatwarden.domain.seat_groups import seats_of_groups
-from seatwarden.domain.seats import NO_TIME, KeyUse, Millis
+from seatwarden.domain.seats import NO_TIME, KeyUse, Millis, PoolCounts
 from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import GROUP, licence_key_secret
 from seatwarden.resources.reasons import Reason
@@ -16,7 +19,7 @@ from seatwarden.resources.seat_limits import DevicesStatus
 from seatwarden.resources.seatpool import Mode, Refused, SeatPool, SeatPoolStatus
 
 _ROUNDED_SECONDS = 10
-_NONE_REFUSED = Refused(version=0, rate=0, device=0)
+_NONE_REFUSED = Refused(version=0, rate=0, device=0, borrow=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,32 @@ class LiveCounts:
     waiting: int = 0
     refused: Refused = _NONE_REFUSED
     devices: int = 0
+    borrowed: int = 0
+    borrows: Borrows | None = None
+    """None where that is not known just now."""
+
+
+def live_counts(counts: PoolCounts, borrows: Borrows | None) -> LiveCounts:
+    """What of the ``counts`` of a sweep is shown, and what is borrowed."""
+    return LiveCounts(
+        live=counts.live,
+        peak=counts.peak,
+        key_uses=counts.key_uses,
+        recovering_for=counts.recovering_for,
+        overage=counts.overage,
+        would_deny=counts.would_deny,
+        groups=counts.groups,
+        waiting=counts.waiting,
+        devices=counts.devices,
+        borrowed=counts.borrowed,
+        borrows=borrows,
+        refused=Refused(
+            version=counts.version_blocked,
+            rate=counts.rate_limited,
+            device=counts.device_limit,
+            borrow=counts.borrow_limit,
+        ),
+    )
 
 
 def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now: datetime) -> SeatPoolStatus:
@@ -86,6 +115,8 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         peak=max(before.peak or 0, live, counts.peak if counts is not None else 0),
         overage=above,
         would_deny=would_deny,
+        borrowed=counts.borrowed if counts is not None else before.borrowed or 0,
+        **_borrows(before, counts),
         queued=counts.waiting if counts is not None else before.queued or 0,
         groups=seats_of_groups(
             pool.spec.groups, before.groups, counts.groups if counts is not None else None
@@ -107,6 +138,13 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         or before.last_handled_rotate_licence_key_at,
         last_handled_remove_device=run.device_request or before.last_handled_remove_device,
     )
+
+
+def _borrows(before: SeatPoolStatus, counts: LiveCounts | None) -> dict[str, Any]:
+    known = counts.borrows if counts is not None else None
+    if known is None:
+        return {"borrows": before.borrows, "borrows_epoch": before.borrows_epoch}
+    return {"borrows": told_borrows(known.leases), "borrows_epoch": known.epoch if known.leases else None}
 
 
 def _devices(pool: SeatPool, counts: LiveCounts | None) -> DevicesStatus | None:

@@ -149,6 +149,42 @@ class ReleaseAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BorrowAnswer:
+    """The seat is away: nobody has to renew it until it is to be back."""
+
+    code: Literal[Code.BORROWED]
+    session_id: SessionId
+    fence: FenceNumber
+    borrowed_for: Annotated[float, Field(gt=0, description="Seconds until the seat is to be back.")]
+    borrowed_until: Annotated[
+        str, Field(json_schema_extra={"format": "date-time"}, description="By the authority's clock, UTC.")
+    ]
+    quantity: Annotated[int, Field(description="How many seats the lease has.")]
+    group: Annotated[str | None, Field(description="The group of the pool whose seats they are, if any.")]
+    lease: Annotated[
+        str | None,
+        Field(
+            description="The lease as its holder can prove it offline: its claim exp is when the seat is to be back. Null"
+            " where this installation signs none."
+        ),
+    ]
+    seats: Seats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnAnswer:
+    """The lease is an ordinary one again, and ends unless it is renewed."""
+
+    code: Literal[Code.RETURNED]
+    expires_in: ExpiresIn
+    next_heartbeat_in: NextBeat
+    lease: Annotated[
+        str | None,
+        Field(description="A new signed lease: throw the one of the borrow away. Null where none is signed."),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionState:
     """The lease that was asked for."""
 

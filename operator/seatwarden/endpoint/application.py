@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from seatwarden.backends.authority import SeatPath
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_identities import IdentityReader
+from seatwarden.endpoint.borrow_handlers import BorrowHandlers
 from seatwarden.endpoint.codes import RequestCode
 from seatwarden.endpoint.credentials import Credentials
 from seatwarden.endpoint.docs_page import docs_page
@@ -22,11 +23,18 @@ from seatwarden.endpoint.edge import Edge, Handler, request_ids
 from seatwarden.endpoint.identities import Identities
 from seatwarden.endpoint.metrics import EndpointMetrics
 from seatwarden.endpoint.openapi import openapi_document
+from seatwarden.endpoint.own_leases import OwnLeases
 from seatwarden.endpoint.problems import Outcome, Problem
 from seatwarden.endpoint.proofs import Proofs
 from seatwarden.endpoint.pulse import pulse_of
 from seatwarden.endpoint.ready_response import WebHandler
-from seatwarden.endpoint.route_table import DEVICE_OPERATIONS, OPERATIONS, SEAT_OPERATIONS, SERVICE_OPERATIONS
+from seatwarden.endpoint.route_table import (
+    BORROW_OPERATIONS,
+    DEVICE_OPERATIONS,
+    OPERATIONS,
+    SEAT_OPERATIONS,
+    SERVICE_OPERATIONS,
+)
 from seatwarden.endpoint.seat_handlers import SeatHandlers
 from seatwarden.endpoint.service_handlers import ServiceHandlers
 from seatwarden.endpoint.settings import Draining, EndpointSettings
@@ -78,14 +86,15 @@ def create_app(
         openapi=orjson.dumps(document),
         docs=docs_page(document),
     )
+    credentials = Credentials(
+        Identities(identities, seats, clock=time.monotonic), now=now, refused=metrics.token_refused
+    )
+    own, proofs = OwnLeases(seats), Proofs(keys)
     seat_handlers = SeatHandlers(
-        seats=seats,
-        settings=settings,
-        credentials=Credentials(
-            Identities(identities, seats, clock=time.monotonic), now=now, refused=metrics.token_refused
-        ),
-        proofs=Proofs(keys),
-        spread=spread,
+        seats=seats, settings=settings, credentials=credentials, own=own, proofs=proofs, spread=spread
+    )
+    borrow_handlers = BorrowHandlers(
+        seats=seats, settings=settings, credentials=credentials, own=own, proofs=proofs, spread=spread
     )
 
     app = web.Application()
@@ -103,6 +112,8 @@ def create_app(
     for seat in (*SEAT_OPERATIONS, *DEVICE_OPERATIONS):
         bound = partial(seat.handler, seat_handlers)
         serve(seat.name, seat.method, seat.path, bound, asks_authority=True)
+    for away in BORROW_OPERATIONS:
+        serve(away.name, away.method, away.path, partial(away.handler, borrow_handlers), asks_authority=True)
     for page in SERVICE_OPERATIONS:
         bound_page = partial(page.handler, service)
         serve(page.name, page.method, page.path, bound_page, asks_authority=page.asks_authority)

@@ -63,6 +63,18 @@ def _too_large(limit: int) -> Refused:
     return Refused(Problem(code=RequestCode.BODY_TOO_LARGE, detail=detail))
 
 
+async def read_json_body(request: web.Request, model: type[Body], *, seconds: float) -> Body:
+    """The body of ``request`` as a ``model``, which has to be there ``seconds`` after the head.
+
+    Raises:
+        Refused: it is none, too long, or too late.
+    """
+    body = await read_body(request, limit=model.body_limit, seconds=seconds)
+    if body:
+        require_json(request)
+    return decode(body, model)
+
+
 def require_json(request: web.Request) -> None:
     """Return where the headers say that the body is plain JSON in UTF-8.
 

@@ -201,6 +201,25 @@ CODES: dict[AnyCode, CodeEntry] = {
         "Between two removals the time has to pass that the licence sets.",
         "Try again after Retry-After, or ask the administrator, who can remove a device at once.",
     ),
+    Code.BORROWED: CodeEntry(
+        (409, 200),
+        "Seat borrowed",
+        "The seat is away until it is to be back, and nobody has to renew it (200). Or a borrowed lease was to have another"
+        " number of seats (409).",
+        "Keep the signed lease and work with it offline. On 409 return the seat first, or ask for the number that it has.",
+    ),
+    Code.RETURNED: CodeEntry(
+        (200,),
+        "Seat brought back",
+        "The lease is not borrowed, and has to be renewed like any other.",
+        "Send heartbeats again or release the seat, and throw the signed lease of the borrow away.",
+    ),
+    Code.BORROW_LIMIT: CodeEntry(
+        (409,),
+        "The seat cannot be borrowed",
+        "The pool lends no seats, or not so many at one time, or not for so long.",
+        "Ask for less time, try again when others are back, or work online: the seat is still held.",
+    ),
     Code.UNKNOWN_SESSION: CodeEntry(
         (404, 200),
         "No such session in this pool",

@@ -7,8 +7,9 @@ from pydantic import TypeAdapter
 
 from seatwarden.endpoint.codes import CODES, AnyCode
 from seatwarden.endpoint.credentials import POOL_HEADER, POOL_NAME_PATTERN
+from seatwarden.endpoint.operations import Answer, Link, Operation, Parameter
 from seatwarden.endpoint.problems import PROBLEM_JSON, ProblemDocument
-from seatwarden.endpoint.route_table import OPERATIONS, Answer, Link, Operation, Parameter
+from seatwarden.endpoint.route_table import OPERATIONS
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaMode

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_wire import nonce_digest
+from seatwarden.domain.borrowing import Borrow, Return
 from seatwarden.domain.seats import Beat, Code, Grant, Millis, PoolUid, SignedLease
 from seatwarden.domain.signed_lease import may_be_past_half, past_half
 
@@ -38,6 +39,31 @@ class Proofs:
         )
         return self.keys.sign(lease)
 
+    def of_borrow(self, pool: PoolUid, lease_id: str, borrow: Borrow) -> str | None:
+        """The signed lease that goes away with a seat: it counts until the seat is to be back."""
+        return self._signed(pool, Beat(lease_id, borrow.fence), borrow, borrow.borrowed_for)
+
+    def of_return(self, pool: PoolUid, beat: Beat, back: Return) -> str | None:
+        """The signed lease that takes the place of the one of the borrow."""
+        return self._signed(pool, beat, back, back.signed_for)
+
+    def _signed(self, pool: PoolUid, beat: Beat, told: Borrow | Return, length: Millis) -> str | None:
+        if self.keys is None:
+            return None
+        return self.keys.sign(
+            SignedLease(
+                pool=pool,
+                lease_id=beat.lease_id,
+                holder=told.holder,
+                nonce=told.nonce,
+                fence=beat.fence,
+                issued_at=told.at,
+                valid_until=Millis(told.at + length),
+                quantity=told.quantity,
+                group=told.group,
+            )
+        )
+
     def shown(self, text: str | None, pool: PoolUid) -> SignedLease | None:
         """The lease of ``pool`` that ``text`` proves, or None."""
         return self.keys.verify(text, pool) if self.keys is not None and text is not None else None
@@ -62,4 +88,6 @@ class Proofs:
         lease = self.of_beat(text, pool, beat)
         if lease is None or not past_half(lease, at):
             return None
-        return self.keys.sign(replace(lease, issued_at=at, valid_until=Millis(at + signed_for)))
+        # One that is signed for a borrow can count for longer than what is signed now.
+        valid_until = max(lease.valid_until, Millis(at + signed_for))
+        return self.keys.sign(replace(lease, issued_at=at, valid_until=valid_until))

@@ -20,6 +20,7 @@ BULK_SESSIONS = 1000
 METADATA_LIMIT = 2048
 LEASE_ID_PATTERN = "^[0-9a-f]{32}$"
 FENCE_LIMIT = 2**53
+MOST_SECONDS_AWAY = 10 * 366 * 24 * 3600
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -174,6 +175,26 @@ class BulkHeartbeatBody(RequestBody):
     def names_read(self) -> int:
         """See `RequestBody.names_read`; each item has names of its own."""
         return len(self.model_fields_set) + sum(len(item.model_fields_set) for item in self.sessions)
+
+
+class BorrowBody(RequestBody):
+    """Take the seats of a lease away."""
+
+    fence: FenceNumber
+    seconds: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=MOST_SECONDS_AWAY,
+            description="For how long; without it for as long as the pool allows.",
+        ),
+    ] = None
+
+
+class ReturnBody(RequestBody):
+    """Bring borrowed seats back."""
+
+    fence: FenceNumber
 
 
 class ReleaseBody(RequestBody):

@@ -3,112 +3,29 @@
 The routes, the Allow headers, OpenAPI and `/docs` are all made from it.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
-
-from aiohttp import web
-
 from seatwarden.domain.seats import Code
 from seatwarden.endpoint import answers
-from seatwarden.endpoint.codes import AnyCode, RequestCode
+from seatwarden.endpoint.borrow_handlers import BorrowHandlers
+from seatwarden.endpoint.codes import RequestCode
+from seatwarden.endpoint.operations import SESSION_ID, Answer, Link, Operation, Parameter
 from seatwarden.endpoint.parameters import (
     DEFAULT_LIMIT,
     IDEMPOTENCY_KEY,
     IDEMPOTENCY_KEY_PATTERN,
     LARGEST_LIMIT,
 )
-from seatwarden.endpoint.problems import Outcome
 from seatwarden.endpoint.request_models import (
     FENCE_LIMIT,
-    LEASE_ID_PATTERN,
     AcquireBody,
+    BorrowBody,
     BulkHeartbeatBody,
     HeartbeatBody,
     ReleaseBody,
-    RequestBody,
+    ReturnBody,
     ValidateBody,
 )
 from seatwarden.endpoint.seat_handlers import SeatHandlers
 from seatwarden.endpoint.service_handlers import ServiceHandlers
-
-H = TypeVar("H")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """A path or query parameter; ``schema`` is JSON Schema."""
-
-    name: str
-    place: str
-    description: str
-    schema: dict[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """What can be called next with what an answer said. Values are OpenAPI's runtime expressions."""
-
-    name: str
-    operation: str
-    description: str
-    parameters: dict[str, str] = field(default_factory=dict, hash=False)
-    body: dict[str, str] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A successful answer: a JSON ``body`` of that class, or text of that ``media_type``."""
-
-    status: int
-    description: str
-    body: type | None = None
-    media_type: str = "application/json"
-    links: tuple[Link, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation(Generic[H]):
-    """One call. ``name`` is its operationId and its metric label; ``refusals`` are those of its own."""
-
-    name: str
-    method: str
-    path: str
-    handler: Callable[[H, web.Request], Awaitable[Outcome]]
-    summary: str
-    description: str = ""
-    body: type[RequestBody] | None = None
-    body_required: bool = True
-    parameters: tuple[Parameter, ...] = ()
-    answers: tuple[Answer, ...]
-    refusals: tuple[tuple[int, AnyCode], ...] = ()
-    needs_key: bool = True
-    asks_authority: bool = True
-
-    def all_refusals(self) -> tuple[tuple[int, AnyCode], ...]:
-        """The refusals of its own and those that come with a key, a body or the authority."""
-        shared: list[tuple[int, AnyCode]] = []
-        if self.needs_key:
-            shared += [(400, RequestCode.INVALID_REQUEST), (401, Code.INVALID_LICENSE)]
-        if self.body is not None:
-            shared += [
-                (408, RequestCode.REQUEST_TIMEOUT),
-                (413, RequestCode.BODY_TOO_LARGE),
-                (415, RequestCode.UNSUPPORTED_MEDIA_TYPE),
-            ]
-        if self.asks_authority:
-            shared.append((503, RequestCode.AUTHORITY_UNAVAILABLE))
-            if self.needs_key:
-                shared.append((503, Code.RECOVERING))
-        return tuple(sorted({*self.refusals, *shared}))
-
-
-SESSION_ID = Parameter(
-    name="id",
-    place="path",
-    description="The session_id that acquire gave.",
-    schema={"type": "string", "pattern": LEASE_ID_PATTERN},
-)
 
 _SESSION, _FENCE = "$response.body#/session_id", "$response.body#/fence"
 SEAT_LINKS = (
@@ -181,6 +98,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
             (409, Code.RESERVED),
             (409, Code.GROUP_LIMIT),
             (409, Code.DRAINING),
+            (409, Code.BORROWED),
             (422, Code.IDEMPOTENCY_MISMATCH),
             (429, Code.RATE_LIMITED),
         ),
@@ -324,6 +242,54 @@ DEVICE_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
     ),
 )
 
+BORROW_OPERATIONS: tuple[Operation[BorrowHandlers], ...] = (
+    Operation(
+        name="borrow",
+        method="POST",
+        path="/api/v1/licenses/sessions/{id}/borrow",
+        handler=BorrowHandlers.borrow,
+        summary="Take a seat away",
+        description="The lease lives for the time that is asked for without a heartbeat, and the signed lease in the answer"
+        " proves it where there is no network. What is borrowed cannot be called back: asking again with a later end"
+        " makes the time longer, and with an earlier one leaves it as it is.",
+        body=BorrowBody,
+        parameters=(SESSION_ID,),
+        answers=(Answer(status=200, description="The seat is borrowed.", body=answers.BorrowAnswer),),
+        refusals=(
+            (404, Code.UNKNOWN_SESSION),
+            (409, Code.STALE_FENCE),
+            (409, Code.BORROW_LIMIT),
+            (409, Code.DRAINING),
+            (403, Code.SUSPENDED),
+            (403, Code.EXPIRED),
+            (410, Code.LEASE_EXPIRED),
+            (410, Code.RELEASED),
+            (410, Code.EVICTED),
+            (410, Code.SUSPENDED),
+        ),
+    ),
+    Operation(
+        name="return",
+        method="POST",
+        path="/api/v1/licenses/sessions/{id}/return",
+        handler=BorrowHandlers.give_back,
+        summary="Bring a borrowed seat back",
+        description="The lease has to be renewed again from now on, or is released. Safe to repeat. The signed lease of the"
+        " borrow is to be thrown away for the new one.",
+        body=ReturnBody,
+        parameters=(SESSION_ID,),
+        answers=(Answer(status=200, description="The lease floats again.", body=answers.ReturnAnswer),),
+        refusals=(
+            (404, Code.UNKNOWN_SESSION),
+            (409, Code.STALE_FENCE),
+            (410, Code.LEASE_EXPIRED),
+            (410, Code.RELEASED),
+            (410, Code.EVICTED),
+            (410, Code.SUSPENDED),
+        ),
+    ),
+)
+
 SERVICE_OPERATIONS: tuple[Operation[ServiceHandlers], ...] = (
     Operation(
         name="livez",
@@ -379,8 +345,9 @@ SERVICE_OPERATIONS: tuple[Operation[ServiceHandlers], ...] = (
     ),
 )
 
-OPERATIONS: tuple[Operation[SeatHandlers] | Operation[ServiceHandlers], ...] = (
+OPERATIONS: tuple[Operation[SeatHandlers] | Operation[BorrowHandlers] | Operation[ServiceHandlers], ...] = (
     *SEAT_OPERATIONS,
+    *BORROW_OPERATIONS,
     *DEVICE_OPERATIONS,
     *SERVICE_OPERATIONS,
 )

@@ -21,7 +21,7 @@ from seatwarden.domain.seats import (
     SignedLease,
 )
 from seatwarden.endpoint import device_verdicts, verdicts
-from seatwarden.endpoint.bodies import decode, invalid_request, read_body, require_json
+from seatwarden.endpoint.bodies import decode, invalid_request, read_body, read_json_body, require_json
 from seatwarden.endpoint.codes import RequestCode
 from seatwarden.endpoint.credentials import Credential, Credentials
 from seatwarden.endpoint.long_poll import preferred_wait, seat_in_turn
@@ -64,12 +64,13 @@ class SeatHandlers:
         seats: SeatPath,
         settings: EndpointSettings,
         credentials: Credentials,
+        own: OwnLeases,
         proofs: Proofs,
         spread: Callable[[], float],
     ) -> None:
         self._seats = seats
         self._credentials = credentials
-        self._own = OwnLeases(seats)
+        self._own = own
         self._proofs = proofs
         self._settings = settings
         self._spread = spread
@@ -250,10 +251,7 @@ class SeatHandlers:
         return self._seats.readmit(credential.pool, credential.key_hash, proved, **notes)
 
     async def _body(self, request: web.Request, model: type[Body]) -> Body:
-        body = await read_body(request, limit=model.body_limit, seconds=self._settings.body_seconds)
-        if body:
-            require_json(request)
-        return decode(body, model)
+        return await read_json_body(request, model, seconds=self._settings.body_seconds)
 
 
 def _holder(credential: Credential, body: AcquireBody) -> str:

@@ -49,13 +49,13 @@ def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: floa
         session_id=verdict.lease_id,
         fence=verdict.fence,
         expires_in=verdict.expires_in / 1000,
-        next_heartbeat_in=_next_beat(verdict.heartbeat, spread),
+        next_heartbeat_in=next_beat(verdict.heartbeat, spread),
         taken_over=verdict.taken_over,
         quantity=verdict.quantity,
         group=verdict.group or None,
         overage=verdict.overage,
         lease=lease,
-        seats=_seats(verdict.capacity, verdict.live),
+        seats=seats_of(verdict.capacity, verdict.live),
     )
     return Reply(201 if granted else 200, orjson.dumps(answer))
 
@@ -67,7 +67,7 @@ def _queued(verdict: Refusal, place: QueuePlace) -> Reply:
         waiting=place.waiting,
         retry_after=(verdict.retry_after or RETRY_AT_LEAST) / 1000,
         estimate=None if place.estimate is None else place.estimate / 1000,
-        seats=_seats(verdict.capacity, verdict.live),
+        seats=seats_of(verdict.capacity, verdict.live),
     )
     return Reply(202, orjson.dumps(answer))
 
@@ -81,20 +81,25 @@ def heartbeat_outcome(verdict: BeatVerdict, *, lease: str | None, spread: float)
             return recovering_problem(verdict.expires_in, spread=spread)
         case Code.SUSPENDED | Code.EXPIRED:
             lives = verdict.expires_in > 0
-        case Code.INVALID_LICENSE | Code.UNKNOWN_SESSION | Code.STALE_FENCE as code:
-            return Problem(code=code, detail=_DETAILS[code])
         case _:
             lives = False
     if not lives:
-        return Problem(code=verdict.code, status=GONE, detail=_GONE_DETAILS[verdict.code])
+        return gone_problem(verdict.code)
     # A plain dict in the form of `answers.HeartbeatAnswer`: it is the call that is made most by far.
     answer = {
         "code": verdict.code,
         "expires_in": verdict.expires_in / 1000,
-        "next_heartbeat_in": _next_beat(verdict.heartbeat, spread) if verdict.heartbeat else None,
+        "next_heartbeat_in": next_beat(verdict.heartbeat, spread) if verdict.heartbeat else None,
         "lease": lease,
     }
     return Reply(200, orjson.dumps(answer))
+
+
+def gone_problem(code: Code) -> Problem:
+    """The lease that was named is not held by who named it, or the key opens no pool."""
+    if code in _GONE_DETAILS:
+        return Problem(code=code, status=GONE, detail=_GONE_DETAILS[code])
+    return Problem(code=code, detail=_DETAILS[code])
 
 
 def bulk_outcome(
@@ -114,8 +119,8 @@ def bulk_outcome(
     ]
     for at, lease in leases.items():
         sessions[at]["lease"] = lease
-    next_beat = None if soonest is None else _next_beat(soonest, spread)
-    return Reply(200, orjson.dumps({"sessions": sessions, "next_heartbeat_in": next_beat}))
+    again_in = None if soonest is None else next_beat(soonest, spread)
+    return Reply(200, orjson.dumps({"sessions": sessions, "next_heartbeat_in": again_in}))
 
 
 def release_outcome(verdict: ReleaseVerdict) -> Outcome:
@@ -144,7 +149,7 @@ def validate_outcome(verdict: Validation | Refusal, *, feature: str | None = Non
         code=cast("Any", code),
         plan=plan,
         entitlements=entitlements,
-        seats=_seats(verdict.capacity, verdict.live),
+        seats=seats_of(verdict.capacity, verdict.live),
         valid_for_seconds=None if verdict.valid_for is None else verdict.valid_for / 1000,
         days_left=None if verdict.valid_for is None else -(-verdict.valid_for // DAY),
         feature=asked,
@@ -162,7 +167,7 @@ def pool_outcome(verdict: Validation | Refusal) -> Outcome:
         code=cast("Any", verdict.code),
         plan=plan,
         entitlements=entitlements,
-        seats=_seats(verdict.capacity, verdict.live),
+        seats=seats_of(verdict.capacity, verdict.live),
         valid_for_seconds=None if verdict.valid_for is None else verdict.valid_for / 1000,
     )
     return Reply(200, orjson.dumps(answer))
@@ -239,7 +244,8 @@ def recovering_problem(wait: Millis, *, spread: float) -> Problem:
     )
 
 
-def _next_beat(heartbeat: Millis, spread: float) -> float:
+def next_beat(heartbeat: Millis, spread: float) -> float:
+    """After how many seconds the next heartbeat is to come."""
     return round(heartbeat * (1 - SPREAD_SHARE * spread)) / 1000
 
 
@@ -249,7 +255,8 @@ def detail_of(code: Code) -> str:
     return _DETAILS.get(code) or f"{entry.meaning} {entry.advice}"
 
 
-def _seats(capacity: int, live: int) -> answers.Seats:
+def seats_of(capacity: int, live: int) -> answers.Seats:
+    """How full the pool is."""
     return answers.Seats(capacity, live, max(0, capacity - live))
 
 

@@ -19,6 +19,7 @@ from seatwarden.domain.backoff import spread
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.authority_watch import AuthorityWatch
+from seatwarden.reconcilers.borrow_mirror import BorrowMirror
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
 from seatwarden.reconcilers.identities import Identities, trusts_tokens
 from seatwarden.reconcilers.intake import Intake, watch
@@ -194,6 +195,7 @@ class Controller:
             finalizers=finalizers,
             status=status,
             identities=identities,
+            borrows=BorrowMirror(self.authority, _now),
             now=_now,
             redis_problem=lambda: self.watch_over.problem,
             deletion_patience=self.settings.deletion_patience,

@@ -29,12 +29,14 @@ class ReaperSettings:
 
     A pool in which something happens is visited every ``busy``. An idle one is visited as often too while there are few
     pools, and so much more seldom where there are many that idle pools cost at most ``idle_rate`` visits a second in all;
-    but never less often than every ``idle``.
+    but never less often than every ``idle``. One that lends seats is visited every ``lending``, where ``idle_rate`` allows
+    that: what is borrowed has to be mirrored before it can be lost.
     """
 
     busy: float = 10.0
     idle: float = 60.0
     idle_rate: float = 200.0
+    lending: float = 2.0
     unavailable: float = 2.0
 
     def idle_pause(self, pools: int) -> float:
@@ -59,6 +61,7 @@ class Reaper:
     restored: Callable[[], None]
     counts: dict[PoolUid, PoolCounts] = field(default_factory=dict)
     _pause: dict[PoolUid, float] = field(default_factory=dict)
+    _lending: set[PoolUid] = field(default_factory=set)
     _due: list[PoolUid] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _away: bool = False
@@ -76,6 +79,7 @@ class Reaper:
     def forget(self, pool: PoolUid) -> None:
         """Never visit ``pool`` again."""
         self._pause.pop(pool, None)
+        self._lending.discard(pool)
         self.counts.pop(pool, None)
         self._wheel.cancel(pool)
 
@@ -138,6 +142,11 @@ class Reaper:
             else min(self._pause[pool] * 2, self.settings.idle_pause(len(self._pause)))
         )
         self._pause[pool] = pause
+        if counts.lends or counts.borrowed:
+            self._lending.add(pool)
+            pause = min(pause, max(self.settings.lending, len(self._lending) / self.settings.idle_rate))
+        else:
+            self._lending.discard(pool)
         soonest = max(counts.next_expiry_in / 1000, min(self.settings.busy, 1.0))
         self._wheel.schedule(pool, 0.0 if counts.unpurged else min(spread(pause, self.jitter()), soonest))
         if before is None or _published(before) != _published(counts):
@@ -162,4 +171,5 @@ def _published(counts: PoolCounts) -> tuple[object, ...]:
     """What of the counts is shown in status."""
     numbers = (counts.live, counts.capacity, counts.peak, counts.epoch, counts.overage, counts.would_deny)
     at_gates = (counts.version_blocked, counts.rate_limited, counts.device_limit, counts.devices)
-    return (*numbers, *at_gates, *counts.groups.items(), counts.waiting, counts.recovering_for > 0)
+    lent = (counts.borrowed, counts.borrow_changes, counts.borrow_limit)
+    return (*numbers, *at_gates, *lent, *counts.groups.items(), counts.waiting, counts.recovering_for > 0)

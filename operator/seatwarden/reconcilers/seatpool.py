@@ -9,16 +9,18 @@ import structlog
 
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration
 from seatwarden.backends.kubernetes_api import Forbidden
+from seatwarden.domain.borrowing import Borrows
 from seatwarden.domain.device_requests import device_named, removal_told
 from seatwarden.domain.gates import POOL_GATES, Closed, Upstream, first_closed
 from seatwarden.domain.identity_token import IDENTITY_KEY_ID, identity_key_hash
 from seatwarden.domain.key_ring import KeyRing, Turn, dies_at, next_death
 from seatwarden.domain.key_status import rotated, rotation_waiting
 from seatwarden.domain.pauses import pause_until
-from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
+from seatwarden.domain.pool_status import PoolRun, Provisioned, live_counts, pool_status
 from seatwarden.domain.seat_groups import seat_groups
-from seatwarden.domain.seats import DeviceRemoval, Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.domain.seats import DeviceRemoval, Millis, PoolConfig, PoolCounts, PoolState, PoolUid
 from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.borrow_mirror import BorrowMirror
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
 from seatwarden.reconcilers.identities import Identities, trusts_tokens
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
@@ -31,7 +33,7 @@ from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.conditions import ConditionType, find_condition
 from seatwarden.resources.names import FINALIZER, Kind
 from seatwarden.resources.reasons import Outlook, Reason
-from seatwarden.resources.seatpool import Mode, Refused, SeatPool, SeatPoolStatus
+from seatwarden.resources.seatpool import Mode, SeatPool, SeatPoolStatus
 from seatwarden.resources.subscription import Phase
 
 log = structlog.get_logger(__name__)
@@ -39,6 +41,7 @@ log = structlog.get_logger(__name__)
 STALLED_RECHECK_SECONDS = 30.0
 """Secrets are not watched, so a pool that waits for a person to mend one looks again this often."""
 AWAITING_RECHECK_SECONDS = 10.0
+MIRROR_AGAIN_SECONDS = 2.0
 REDIS_AWAY = "Redis does not answer; seats that are held go on by what it last knew. Check that it runs and can be reached."
 
 
@@ -58,6 +61,7 @@ class SeatPoolReconciler:
     finalizers: Finalizers
     status: StatusWriter
     identities: Identities
+    borrows: BorrowMirror
     now: Callable[[], datetime]
     redis_problem: Callable[[], str | None]
     deletion_patience: timedelta = timedelta(minutes=10)
@@ -182,11 +186,12 @@ class SeatPoolReconciler:
     async def _report(self, key: ObjectKey, pool: SeatPool, run: PoolRun) -> float | None:
         uid = PoolUid(pool.metadata.uid)
         self._runs[uid] = run
-        await self._publish(key, pool)
+        again = await self._publish(key, pool)
         if run.problem is not None and run.problem[0].outlook is Outlook.TERMINAL:
             return STALLED_RECHECK_SECONDS
         has = run.provisioned
-        return AWAITING_RECHECK_SECONDS if has is not None and has.capacity < has.entitled else None
+        awaits = has is not None and has.capacity < has.entitled
+        return _soonest(again, AWAITING_RECHECK_SECONDS if awaits else None)
 
     async def _publish(self, key: ObjectKey, pool: SeatPool) -> float | None:
         uid = PoolUid(pool.metadata.uid)
@@ -195,28 +200,27 @@ class SeatPoolReconciler:
         if run is None or not isinstance(current, SeatPool) or current.metadata.uid != uid:
             return None
         counts = self.reaper.counts.get(uid)
-        live = (
-            LiveCounts(
-                live=counts.live,
-                peak=counts.peak,
-                key_uses=counts.key_uses,
-                recovering_for=counts.recovering_for,
-                overage=counts.overage,
-                would_deny=counts.would_deny,
-                groups=counts.groups,
-                waiting=counts.waiting,
-                devices=counts.devices,
-                refused=Refused(
-                    version=counts.version_blocked, rate=counts.rate_limited, device=counts.device_limit
-                ),
-            )
-            if counts is not None
-            else None
-        )
+        borrows, again = None, None
+        if counts is not None:
+            borrows, again = await self._mirror_borrows(key, current, counts)
+        live = live_counts(counts, borrows) if counts is not None else None
         # The spec that was reconciled, the status that is there: a spec that changed meanwhile has its own run coming.
         observed = current.model_copy(update={"spec": pool.spec, "metadata": pool.metadata})
         await self.status.write(key, current, pool_status(observed, run, live, now=self.now()))
-        return None
+        return again
+
+    async def _mirror_borrows(
+        self, key: ObjectKey, pool: SeatPool, counts: PoolCounts
+    ) -> tuple[Borrows | None, float | None]:
+        """What is borrowed, None where that cannot be known now; and when to look again."""
+        try:
+            found = await self.borrows.reflect(PoolUid(pool.metadata.uid), pool.status, counts)
+        except AuthorityUnavailable:
+            return None, MIRROR_AGAIN_SECONDS
+        if found.restored:
+            note = f"Redis had lost {found.restored} borrowed leases; they were put back from status.borrows."
+            await self.status.event(key, pool, Reason.BORROWS_RESTORED, note, warning=True)
+        return found.borrows, MIRROR_AGAIN_SECONDS if found.borrows is None else None
 
     async def _finalize(self, key: ObjectKey, entry: Entry) -> float | None:
         if FINALIZER not in entry.metadata.finalizers:
@@ -336,6 +340,9 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         rate_holder=pool.spec.limits.acquires_per_minute.per_holder or 0,
         device_limit=pool.spec.limits.devices or 0,
         device_cooldown=_millis(pool.spec.limits.device_cooldown),
+        borrow_seats=pool.spec.borrow.max_seats,
+        borrow_longest=_millis(pool.spec.borrow.max_duration),
+        borrow_low_water=pool.spec.borrow.low_water,
     )
 
 

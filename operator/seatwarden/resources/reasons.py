@@ -179,6 +179,12 @@ class Reason(StrEnum):
         "The device that seatwarden.dev/remove-device-requested names was not removed. The message says why.",
         "Correct the value, or wait until the device holds no seat, and ask again with another value.",
     )
+    BORROWS_RESTORED = (
+        "BorrowsRestored",
+        Outlook.SETTLED,
+        "Redis had lost leases that are borrowed, and they were put back from status.borrows.",
+        "Nothing. See why Redis lost data: docs/redis.md.",
+    )
     LICENCE_KEY_ROTATED = (
         "LicenceKeyRotated",
         Outlook.SETTLED,

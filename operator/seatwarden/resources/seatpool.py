@@ -18,6 +18,7 @@ from seatwarden.resources.base import (
     SpecModel,
     Subdomain,
 )
+from seatwarden.resources.borrowing import MOST_BORROWED, BorrowPolicy, BorrowStatus
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
 from seatwarden.resources.rules import DurationBetween, Immutable, ListMap, Rule, both_are_durations
@@ -127,6 +128,8 @@ class SeatPoolSpec(SpecModel):
     """True gives seats to programs of spec.groups alone. Default false."""
     queue: Queue = Queue()
     """Programs that wait for a seat."""
+    borrow: BorrowPolicy = BorrowPolicy()
+    """Seats that programs may take away, to work where there is no network."""
     limits: Limits = Limits()
     """What one holder may have, and how often it or a licence key may ask."""
     licence_key: LicenceKeyPolicy = LicenceKeyPolicy()
@@ -180,6 +183,8 @@ class Refused(Model):
     """The licence key or the holder asked more often than spec.limits.acquiresPerMinute allows."""
     device: Count | None = None
     """As many devices are registered as spec.limits.devices allows."""
+    borrow: Count | None = None
+    """A seat was to be borrowed, and spec.borrow does not allow it. The seat itself was kept."""
 
 
 class SeatPoolStatus(Model):
@@ -205,6 +210,12 @@ class SeatPoolStatus(Model):
     """Grants that would have been refused if spec.mode were Enforce, since the pool was made."""
     queued: Count | None = None
     """Programs that wait for a seat at this moment. Follows the truth by some seconds."""
+    borrowed: Count | None = None
+    """Seats that are away at this moment; they count as used. Follows the truth by some seconds."""
+    borrows: Annotated[tuple[BorrowStatus, ...], Field(max_length=MOST_BORROWED), ListMap("holder")] = ()
+    """Each lease that is borrowed, those that end first come first. From here they are put back if Redis loses them."""
+    borrows_epoch: Count | None = None
+    """The epoch in which borrows was read. In a later one Redis may have lost some of them."""
     groups: Annotated[tuple[GroupStatus, ...], Field(max_length=MOST_GROUPS), ListMap("name")] = ()
     """What each group of spec.groups has."""
     devices: DevicesStatus | None = None

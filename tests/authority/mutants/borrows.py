@@ -277,7 +277,7 @@ def what_is_away_is_put_back_after_all_was_lost(twin: Twin) -> None:
     _borrowed(twin, grants[0], 2 * LEASE)
     twin.configure(capacity=2)
     mirror = twin.borrows()
-    assert [each.until - twin.now for each in mirror.leases][0] == 2 * LEASE
+    assert mirror.leases[0].until - twin.now == 2 * LEASE
     flush(twin)
     twin.config = replace(twin.config, epoch=2)
     twin.set_up(term=1)
