@@ -49,6 +49,9 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "queue_size": 3,
         "claim": Millis(5000),
         "holder_limit": 2,
+        "borrow_seats": 2,
+        "borrow_longest": Millis(9),
+        "borrow_low_water": 1,
         "version_min": "4",
         "version_max": "4",
         "rate_key": 1,
@@ -127,7 +130,8 @@ async def test_remove_leaves_no_key_and_is_safe_to_repeat(desk: Desk) -> None:
         await desk.seat(number)
     await desk.configure(queue_size=2)
     await desk.ask(4, would_wait=True)
-    await desk.redis.zadd(desk.keys.offers, {"a seat": 1})
+    for name in (desk.keys.offers, desk.keys.borrows):
+        await desk.redis.zadd(name, {"a seat": 1})
     assert await desk.redis.exists(*desk.keys) == len(desk.keys)
     await desk.authority.remove(desk.pool)
     await desk.authority.remove(desk.pool)

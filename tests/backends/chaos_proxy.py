@@ -71,9 +71,12 @@ class ChaosProxy:
     async def _carry(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, back: asyncio.StreamWriter
     ) -> None:
+        swallowed = False
         try:
             while data := await source.read(_CHUNK):
-                if not await self._pass_on(data, sink):
+                # TCP delivers nothing behind bytes that were lost, so a hole swallows the rest of the connection, too.
+                swallowed = swallowed or self.weather is Weather.BLACK_HOLE
+                if not swallowed and not await self._pass_on(data, sink):
                     break
         except OSError:
             pass
@@ -85,7 +88,7 @@ class ChaosProxy:
     async def _pass_on(self, data: bytes, sink: asyncio.StreamWriter) -> bool:
         """Whether the connection lives on."""
         match self.weather:
-            case Weather.FAIR:
+            case Weather.FAIR | Weather.BLACK_HOLE:
                 sink.write(data)
             case Weather.DELAY:
                 await asyncio.sleep(self._random.random() * self.delay_seconds)
@@ -94,8 +97,6 @@ class ChaosProxy:
                 for at in range(0, len(data), 7):
                     sink.write(data[at : at + 7])
                     await asyncio.sleep(0)
-            case Weather.BLACK_HOLE:
-                pass
             case Weather.CUT:
                 sink.write(data[: self._random.randrange(len(data))])
                 return False

@@ -46,6 +46,9 @@ CHANGES: list[dict[str, Any]] = [
     {"claim": Millis(1)},
     {"groups": {"a": SeatGroup(priority=1)}},
     {"holder_limit": 1},
+    {"borrow_seats": 1},
+    {"borrow_longest": Millis(1)},
+    {"borrow_low_water": 1},
     {"version_min": "4"},
     {"version_max": "4"},
     {"rate_key": 1},
@@ -96,7 +99,7 @@ def test_the_digest_does_not_depend_on_the_order_of_members() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "38b5b9cacf06d506725dd51908c5aaf99cdc2e174c1e578e78cb392007028b2e"
+    assert CONFIG.digest == "add8ed2773c79259a070f6f0b906ee332fecc8e612d8b0d098a46873950f9dbe"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from seatwarden.domain.seats import Millis, PoolUid
+from seatwarden.domain.seats import Millis, PoolCounts, PoolUid
 from seatwarden.reconcilers.reaper import BATCH, ReaperSettings
 from tests.reconcilers.reaper_rounds import POOL, QUIET, Rounds, sample
 from tests.reconcilers.virtual_time import until
@@ -70,6 +70,53 @@ async def test_idle_pools_among_many_are_visited_ever_more_seldom_and_a_busy_one
 
     assert idle == [5.0, 15.0, 35.0, 75.0, 135.0, 195.0, 255.0]
     assert rounds.visits_of(POOL)[len(idle) :] == [315.0, 325.0, 345.0]
+
+
+async def test_a_pool_that_lends_seats_is_visited_every_two_seconds(rounds: Rounds) -> None:
+    rounds.authority.counts[POOL] = replace(QUIET, lends=True)
+    with rounds.under_way():
+        await until(11.5)
+        # What is away has to be mirrored until it is back, also where no more is lent.
+        rounds.authority.counts[POOL] = replace(QUIET, borrowed=1)
+        await until(13.5)
+        rounds.authority.counts[POOL] = QUIET
+        await until(40.0)
+
+    assert rounds.visits_of(POOL) == [5.0, 7.0, 9.0, 11.0, 13.0, 15.0, 25.0, 35.0]
+
+
+async def test_a_pool_that_begins_to_lend_is_visited_soon(rounds: Rounds) -> None:
+    rounds.reaper.settings = ReaperSettings(idle_rate=0.01)
+    with rounds.under_way():
+        await until(100.0)
+        rounds.authority.counts[POOL] = replace(QUIET, lends=True)
+        rounds.reaper.settings = ReaperSettings()
+        rounds.reaper.track(POOL, lends=True)
+        rounds.reaper.track(POOL, lends=True)
+        await until(105.0)
+
+    assert rounds.visits_of(POOL)[-2:] == [102.0, 104.0]
+
+
+def test_pools_that_lend_cost_a_bounded_number_of_visits_too(rounds: Rounds) -> None:
+    rounds.reaper.settings = ReaperSettings(idle_rate=0.25)
+    for name in ("b", "c"):
+        rounds.reaper.track(PoolUid(name), lends=True)
+    assert rounds.reaper._lending_pause() == 8.0
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [replace(QUIET, borrowed=1), replace(QUIET, borrow_changes=1), replace(QUIET, borrow_limit=1)],
+)
+async def test_another_borrow_than_before_is_told(rounds: Rounds, counts: PoolCounts) -> None:
+    with rounds.under_way():
+        await until(6.0)
+        told = len(rounds.told)
+        rounds.authority.counts[POOL] = counts
+        await until(16.0)
+
+    assert len(rounds.told) == told + 1
 
 
 async def test_a_lease_that_can_end_soon_brings_the_visit_forward(rounds: Rounds) -> None:

@@ -41,6 +41,17 @@ POOL: dict[str, Any] = {
         "free": 2,
         "licenceKeyID": "0123456789",
         "groups": [{"name": "render", "used": 2}],
+        "borrowed": 2,
+        "borrows": [
+            {
+                "holder": "ab" * 32,
+                "until": "2027-03-02T12:00:00Z",
+                "seats": 2,
+                "group": "render",
+                "fence": 2**32,
+            }
+        ],
+        "borrowsEpoch": 1,
         "licenceKeys": [
             {"id": "0123456789", "state": "Active", "granted": 3, "denied": 0},
             {
@@ -104,6 +115,7 @@ def test_spec_is_written_as_it_was_read() -> None:
         "mode": "Enforce",
         "groups": [],
         "onlyGroups": False,
+        "borrow": {"maxSeats": 0, "maxDuration": "72h", "lowWater": 0},
         "queue": {"size": 0, "claimWindow": "30s"},
         "limits": {"acquiresPerMinute": {}, "deviceCooldown": "0s"},
         "suspend": False,
@@ -147,7 +159,7 @@ def test_spec_cannot_be_changed_in_place() -> None:
 
 def test_unknown_fields_of_status_and_metadata_are_passed_over() -> None:
     body = pool()
-    body["status"]["borrowed"] = 4
+    body["status"]["reserved"] = 4
     body["status"]["conditions"][0]["severity"] = "Info"
     body["metadata"]["shard"] = "b"
 

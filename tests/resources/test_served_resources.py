@@ -375,7 +375,12 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
                 "wouldDeny": 0,
                 "queued": 2,
                 "groups": [{"name": "render", "used": 2}],
-                "refused": {"version": 2, "rate": 3, "device": 1},
+                "borrowed": 1,
+                "borrows": [
+                    {"holder": "ab" * 32, "until": "2027-03-02T12:00:00Z", "seats": 1, "fence": 2**32 + 1}
+                ],
+                "borrowsEpoch": 1,
+                "refused": {"version": 2, "rate": 3, "device": 1, "borrow": 4},
                 "tenant": "acme",
                 "selector": "seatwarden.dev/pool=dev",
                 "epoch": 1,

@@ -70,11 +70,14 @@ class Reaper:
     def __post_init__(self) -> None:
         self._wheel = TimerWheel(self._is_due, clock=self.clock)
 
-    def track(self, pool: PoolUid) -> None:
-        """Visit ``pool`` from now on."""
+    def track(self, pool: PoolUid, *, lends: bool = False) -> None:
+        """Visit ``pool`` from now on, and soon if it ``lends`` seats from now on."""
         if pool not in self._pause:
             self._pause[pool] = self.settings.busy
             self._wheel.schedule(pool, spread(self.settings.busy, self.jitter()) * self.jitter())
+        if lends and pool not in self._lending:
+            self._lending.add(pool)
+            self._wheel.schedule(pool, self._lending_pause())
 
     def forget(self, pool: PoolUid) -> None:
         """Never visit ``pool`` again."""
@@ -144,7 +147,7 @@ class Reaper:
         self._pause[pool] = pause
         if counts.lends or counts.borrowed:
             self._lending.add(pool)
-            pause = min(pause, max(self.settings.lending, len(self._lending) / self.settings.idle_rate))
+            pause = min(pause, self._lending_pause())
         else:
             self._lending.discard(pool)
         soonest = max(counts.next_expiry_in / 1000, min(self.settings.busy, 1.0))
@@ -153,6 +156,9 @@ class Reaper:
             self.changed(pool)
         if before is not None and counts_went_back(before, counts):
             self.went_back(pool, counts.epoch)
+
+    def _lending_pause(self) -> float:
+        return max(self.settings.lending, len(self._lending) / self.settings.idle_rate)
 
     def _note_away(self, error: AuthorityUnavailable) -> None:
         if not self._away:

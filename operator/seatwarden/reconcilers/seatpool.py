@@ -180,7 +180,7 @@ class SeatPoolReconciler:
                 "the authority had lost this pool; it starts again in a new epoch", epoch=settled.epoch
             )
         self._key_of[uid] = key
-        self.reaper.track(uid)
+        self.reaper.track(uid, lends=pool.spec.borrow.max_seats > 0)
         return settled
 
     async def _report(self, key: ObjectKey, pool: SeatPool, run: PoolRun) -> float | None:
