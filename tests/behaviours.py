@@ -40,7 +40,7 @@ BEHAVIOURS: dict[int, Behaviour] = {
     16: Behaviour("Has one count, the same for status, metrics and money"),
     17: Behaviour("Counts overage in whole seats, by a stated rule", "overage"),
     18: Behaviour("Makes a release safe to repeat, and a late one harmless"),
-    19: Behaviour("Keeps borrowed seats through sweeps and failovers", "borrowing"),
+    19: Behaviour("Keeps borrowed seats through sweeps and failovers"),
     20: Behaviour("Is fair to those who wait, and forgets those who left", "queues"),
     21: Behaviour("Spreads heartbeats and retries, so that no herd forms"),
     22: Behaviour("Does not take its own outage for the death of its clients"),

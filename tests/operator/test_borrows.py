@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from seatwarden.backends.installation_keys import InstallationKeys
@@ -38,6 +39,7 @@ async def test_a_borrow_is_told_in_the_status_until_it_comes_back(idle_world: Wo
     assert "borrowsEpoch" not in found["status"]
 
 
+@pytest.mark.behaviour(19)
 async def test_a_borrow_that_redis_lost_is_put_back_at_once(idle_world: World, redis: Redis) -> None:
     world = idle_world
     pool = await _lender(world)

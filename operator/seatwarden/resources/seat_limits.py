@@ -32,7 +32,7 @@ class SeatGroup(SpecModel):
     """Who goes first in the queue: groups of a higher priority, from 0 to 9, before those of a lower one and before
     programs of no group. Default 0."""
     members: Annotated[tuple[HolderId, ...], Field(max_length=MOST_MEMBERS), ListSet()] = ()
-    """Holders, each 64 hex digits, that x One that stands in
+    """Holders, each 64 hex digits, that are in this group whatever they name. One that stands in
     several groups is in the first of them."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
