@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from seatwarden.domain.borrowing import Borrows, to_restore
 from seatwarden.domain.epoch import next_epoch
 from seatwarden.domain.seats import Millis, PoolState, SeatGroup
 from tests.authority.desk import KEY, holder
 from tests.authority.loss import Lost
+from tests.authority.simulation.client import LONGEST_BORROW
 from tests.authority.simulation.endpoints import OPERATOR, Away, Endpoints
 from tests.authority.simulation.network import Network
 from tests.authority.simulation.scenario import Scenario
@@ -17,6 +19,8 @@ from tests.authority.simulation.timetable import Timetable
 
 # The reaper looks at busy pools so often, and writes a new epoch into status.
 LOOK_MILLISECONDS = 10_000
+# Pools that lend are visited so often.
+MIRROR_MILLISECONDS = 2_000
 NEXT_KEY = hashlib.sha256(b"the next licence key").hexdigest()
 
 
@@ -48,6 +52,9 @@ class Administration:
         self._every(scenario.flush_pause, self._flush)
         self._every(scenario.blackout_pause, self._blackout)
         self._every(LOOK_MILLISECONDS, self._look)
+        self.put_back: Callable[[str], None] = lambda _: None
+        self._mirror = Borrows(0, ())
+        self._every(MIRROR_MILLISECONDS if scenario.borrows else None, self._reflect)
 
     @property
     def is_behind(self) -> bool:
@@ -108,11 +115,24 @@ class Administration:
             "rate_key",
             "rate_holder",
             "device_limit",
+            "borrow_seats",
+            "borrow_longest",
+            "borrow_low_water",
         )
         self._remembered = self._twin.configure(**{name: getattr(self._wanted, name) for name in names}).epoch
 
     def _look(self) -> None:
         self._remembered = max(self._remembered, self._twin.model.epoch)
+
+    def _reflect(self) -> None:
+        """See `seatwarden.reconcilers.borrow_mirror`."""
+        found = self._twin.borrows()
+        if lost := to_restore(self._mirror, found.epoch, Millis(self._twin.now)):
+            self._twin.restore(lost)
+            found = self._twin.borrows()
+        self._mirror = found
+        for each in found.leases:
+            self.put_back(each.holder)
 
     def _sweep(self) -> None:
         self._twin.sweep()
@@ -147,6 +167,12 @@ class Administration:
         most = rng.choice([0, 0, 1, self._scenario.seats])
         return {"version_min": first, "version_max": last, "device_limit": most, **rates}
 
+    def _lending(self) -> dict[str, Any]:
+        rng, seats = self._rng, self._scenario.seats
+        longest = Millis(self._scenario.lease * rng.choice([1, LONGEST_BORROW]))
+        most = rng.choice([0, 1, seats // 2 + 1, seats])
+        return {"borrow_seats": most, "borrow_longest": longest, "borrow_low_water": rng.choice([0, 0, 1])}
+
     def _reconfigure(self) -> None:
         twin, rng = self._twin, self._rng
         # A pool that was put back with a shorter lease than holders have been told cannot know of them.
@@ -162,6 +188,7 @@ class Administration:
             "queue",
         ]
         wishes += ["gates", "gates"]
+        wishes += ["lending", "lending"] if self._scenario.borrows else []
         match rng.choice(wishes if self._scenario.volatile else [*wishes, "lease", "epoch"]):
             case "lease":
                 lease = Millis(max(1000, int(self._scenario.lease * rng.choice([0.5, 1, 1, 2]))))
@@ -189,8 +216,8 @@ class Administration:
                     only_groups=rng.random() < 0.1,
                     holder_limit=rng.choice([None, None, 2]),
                 )
-            case "gates":
-                self._tell(**self._gates())
+            case "gates" | "lending" as name:
+                self._tell(**(self._gates() if name == "gates" else self._lending()))
             case _:
                 self._tell(document=f'{{"plan":"{rng.random()}"}}')
 

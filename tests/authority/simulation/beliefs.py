@@ -33,10 +33,15 @@ class Beliefs:
     outsiders: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     held_at_loss: set[str] = field(default_factory=set)
+    away: dict[str, int] = field(default_factory=dict)
+    """Until when each borrow was given."""
+    astray: set[str] = field(default_factory=set)
+    """Who was away at a loss, and not put back yet: a borrow that was not mirrored is known to its holder only."""
 
     def acquired(self, holder: str, grant: Grant) -> None:
         """An acquire was applied, whether its answer arrives or not."""
         stake = self.stakes.get(holder)
+        self.astray.discard(holder)
         if grant.code is Code.GRANTED:
             assert stake is None or grant.fence > stake.fence, "a holder was given a fence that is not newer"
         if stake is None or stake.fence != grant.fence:
@@ -51,6 +56,7 @@ class Beliefs:
     def forget(self, holder: str) -> None:
         """Calls of this holder got lost with the server, so who has its lease is not known from outside."""
         self.stakes.pop(holder, None)
+        self.away.pop(holder, None)
         self.until.pop(holder, None)
         self.spared.pop(holder, None)
 
@@ -65,6 +71,22 @@ class Beliefs:
             holder for holder, (fence, _) in self.until.items() if self.owed(holder, fence, now)
         }
         self.outsiders.clear()
+        self.astray |= {holder for holder, until in self.away.items() if now < until}
+
+    def borrowed(self, holder: str, until: int) -> None:
+        """A borrow was applied, whether its answer arrives or not."""
+        self.away[holder] = until
+
+    def returned(self, holder: str, fence: int, until: int) -> None:
+        """A borrow was ended: its holder counts on no more than an ordinary lease from when it said so."""
+        self.away.pop(holder, None)
+        known, so_far = self.until.get(holder, (fence, 0))
+        if known == fence:
+            self.until[holder] = (fence, min(so_far, until))
+
+    def put_back(self, holder: str) -> None:
+        """The authority knows this borrow, also after a loss."""
+        self.astray.discard(holder)
 
     def came_back(self, holder: str) -> None:
         """A holder was heard of in the window. Some come whose time was over long ago: nothing tells that to the pool."""
@@ -74,6 +96,7 @@ class Beliefs:
 
     def renewed(self, holder: str, fence: int) -> None:
         """The pool has this fence, also where another run has shown its signed lease."""
+        self.astray.discard(holder)
         stake = self.stakes.get(holder)
         if stake is None or stake.fence != fence:
             self.stakes[holder] = Stake(fence)
@@ -108,7 +131,7 @@ class Beliefs:
         stake = self.stakes.get(holder)
         known, until = self.until.get(holder, (0, 0))
         spared, longer = self.spared.get(holder, (0, 0))
-        if stake is None or stake.fence != fence or stake.given_back:
+        if stake is None or stake.fence != fence or stake.given_back or holder in self.astray:
             return False
         made_good = spared == fence and now < longer and holder not in self.refused
         return made_good or (known == fence and now < until)

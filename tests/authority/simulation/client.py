@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from seatwarden.domain.borrowing import Borrow, BorrowRefusal
 from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Refusal, SignedLease
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
 
 TIMEOUT = 500
+LONGEST_BORROW = 5
+"""In lease lengths."""
 
 
 class Line(Protocol):
@@ -21,6 +24,10 @@ class Line(Protocol):
     ) -> None: ...
     def signed(self, grant: Grant, wish: "Wish") -> SignedLease | None: ...
     def release(self, holder: str, beat: Beat) -> None: ...
+    def borrow(
+        self, holder: str, beat: Beat, length: int, then: Callable[[Borrow | BorrowRefusal], None]
+    ) -> None: ...
+    def give_back(self, holder: str, beat: Beat) -> None: ...
     def believe(self, holder: str, fence: int, until: int) -> None: ...
     def stop(self, holder: str) -> None: ...
 
@@ -91,6 +98,8 @@ class Client:
             self._sleep(self._rng.randint(scenario.lease // 4, 3 * scenario.lease))
         elif dice < scenario.crashes + scenario.pauses + scenario.releases:
             self._release(self._lease)
+        elif dice < scenario.crashes + scenario.pauses + scenario.releases + scenario.borrows:
+            self._borrow(self._lease)
         else:
             self._beat(self._lease)
 
@@ -163,6 +172,27 @@ class Client:
             self._line.release(self.holder, lease)
         self._lease = self._signed = None
         self._sleep(self._rng.randint(1, self._scenario.lease))
+
+    def _borrow(self, lease: Beat) -> None:
+        sent_at = self._timetable.now
+        length = int(self._scenario.lease * self._rng.uniform(0.2, LONGEST_BORROW))
+        self._wait_for_an_answer()
+        turn = self._turn
+
+        def answered(answer: Borrow | BorrowRefusal) -> None:
+            if turn != self._turn:
+                return
+            self._unanswered = 0
+            if isinstance(answer, BorrowRefusal):
+                # It holds its seat as before, and beats when it would have.
+                self._sleep(self._rng.randint(1, self._scenario.lease // 10))
+                return
+            self._line.believe(self.holder, lease.fence, sent_at + answer.borrowed_for - 1)
+            self._sleep(int(answer.borrowed_for * self._rng.uniform(0.1, 1.2)))
+            if self._rng.random() < 0.3:
+                self._line.give_back(self.holder, lease)
+
+        self._line.borrow(self.holder, lease, length, answered)
 
     def _crash(self) -> None:
         self._lease = self._wish = None

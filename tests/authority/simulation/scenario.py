@@ -42,6 +42,7 @@ class Scenario:
     outage_pause: int | None
     operator_delay: int
     most_seats: int
+    borrows: float
 
     def quantity_of(self, holder: str) -> int:
         """How many seats the programs of ``holder`` ask for."""
@@ -101,4 +102,5 @@ def scenario_of(seed: int) -> Scenario:
         outage_pause=pause(8.0, likely=0.4),
         operator_delay=int(lease * rng.choice([0, 0.1, 1.5])),
         most_seats=rng.choice([1, 1, 2, 5]),
+        borrows=share(0.1),
     )

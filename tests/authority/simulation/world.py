@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from seatwarden.domain.borrowing import Borrow, BorrowRefusal, Return, ReturnVerdict
 from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal, SignedLease
 from tests.authority.desk import NO_POLICIES, holder
 from tests.authority.loss import Loss, Lost
 from tests.authority.simulation.administration import Administration
 from tests.authority.simulation.beliefs import Beliefs
-from tests.authority.simulation.client import Client, Wish
+from tests.authority.simulation.client import LONGEST_BORROW, Client, Wish
 from tests.authority.simulation.endpoints import Away, Endpoints
 from tests.authority.simulation.losses import Losses
 from tests.authority.simulation.network import Network
@@ -57,9 +58,12 @@ class World:
             capacity=scenario.seats,
             lease=Millis(scenario.lease),
             heartbeat=Millis(scenario.lease // 3),
+            borrow_seats=scenario.seats // 2 + 1 if scenario.borrows else 0,
+            borrow_longest=Millis(scenario.lease * LONGEST_BORROW),
         )
         self.endpoints = Endpoints(self.twin, volatile=scenario.volatile)
         self.administration = Administration(self.endpoints, self.network, timetable, scenario, self.rng)
+        self.administration.put_back = self.beliefs.put_back
         self.losses = Losses(self.endpoints, self.beliefs, self.administration, timetable, scenario, self.rng)
         for number in range(scenario.clients):
             Client(
@@ -143,6 +147,28 @@ class World:
 
         self.network.carry(call, lambda _: None)
 
+    def borrow(
+        self, holder: str, beat: Beat, length: int, then: Callable[[Borrow | BorrowRefusal], None]
+    ) -> None:
+        def call() -> Borrow | BorrowRefusal:
+            answer = self._tell(
+                "borrow", holder, lambda: self._via_any(lambda: self.twin.borrow(beat, length))
+            )
+            if isinstance(answer, Borrow):
+                self.beliefs.borrowed(holder, self.timetable.now + answer.borrowed_for)
+            return answer
+
+        self.network.carry(call, then)
+
+    def give_back(self, holder: str, beat: Beat) -> None:
+        def call() -> ReturnVerdict:
+            back = self._tell("return", holder, lambda: self._via_any(lambda: self.twin.take_back(beat)))
+            if isinstance(back, Return):
+                self.beliefs.returned(holder, beat.fence, self.timetable.now + back.expires_in)
+            return back
+
+        self.network.carry(call, lambda _: None)
+
     def believe(self, holder: str, fence: int, until: int) -> None:
         self.beliefs.believe(holder, fence, until)
         believed = self.beliefs.count(self.timetable.now)
@@ -179,7 +205,7 @@ class World:
             self.endpoints.server_changed()
             self.happened["died, applied" if lost.applied else "died, not applied"] += 1
             raise
-        said = getattr(answer, "code", answer)
+        said = "done" if isinstance(answer, Borrow | Return) else getattr(answer, "code", answer)
         fence = getattr(answer, "fence", None)
         line = f"{self.timetable.now} {name} {holder[:8]} {said} {fence} live {self.twin.watch.live}"
         self.history.update(line.encode())
@@ -202,7 +228,8 @@ class World:
             self.endpoints.come_back()
         self.administration.put_back_what_was_lost()
         window = twin.model.recovering(twin.now)
-        self.timetable.forward(self.administration.longest_lease + window + self.timetable.behind)
+        longest = self.administration.longest_lease * (LONGEST_BORROW if self.scenario.borrows else 1)
+        self.timetable.forward(longest + window + self.timetable.behind)
         twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=self.scenario.seats, **NO_POLICIES)
         assert twin.watch.live == 0, "a seat is held by nobody"
         for number in range(self.scenario.seats + 1):
