@@ -358,6 +358,18 @@ async def test_a_token_has_its_own_among_many_renewed(office: Office) -> None:
     assert [beat["session_id"] for beat in told] == [seats[at]["session_id"] for at in (0, 1, 0)]
 
 
+async def test_a_token_takes_only_its_own_seat_away(office: Office) -> None:
+    await office.pool.configure(borrow_seats=2, borrow_longest=Millis(3_600_000))
+    seat = (await granted(office.pod())).body
+    call, fence = f"{SESSIONS}/{seat['session_id']}", {"fence": seat["fence"]}
+    for word in ("borrow", "return"):
+        refused = await office.pod("pod-2").ask("POST", f"{call}/{word}", fence)
+        assert (refused.status, refused.code) == (404, "unknown_session")
+    assert (await office.pod().ask("POST", f"{call}/borrow", fence)).code == "borrowed"
+    assert (await office.pod("pod-2").ask("POST", f"{call}/return", fence)).code == "unknown_session"
+    assert (await office.pod().ask("POST", f"{call}/return", fence)).code == "returned"
+
+
 async def test_another_endpoint_that_did_not_grant_the_lease_knows_whose_it_is(office: Office) -> None:
     seat = (await granted(office.pod())).body
     office.endpoint = await office.start(office.authority, identities=office.identities)
