@@ -207,6 +207,7 @@ class Twin(PoolTwin):
         real = self.authority.restore(self.pool, borrowed)
         restored, expected = self._both(real, lambda model: model.restore(self.now, borrowed))
         assert restored == expected
+        self._meet_new_leases()
         return restored
 
     def validate(self, holder: str | None = None, lease_id: str | None = None) -> Validation:
