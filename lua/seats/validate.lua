@@ -1,12 +1,18 @@
 #!lua flags=no-writes
--- Looks at a pool and, if asked for, at one lease. Redis itself refuses any write from here.
+-- Looks at a pool and, if asked for, at one lease, one version of client programs, and one group. Redis itself refuses any
+-- write from here.
 --
--- KEYS config, state, expiry, leases. ARGV: sha256 of the licence key; holder, 32 bytes or empty; lease id, 16 bytes
--- or empty. Both given must mean the same lease. Cost: O(log n).
--- Returns {code, capacity, live, valid for or nil, document, lease id or nil, fence or nil, expires in}, or a code
--- where the key opens no pool.
+-- KEYS the pool's eight. ARGV: sha256 of the licence key; holder, 32 bytes or empty; lease id, 16 bytes or empty; version
+-- as text that sorts, or `-` where none is asked for; group, or `-` likewise. Holder and id must mean the same lease.
+-- Cost: O(log n).
+-- Which group it is, is decided as where a seat is asked for, and without a name it is that of the lease.
+-- What else than the pool's state and the lease is in the way is told as `acquire` would: in shadow mode nothing is.
+-- Returns {code, capacity, live, valid for or nil, document, lease id or nil, fence or nil, expires in, 1 if the version is
+-- admitted or 0 or nil, window of versions or nil, group or nil, 1 if there is such a group, its reserved seats, its limit or
+-- nil, how many seats it has}, or a code where the key opens no pool.
 
-local key_hash, holder, id = ARGV[1], ARGV[2], ARGV[3]
+local NOT_ASKED = '-'
+local key_hash, holder, id, version, named = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -22,12 +28,22 @@ local answer = {
     false,
     false,
     0,
+    false,
+    false,
+    false,
+    false,
+    false,
+    false,
+    false,
 }
-if holder == '' and id == '' then
+local looks_at_lease = holder ~= '' or id ~= ''
+if not looks_at_lease and version == NOT_ASKED and named == NOT_ASKED then
     return answer
 end
+read_policies(pool)
 
-local function lease_code()
+-- The code, and the record of a lease that has no tombstone.
+local function lease_verdict()
     if holder ~= '' then
         local own = lease_id_of(redis.call('HGET', STATE, 'secret') or '', holder)
         if id ~= '' and id ~= own then
@@ -44,14 +60,47 @@ local function lease_code()
     local letter = letter_of(record)
     if letter == LIVE then
         answer[8] = math.max(0, kept_until(tonumber(redis.call('ZSCORE', EXPIRY, id))) - now)
-        return answer[8] > 0 and 'ok' or 'lease_expired'
+        return answer[8] > 0 and 'ok' or 'lease_expired', record
     end
     -- Here `suspended` would be read as the pool's own state.
     return letter == 's' and 'lease_expired' or ENDED_BECAUSE[letter]
 end
 
-local code = lease_code()
-if answer[1] == 'ok' then
-    answer[1] = code
+local function version_verdict()
+    if version == NOT_ASKED then
+        return 'ok'
+    end
+    local blocked = version_is_blocked(pool, version)
+    answer[9], answer[10] = blocked and 0 or 1, redis.call('HGET', CONFIG, 'versions')
+    return blocked and not pool.shadow and 'version_blocked' or 'ok'
 end
+
+local function group_verdict(record)
+    local who = holder ~= '' and holder or record and holder_of(record)
+    local group = pool.groups and who and redis.call('HGET', CONFIG, 'member:' .. who)
+        or named ~= NOT_ASKED and named or record and group_of(record) or ''
+    local known, reserved, limit = terms_of(group ~= '' and redis.call('HGET', CONFIG, 'group:' .. group))
+    if group ~= '' then
+        answer[11], answer[12], answer[13] = group, known and 1 or 0, reserved
+        answer[14] = limit < math.huge and limit
+        answer[15] = tonumber(redis.call('HGET', STATE, 'group:' .. group)) or 0
+    end
+    local refused = named ~= NOT_ASKED and not known and (group ~= '' or pool.only_groups)
+    return refused and not pool.shadow and 'not_entitled' or 'ok'
+end
+
+local function first_trouble(...)
+    for _, code in ipairs({ ... }) do
+        if code ~= 'ok' then
+            return code
+        end
+    end
+    return 'ok'
+end
+
+local of_lease, record = 'ok', nil
+if looks_at_lease then
+    of_lease, record = lease_verdict()
+end
+answer[1] = first_trouble(answer[1], of_lease, version_verdict(), group_verdict(record))
 return answer

@@ -11,6 +11,7 @@ comes later adds its own verdict to `acquire` and its own fields to `ModelLease`
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from seatwarden.backends.redis_wire import Loss
 from seatwarden.domain.seats import Arrival, Code, Outage, PoolState, SignedLease
@@ -21,6 +22,17 @@ from tests.domain.semver import admits
 
 MINUTE = 60_000_000
 NOBODY = ModelLease(0, "", 0, 0, quantity=0)
+
+
+class Look(NamedTuple):
+    """What is to be looked at: the lease of ``holder``, None for one that is nobody's. ``named`` is the holder that the caller
+    named; ``version`` and ``group`` are None where they are not asked for."""
+
+    at_lease: bool = False
+    holder: str | None = None
+    named: str | None = None
+    version: str | None = None
+    group: str | None = None
 
 
 @dataclass
@@ -202,15 +214,36 @@ class SeatModel(ModelledBorrows):
         self._forget(now)
         return Code.RELEASED
 
-    def validate(self, now: int, holder: str | None) -> tuple[Code, int]:
-        """The code for a lease that is asked for, and how long that lives."""
+    def validate(self, now: int, look: Look) -> tuple[Code, int]:
+        """The first trouble, and how long the lease lives that is asked for."""
+        code, left = self._look_at_lease(now, look.holder) if look.at_lease else (Code.OK, 0)
+        troubles = [self.closed(now) or Code.OK, code, self._look_at_version(look), self._look_at_group(look)]
+        return next((trouble for trouble in troubles if trouble is not Code.OK), Code.OK), left
+
+    def _look_at_lease(self, now: int, holder: str | None) -> tuple[Code, int]:
         held = self.leases.get(holder or "")
-        code, left = Code.UNKNOWN_SESSION, 0
-        if held is not None:
-            left = 0 if held.ended else max(0, self.left(now, held))
-            code = held.ended or (Code.OK if left else Code.LEASE_EXPIRED)
-            code = Code.LEASE_EXPIRED if code is Code.SUSPENDED else code
-        return self.closed(now) or code, left
+        if held is None:
+            return Code.UNKNOWN_SESSION, 0
+        left = 0 if held.ended else max(0, self.left(now, held))
+        code = held.ended or (Code.OK if left else Code.LEASE_EXPIRED)
+        return (Code.LEASE_EXPIRED if code is Code.SUSPENDED else code), left
+
+    def _look_at_version(self, look: Look) -> Code:
+        blocked = look.version is not None and self._is_out_of_window(look.version) and not self.shadow
+        return Code.VERSION_BLOCKED if blocked else Code.OK
+
+    def _look_at_group(self, look: Look) -> Code:
+        group = self.group_looked_at(look)
+        refused = look.group is not None and group not in self.groups and (group or self.only_groups)
+        return Code.NOT_ENTITLED if refused and not self.shadow else Code.OK
+
+    def group_looked_at(self, look: Look) -> str:
+        """That into which the holder is put, else the one that is named, else that of the lease."""
+        held = self.leases.get(look.holder or "") if look.at_lease else None
+        lease = held if held is not None and held.ended is None else None
+        who = look.named or (look.holder if lease else None)
+        own = lease.group if lease else ""
+        return self.group_of(who or "", own if look.group is None else look.group)
 
     def sweep(self, now: int) -> int:
         """How many are purged."""

@@ -116,14 +116,18 @@ class SeatMachine(RuleBasedStateMachine):
         self.twin.release(never)
         self.twin.validate(lease_id=never.lease_id)
 
-    @rule(who=HOLDERS)
-    def validate_by_holder(self, who: str) -> None:
-        self.twin.validate(who)
+    @rule(
+        who=st.none() | HOLDERS,
+        version=st.none() | VERSIONS,
+        group=st.sampled_from([None, "", "a", "b"]),
+    )
+    def validate_by_holder(self, who: str | None, version: str | None, group: str | None) -> None:
+        self.twin.validate(who, version=version, group=group)
 
     @precondition(lambda self: self.grants)
-    @rule(data=st.data(), who=st.none() | HOLDERS)
-    def validate_by_lease(self, data: st.DataObject, who: str | None) -> None:
-        self.twin.validate(who, data.draw(st.sampled_from(self.grants)).lease_id)
+    @rule(data=st.data(), who=st.none() | HOLDERS, group=st.sampled_from([None, None, "", "a"]))
+    def validate_by_lease(self, data: st.DataObject, who: str | None, group: str | None) -> None:
+        self.twin.validate(who, data.draw(st.sampled_from(self.grants)).lease_id, group=group)
 
     @rule(pause=PAUSES)
     def time_passes(self, pause: int) -> None:

@@ -17,22 +17,26 @@ from seatwarden.domain.seats import (
     DeviceRemoval,
     Fence,
     Grant,
+    GroupVerdict,
     Millis,
     Outage,
     PoolCounts,
     Refusal,
+    SeatGroup,
     SessionRow,
     SignedLease,
     Validation,
     estimate_of,
 )
+from seatwarden.domain.versions import version_window
 from tests.authority.desk import KEY, beat_of
 from tests.authority.loss import Lost
-from tests.authority.model import SeatModel
+from tests.authority.model import Look, SeatModel
 from tests.authority.modelled_queue import Wanted
 from tests.authority.pool_audit import TOTALS, all_pages
 from tests.authority.pool_twin import PoolTwin
 from tests.authority.virtual_time import at_once
+from tests.domain.semver import admits
 
 
 class Twin(PoolTwin):
@@ -210,17 +214,31 @@ class Twin(PoolTwin):
         self._meet_new_leases()
         return restored
 
-    def validate(self, holder: str | None = None, lease_id: str | None = None) -> Validation:
-        real = self.authority.validate(self.pool, KEY, holder=holder, lease_id=lease_id)
+    def validate(
+        self,
+        holder: str | None = None,
+        lease_id: str | None = None,
+        *,
+        version: str | None = None,
+        group: str | None = None,
+    ) -> Validation:
+        real = self.authority.validate(
+            self.pool, KEY, holder=holder, lease_id=lease_id, client_version=version, group=group
+        )
         meant = holder if holder is not None else self.holders.get(lease_id or "")
         if holder is not None and lease_id is not None and self.holders.get(lease_id) != holder:
             meant = None
-        if holder is None and lease_id is None:
-            answer, pool_code = self._both(real, lambda model: model.closed(self.now) or Code.OK)
-            code, left = pool_code, 0
-        else:
-            answer, (code, left) = self._both(real, lambda model: model.validate(self.now, meant))
+        at_lease = holder is not None or lease_id is not None
+        look = Look(at_lease=at_lease, holder=meant, named=holder, version=version, group=group)
+        answer, (code, left) = self._both(real, lambda model: model.validate(self.now, look))
         assert isinstance(answer, Validation)
+        assert (answer.version and answer.version.admitted) == (
+            None if version is None else admits(self.config.version_min, self.config.version_max, version)
+        )
+        assert not answer.version or answer.version.window == version_window(
+            self.config.version_min, self.config.version_max
+        )
+        assert answer.group == self._group_told(self.model.group_looked_at(look))
         assert (answer.code, answer.expires_in) == _told(code, left), (answer, code, left)
         ends = self.config.valid_until
         assert answer.valid_for == (None if ends is None else max(0, ends - self.now))
@@ -230,6 +248,12 @@ class Twin(PoolTwin):
         assert (answer.lease_id, answer.fence) == expected
         assert answer.document == self.config.document
         return answer
+
+    def _group_told(self, name: str) -> GroupVerdict | None:
+        if not name:
+            return None
+        terms, used = self.config.groups.get(name, SeatGroup()), self.model.group_has(name)
+        return GroupVerdict(name, name in self.config.groups, terms.reserved, terms.limit, used)
 
     def sessions(self, limit: int = 500) -> list[SessionRow]:
         """All pages, while the clock stands."""

@@ -138,7 +138,14 @@ class ScriptedAuthority(SeatPath):
         return self.taken_back
 
     async def validate(
-        self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None
+        self,
+        pool: PoolUid,
+        key_hash: str,
+        *,
+        holder: str | None = None,
+        lease_id: str | None = None,
+        client_version: str | None = None,
+        group: str | None = None,
     ) -> Validation | Refusal:
         await self._called(pool)
         return self.validation

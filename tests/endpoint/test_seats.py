@@ -9,7 +9,7 @@ import pytest
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.licence_key import new_licence_key
-from seatwarden.domain.seats import Millis, PoolState
+from seatwarden.domain.seats import Millis, PoolState, SeatGroup
 from tests.endpoint.conftest import StartEndpoint
 from tests.endpoint.endpoint_client import BULK, HOLDER, POOL, SESSIONS, VALIDATE, Answer, EndpointClient
 from tests.endpoint.pools import Pool, make_pool
@@ -205,6 +205,32 @@ async def test_validate_says_in_one_call_whether_a_feature_may_be_used_with_the_
         (200, "not_entitled", False),
     ]
     assert all(answer.body["session"]["session_id"] == lease_id for answer in asked)
+
+
+async def test_validate_says_in_one_call_what_would_be_refused_and_what_the_group_has(
+    holder: EndpointClient, pool: Pool
+) -> None:
+    members = frozenset({HOLDER})
+    await pool.configure(version_max="4", groups={"render": SeatGroup(reserved=1, limit=2, members=members)})
+    mine = {"name": "render", "entitled": True, "reserved": 1, "limit": 2, "used": 0}
+    for asked, code, group in (
+        ({"client_version": "5"}, "version_blocked", None),
+        ({"client_version": "4.9", "group": "render"}, "ok", mine),
+        (
+            {"group": "film"},
+            "not_entitled",
+            mine | {"name": "film", "entitled": False, "reserved": 0, "limit": None},
+        ),
+        ({"hardware_id": HOLDER, "group": "film"}, "unknown_session", mine),
+        ({"group": "render", "feature": "fly"}, "not_entitled", mine),
+    ):
+        answer = await holder.ask("POST", VALIDATE, asked)
+        assert (answer.status, answer.code, answer.body["valid"]) == (200, code, code == "ok")
+        assert answer.body["group"] == group
+    assert (await holder.ask("POST", VALIDATE, {"client_version": "5"})).body["version"] == {
+        "admitted": False,
+        "window": "up to 4",
+    }
 
 
 @pytest.mark.parametrize("named", [{"hardware_id": HOLDER}, {"session_id": LEASE_ID}])

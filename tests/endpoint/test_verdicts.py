@@ -9,6 +9,7 @@ from seatwarden.domain.seats import (
     Code,
     Fence,
     Grant,
+    GroupVerdict,
     Millis,
     PoolUid,
     RateLimit,
@@ -17,6 +18,7 @@ from seatwarden.domain.seats import (
     SessionPage,
     SessionRow,
     Validation,
+    VersionVerdict,
 )
 from seatwarden.endpoint import verdicts
 from seatwarden.endpoint.problems import Problem, Reply, problem_body, problem_headers
@@ -201,6 +203,8 @@ def test_validate_hands_out_plan_and_entitlements_and_the_lease_but_no_fence() -
         "valid_for_seconds": 86_400.0,
         "days_left": 1,
         "feature": None,
+        "version": None,
+        "group": None,
         "session": {"session_id": LEASE_ID, "expires_in": 1.5},
     }
 
@@ -239,6 +243,26 @@ def test_a_feature_does_not_hide_what_is_worse(code: Code) -> None:
         said = _asked(feature, code=code)
         assert (said["valid"], said["code"]) == (False, code.value)
         assert said["feature"]["entitled"] is (feature == "export")
+
+
+@pytest.mark.parametrize("code", [Code.VERSION_BLOCKED, Code.NOT_ENTITLED])
+def test_a_version_or_a_group_that_is_in_the_way_is_told_with_what_would_do(code: Code) -> None:
+    said = _asked(
+        "render",
+        code=code,
+        version=VersionVerdict(admitted=False, window="from 4.2 to 5"),
+        group=GroupVerdict("render", known=False, reserved=0, limit=None, used=0),
+    )
+    assert (said["valid"], said["code"]) == (False, code.value)
+    assert said["version"] == {"admitted": False, "window": "from 4.2 to 5"}
+    assert said["group"] == {"name": "render", "entitled": False, "reserved": 0, "limit": None, "used": 0}
+
+
+def test_where_all_versions_get_a_seat_there_is_no_window() -> None:
+    assert _asked("export", version=VersionVerdict(admitted=True, window=""))["version"] == {
+        "admitted": True,
+        "window": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,16 @@ class SeatPath(Protocol):
         ...
 
     async def validate(
-        self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None
+        self,
+        pool: PoolUid,
+        key_hash: str,
+        *,
+        holder: str | None = None,
+        lease_id: str | None = None,
+        client_version: str | None = None,
+        group: str | None = None,
     ) -> Validation | Refusal:
-        """Look at the pool and, if asked for, one lease. Changes nothing."""
+        """Look at the pool and, if asked for, one lease, a version of client programs and a group. Changes nothing."""
         ...
 
     async def sessions(

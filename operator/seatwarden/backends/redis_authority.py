@@ -215,20 +215,24 @@ class RedisSeatAuthority:
         return restored
 
     async def validate(
-        self, pool: PoolUid, key_hash: str, *, holder: str | None = None, lease_id: str | None = None
+        self,
+        pool: PoolUid,
+        key_hash: str,
+        *,
+        holder: str | None = None,
+        lease_id: str | None = None,
+        client_version: str | None = None,
+        group: str | None = None,
     ) -> Validation | Refusal:
         """See `SeatPath.validate`. ``holder`` and ``lease_id`` together must mean the same lease.
 
         Raises:
             ValueError: the holder is not 64 lower-case hex characters.
         """
-        reply = await self._runner.run(
-            redis_scripts.VALIDATE,
-            pool_keys(pool),
-            key_hash,
-            b"" if holder is None else redis_wire.holder_bytes(holder),
-            b"" if lease_id is None else redis_wire.lease_bytes(lease_id),
+        arguments = redis_wire.validate_arguments(
+            key_hash, holder=holder, lease_id=lease_id, client_version=client_version, group=group
         )
+        reply = await self._runner.run(redis_scripts.VALIDATE, pool_keys(pool), *arguments)
         if isinstance(reply, bytes):
             return Refusal(code=Code((await self._unopened(reply)).decode()))
         return redis_wire.read_validation(reply)

@@ -13,7 +13,7 @@ from importlib.resources import files
 _POOL = ("pool",)
 _ACCOUNT = ("pool", "account")
 _QUEUE = ("pool", "account", "gates", "queue")
-_DEVICES = ("pool", "gates")
+_POOL_AND_GATES = ("pool", "gates")
 _RETURN = ("pool", "account", "gates", "readmission")
 
 
@@ -37,7 +37,7 @@ def _read(name: str, parts: tuple[str, ...], room: str = "seats") -> Script:
 ACQUIRE = _read("acquire", _QUEUE)
 HEARTBEAT = _read("heartbeat", _POOL)
 RELEASE = _read("release", _ACCOUNT)
-VALIDATE = _read("validate", _POOL)
+VALIDATE = _read("validate", _POOL_AND_GATES)
 SESSIONS = _read("sessions", _POOL)
 CONFIGURE = _read("configure", _QUEUE)
 OBSERVE = _read("observe", _ACCOUNT)
@@ -48,8 +48,8 @@ BORROW = _read("borrow", _ACCOUNT)
 RETURN = _read("return", _ACCOUNT)
 BORROWS = _read("borrows", _POOL)
 RESTORE = _read("restore", _RETURN)
-DEVICES = _read("devices", _DEVICES)
-REMOVE_DEVICE = _read("remove_device", _DEVICES)
+DEVICES = _read("devices", _POOL_AND_GATES)
+REMOVE_DEVICE = _read("remove_device", _POOL_AND_GATES)
 ARRIVE = _read("arrive", _ACCOUNT)
 TICK = _read("tick", ())
 

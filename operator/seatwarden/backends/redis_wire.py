@@ -29,6 +29,7 @@ from seatwarden.domain.seats import (
     DeviceRemoval,
     Fence,
     Grant,
+    GroupVerdict,
     KeyUse,
     Millis,
     Outage,
@@ -43,6 +44,7 @@ from seatwarden.domain.seats import (
     SessionRow,
     SignedLease,
     Validation,
+    VersionVerdict,
     ask_again_in,
     estimate_of,
 )
@@ -56,6 +58,7 @@ _FENCE_LIMIT = 1 << 53
 # No lease has them: what cannot be an id or a fence gets the verdict of a wrong one, from the same place.
 _NO_LEASE = b"-"
 _NO_FENCE = bytes(8)
+_NOT_ASKED = "-"
 
 
 class Place(NamedTuple):
@@ -130,6 +133,24 @@ def acquire_arguments(request: AcquireRequest) -> tuple[Argument, ...]:
     wish = b"%d:%s:" % (request.quantity, request.group.encode())
     told = hashlib.blake2b(holder + nonce + wish + tail, digest_size=16).digest()
     return (*plain, told, request.spread)
+
+
+def validate_arguments(
+    key_hash: str,
+    *,
+    holder: str | None,
+    lease_id: str | None,
+    client_version: str | None,
+    group: str | None,
+) -> tuple[Argument, ...]:
+    """The ARGV of validate.lua."""
+    return (
+        key_hash,
+        b"" if holder is None else holder_bytes(holder),
+        b"" if lease_id is None else lease_bytes(lease_id),
+        _NOT_ASKED if client_version is None else version_key(client_version) or "",
+        _NOT_ASKED if group is None else group,
+    )
 
 
 def nonce_digest(nonce: str) -> str:
@@ -352,6 +373,9 @@ def read_validation(reply: list[bytes | int | None]) -> Validation:
             (bytes() | None) as lease,
             (int() | None) as fence,
             int(left),
+            (int() | None) as admitted,
+            (bytes() | None) as window,
+            *group,
         ]:
             return Validation(
                 code=Code(code.decode()),
@@ -362,7 +386,20 @@ def read_validation(reply: list[bytes | int | None]) -> Validation:
                 lease_id=None if lease is None else lease.decode(),
                 fence=None if fence is None else Fence(fence),
                 expires_in=_told(left),
+                version=None
+                if admitted is None
+                else VersionVerdict(bool(admitted), (window or b"").decode()),
+                group=_group_verdict(group),
             )
+    raise unexpected("validate")
+
+
+def _group_verdict(reply: Sequence[bytes | int | None]) -> GroupVerdict | None:
+    match reply:
+        case [None, *_]:
+            return None
+        case [bytes(name), int(known), int(reserved), (int() | None) as limit, int(used)]:
+            return GroupVerdict(name.decode(), bool(known), reserved, limit, used)
     raise unexpected("validate")
 
 

@@ -22,6 +22,7 @@ from seatwarden.client.errors import (
 )
 from seatwarden.client.holders import holder_id
 from seatwarden.client.keeping import Loss
+from seatwarden.client.licence import Licence, LicenceGroup
 from seatwarden.client.sync import Client, Seat
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "AsyncSeat",
     "Client",
     "EndpointUnavailable",
+    "Licence",
+    "LicenceGroup",
     "LicenceRefused",
     "Loss",
     "NoSeatFree",

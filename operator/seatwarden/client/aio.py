@@ -16,8 +16,9 @@ from seatwarden.client.asking import Asking, Seated
 from seatwarden.client.calls import Call, Wish
 from seatwarden.client.clock import LONGEST_NAP, Clock, steady_seconds
 from seatwarden.client.errors import SeatRefused
-from seatwarden.client.holders import named
+from seatwarden.client.holders import looked_at, named
 from seatwarden.client.keeping import FIRST_PAUSE
+from seatwarden.client.licence import Licence, licence_of
 from seatwarden.client.seat import HeldSeat, OnLoss, log
 from seatwarden.client.settings import base_url, key_source
 from seatwarden.client.termination import cancelled_by_sigterm
@@ -169,6 +170,32 @@ class AsyncClient:
                 yield seat
             finally:
                 await seat._leave()  # noqa: SLF001  ours
+
+    async def validate(
+        self,
+        *,
+        holder: str | None = None,
+        container: str | None = None,
+        session: str | None = None,
+        feature: str | None = None,
+        client_version: str | None = None,
+        group: str | None = None,
+    ) -> Licence:
+        """Look at the licence, in one call that changes nothing.
+
+        The lease of ``holder`` or of ``session`` is looked at too, if either is given. ``feature``, ``client_version`` and
+        ``group`` are what the program wants to use, to be and to be in; `Licence.code` is `ok` where nothing of it is in the
+        way.
+
+        Raises:
+            SeatRefused: the key is not accepted, or the endpoint did not decide; its subclasses tell which.
+            SetupError: the holder is malformed.
+        """
+        named = looked_at(holder, container, token=self.address.shows_token)
+        call = calls.validate(
+            named, session=session, feature=feature, client_version=client_version, group=group
+        )
+        return licence_of(await self.send(call))
 
     async def send(self, call: Call, *, within: float | None = None) -> Answer:
         """The answer to one call, or that there was none. Waits no longer than a call may take, and ``within`` seconds."""

@@ -9,7 +9,7 @@ import math
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seatwarden.client.errors import UNREACHABLE
@@ -38,6 +38,8 @@ class Answer:
     session: str = ""
     fence: int = 0
     taken_over: bool = False
+    body: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """All of it, for what is not named here."""
 
     @property
     def good(self) -> bool:
@@ -71,18 +73,19 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answ
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("code"), str):
         return silence(f"what came with status {status} is not from it", in_header)
-    in_body = _length(body.get("retry_after"))
+    in_body = length(body.get("retry_after"))
     return Answer(
         status=status,
         code=body["code"],
         message=_text(body.get("detail")),
         retry_after=in_header if in_body is None else in_body,
-        expires_in=_length(body.get("expires_in")) or 0.0,
-        next_heartbeat_in=_length(body.get("next_heartbeat_in")),
+        expires_in=length(body.get("expires_in")) or 0.0,
+        next_heartbeat_in=length(body.get("next_heartbeat_in")),
         lease=_text(body.get("lease")) or None,
         session=_session(body.get("session_id")),
         fence=_fence(body.get("fence")),
         taken_over=body.get("taken_over") is True,
+        body=body,
     )
 
 
@@ -100,13 +103,14 @@ def counts_for(lease: str | None) -> float:
         part = (lease or "").split(".")[1]
         claims = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         # Both are cut to whole seconds, so the difference may be a second too long.
-        length = _length(claims["exp"] - claims["iat"] - 1)
+        seconds = length(claims["exp"] - claims["iat"] - 1)
     except (ValueError, LookupError, TypeError, RecursionError):
         return 0.0
-    return length or 0.0
+    return seconds or 0.0
 
 
-def _length(value: Any) -> float | None:
+def length(value: Any) -> float | None:
+    """``value`` of an answer as seconds, None where it is no length of time."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

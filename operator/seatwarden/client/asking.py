@@ -76,7 +76,7 @@ class Asking:
         # It is an answer from long ago, and the lease may have ended since. The nonce finds it if it lives.
         if self.replays < _MOST_REPLAYS:
             return replace(self, ask_at=now, name=new_name(), since=None, replays=self.replays + 1)
-        return _refusal(answer)
+        return refusal(answer)
 
     def _without_seat(
         self, answer: Answer, *, since: float, now: float, jitter: float, new_name: Callable[[], str]
@@ -87,7 +87,7 @@ class Asking:
         few = answer.silent and answer.retry_after is None and silences < TRIES
         waits = few or 0 < faults < FAULT_TRIES or (not faults and now + wait <= self.until)
         if not waits or not _may_help(answer):
-            return _refusal(answer)
+            return refusal(answer)
         after = replace(self, ask_at=now + wait, failures=self.failures + 1, silences=silences, faults=faults)
         if _is_open(answer):
             return replace(after, since=since)
@@ -113,7 +113,8 @@ def _is_open(answer: Answer) -> bool:
     return answer.silent or (answer.server_fault and answer.code != _RECOVERING)
 
 
-def _refusal(answer: Answer) -> SeatRefused:
+def refusal(answer: Answer) -> SeatRefused:
+    """Why ``answer`` gives nothing, as an error of its kind."""
     kind: type[SeatRefused] = RequestRefused
     if answer.silent or answer.server_fault or answer.status in _LATER:
         kind = EndpointUnavailable

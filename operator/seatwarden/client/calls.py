@@ -57,6 +57,25 @@ def acquire(wish: Wish, name: str) -> Call:
     return Call("POST", f"{_LICENSES}/acquire", body, {"Idempotency-Key": name})
 
 
+def validate(
+    named: Mapping[str, str],
+    *,
+    session: str | None,
+    feature: str | None,
+    client_version: str | None,
+    group: str | None,
+) -> Call:
+    """Look at the licence, and at what is named or asked for."""
+    asked = {
+        "session_id": session,
+        "feature": feature,
+        "client_version": client_version,
+        "group": group,
+    }
+    told = {name: value for name, value in asked.items() if value is not None}
+    return Call("POST", f"{_LICENSES}/validate", {**named, **told})
+
+
 def heartbeat(session: str, fence: int, lease: str | None, named: Mapping[str, str]) -> Call:
     """Renew the lease, and show the signed one."""
     body = {**named, "fence": fence, "lease": lease}

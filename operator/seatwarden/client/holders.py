@@ -72,6 +72,15 @@ def named(holder: str | None, project: str, container: str | None, *, token: boo
     return {} if holder is None else {"hardware_id": given_or_own(holder, project)}
 
 
+def looked_at(holder: str | None, container: str | None, *, token: bool) -> dict[str, str]:
+    """How a request names the holder whose lease is to be looked at; empty where it is nobody's.
+
+    Raises:
+        SetupError: as `named`.
+    """
+    return {} if holder is None and container is None else named(holder, "", container, token=token)
+
+
 def machine_id() -> str:
     """What the system calls this machine.
 

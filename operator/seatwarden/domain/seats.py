@@ -447,11 +447,29 @@ class ReleaseVerdict:
     code: Code
 
 
+class VersionVerdict(NamedTuple):
+    """Whether a version of client programs gets a seat. ``window`` are those that do, see `version_window`; empty: all."""
+
+    admitted: bool
+    window: str
+
+
+class GroupVerdict(NamedTuple):
+    """A group as the pool has it. ``limit`` is None where it has none; a lease that ran out is in ``used`` until it is purged."""
+
+    name: str
+    known: bool
+    reserved: int
+    limit: int | None
+    used: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """The pool and, if one was asked for, the holder's lease, at one instant.
+    """The pool and, if they were asked for, the holder's lease, a version and a group, at one instant.
 
-    ``code`` is `OK`, `SUSPENDED`, `EXPIRED`, or for a named lease `UNKNOWN_SESSION`, `LEASE_EXPIRED`, `RELEASED`, `EVICTED`.
+    ``code`` is `OK`, `SUSPENDED`, `EXPIRED`; for a named lease `UNKNOWN_SESSION`, `LEASE_EXPIRED`, `RELEASED`, `EVICTED`; for
+    a version `VERSION_BLOCKED`, and for a group `NOT_ENTITLED`: the first of these that is so.
     ``document`` is `PoolConfig.document`. ``valid_for`` is how long the licence stays valid, None for ever.
     """
 
@@ -463,6 +481,10 @@ class Validation:
     lease_id: str | None = None
     fence: Fence | None = None
     expires_in: Millis = Millis(0)
+    version: VersionVerdict | None = None
+    """Where a version was asked for."""
+    group: GroupVerdict | None = None
+    """The group that was asked for, or that the holder is put into, or that its lease is in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -204,16 +204,44 @@ class FeatureState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VersionState:
+    """The version that was asked for."""
+
+    admitted: bool
+    window: Annotated[
+        str | None,
+        Field(description="Which versions get a seat, such as `from 4.2 to 5`; null where all do."),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupState:
+    """The group that was asked for, or into which the administrator has put the machine, or that its lease is in."""
+
+    name: str
+    entitled: Annotated[bool, Field(description="False where the pool has no such group.")]
+    reserved: Annotated[int, Field(description="How many seats are for this group alone.")]
+    limit: Annotated[
+        int | None, Field(description="How many seats it has at most; null where it may have all.")
+    ]
+    used: Annotated[
+        int,
+        Field(description="How many seats it has. Leases that ran out a moment ago may still be counted."),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateAnswer:
     """The verdict. `valid` is true exactly where `code` is `ok`.
 
-    Where several things are wrong, the pool's state comes first, then the lease, then the feature.
+    Where several things are wrong, the pool's state comes first, then the lease, the version, the group and the feature.
     """
 
     valid: bool
     code: Literal[
         Code.OK,
         Code.NOT_ENTITLED,
+        Code.VERSION_BLOCKED,
         Code.SUSPENDED,
         Code.EXPIRED,
         Code.UNKNOWN_SESSION,
@@ -232,6 +260,8 @@ class ValidateAnswer:
         ),
     ]
     feature: FeatureState | None
+    version: VersionState | None
+    group: GroupState | None
     session: SessionState | None
 
 

@@ -137,7 +137,7 @@ CODES: dict[AnyCode, CodeEntry] = {
         (403, 200),
         "Not part of the licence",
         "A seat was asked for in a group that the pool does not have, or in none where only groups get seats (403). Or all is"
-        " in order but the feature that validate was asked for (200).",
+        " in order but the group or the feature that validate was asked for (200).",
         "Name a group of this pool, or ask the administrator to add yours to spec.groups. Do without the feature, or tell"
         " the user that the plan lacks it.",
     ),
@@ -160,9 +160,10 @@ CODES: dict[AnyCode, CodeEntry] = {
         "Ask for fewer seats.",
     ),
     Code.VERSION_BLOCKED: CodeEntry(
-        (403,),
+        (403, 200),
         "Version of the program not admitted",
-        "The pool gives seats to other versions of the program, or client_version is missing or no version.",
+        "The pool gives seats to other versions of the program, or client_version is missing or no version: a seat was asked for"
+        " (403), or validate was asked whether it would be given (200).",
         "Tell the user which versions get a seat: detail names them. Send client_version as 4.2.1 or 4.2.1-rc.1.",
     ),
     Code.RATE_LIMITED: CodeEntry(

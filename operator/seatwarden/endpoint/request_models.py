@@ -18,6 +18,7 @@ BODY_LIMIT = 64 * 1024
 BULK_BODY_LIMIT = 1024 * 1024
 BULK_SESSIONS = 1000
 METADATA_LIMIT = 2048
+VERSION_TEXT_LIMIT = 64
 LEASE_ID_PATTERN = "^[0-9a-f]{32}$"
 FENCE_LIMIT = 2**53
 MOST_SECONDS_AWAY = 10 * 366 * 24 * 3600
@@ -132,7 +133,7 @@ class AcquireBody(RequestBody):
     client_version: Annotated[
         str,
         Field(
-            max_length=64,
+            max_length=VERSION_TEXT_LIMIT,
             pattern=_PRINTABLE,
             description="The version of the program, such as 4.2.1. Pools that admit some versions only need it.",
         ),
@@ -204,7 +205,7 @@ class ReleaseBody(RequestBody):
 
 
 class ValidateBody(RequestBody):
-    """Look at the pool, at one lease where hardware_id or session_id names it, and at one feature."""
+    """Look at the pool, at one lease where hardware_id or session_id names it, and at what else is asked for."""
 
     session_id: LeaseId | None = None
     feature: Annotated[
@@ -213,5 +214,20 @@ class ValidateBody(RequestBody):
             max_length=63,
             pattern="^[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?$",
             description="A feature that the program wants to use: is it among the entitlements?",
+        ),
+    ] = None
+    client_version: Annotated[
+        str | None,
+        Field(
+            max_length=VERSION_TEXT_LIMIT,
+            pattern=_PRINTABLE,
+            description="The version of the program, such as 4.2.1: does the pool give it seats?",
+        ),
+    ] = None
+    group: Annotated[
+        str | None,
+        Field(
+            pattern=f"^({GROUP_NAME.pattern})?$",
+            description="The group that the program is in, or empty for none: does the pool give it seats?",
         ),
     ] = None

@@ -165,8 +165,8 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         path="/api/v1/licenses/validate",
         handler=SeatHandlers.validate,
         summary="Look at a licence",
-        description="Looks at the pool, at one lease where hardware_id or session_id names it, and at one"
-        " feature. Changes nothing.",
+        description="Looks at the pool, at one lease where hardware_id or session_id names it, and whether the program"
+        " may use a feature, in its version and its group. Changes nothing.",
         body=ValidateBody,
         answers=(Answer(status=200, description="The verdict.", body=answers.ValidateAnswer),),
     ),

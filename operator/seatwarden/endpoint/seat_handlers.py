@@ -175,6 +175,8 @@ class SeatHandlers:
             credential.key_hash,
             holder=_looked_at(credential, body),
             lease_id=body.session_id,
+            client_version=body.client_version,
+            group=body.group,
         )
         return verdicts.validate_outcome(verdict, feature=body.feature)
 

@@ -16,6 +16,7 @@ from seatwarden.domain.seats import (
     BeatVerdict,
     Code,
     Grant,
+    GroupVerdict,
     Millis,
     QueuePlace,
     RateLimit,
@@ -24,6 +25,7 @@ from seatwarden.domain.seats import (
     SessionPage,
     SessionRow,
     Validation,
+    VersionVerdict,
 )
 from seatwarden.endpoint import answers
 from seatwarden.endpoint.codes import CODES, RequestCode
@@ -153,6 +155,8 @@ def validate_outcome(verdict: Validation | Refusal, *, feature: str | None = Non
         valid_for_seconds=None if verdict.valid_for is None else verdict.valid_for / 1000,
         days_left=None if verdict.valid_for is None else -(-verdict.valid_for // DAY),
         feature=asked,
+        version=None if verdict.version is None else _version(verdict.version),
+        group=None if verdict.group is None else _group(verdict.group),
         session=session,
     )
     return Reply(200, orjson.dumps(answer))
@@ -283,6 +287,20 @@ def _session(row: SessionRow, tokens_key_id: str) -> answers.SessionAnswer:
 def _feature(name: str, entitlements: Mapping[str, Any]) -> answers.FeatureState:
     value = entitlements.get(name)
     return answers.FeatureState(name=name, entitled=value not in {None, False}, value=value)
+
+
+def _version(asked: VersionVerdict) -> answers.VersionState:
+    return answers.VersionState(admitted=asked.admitted, window=asked.window or None)
+
+
+def _group(asked: GroupVerdict) -> answers.GroupState:
+    return answers.GroupState(
+        name=asked.name,
+        entitled=asked.known,
+        reserved=asked.reserved,
+        limit=asked.limit,
+        used=asked.used,
+    )
 
 
 def _licence(document: str) -> tuple[str | None, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from seatwarden.domain.seats import Code, Fence, Grant, SeatGroup
+from seatwarden.domain.seats import Code, Fence, Grant, GroupVerdict, SeatGroup, VersionVerdict
 from tests.authority.copies import flush
 from tests.authority.desk import beat_of, holder
 from tests.authority.mutants.walk import LEASE
@@ -194,11 +194,44 @@ def they_come_back_into_their_groups(twin: Twin) -> None:
     twin.audit()
 
 
+def a_look_tells_the_group_that_a_seat_would_be_of(twin: Twin) -> None:
+    twin.configure(capacity=9)
+    first = twin.seat(holder(1), group="")
+    grant = twin.seat(holder(2), group="")
+    groups = {
+        "a": SeatGroup(reserved=2, members=frozenset({holder(1), holder(3)})),
+        "b": SeatGroup(limit=1, members=frozenset({holder(4)})),
+    }
+    twin.configure(groups=groups)
+    twin.seat(holder(3))
+    # A member that has no lease, and a lease that is older than the membership.
+    assert twin.validate(holder(4)).group == GroupVerdict("b", True, 0, 1, 0)
+    assert twin.validate(lease_id=first.lease_id).group == GroupVerdict("a", True, 2, None, 1)
+    assert twin.validate(holder(2)).group is None
+    assert twin.validate(holder(2), group="a").group == GroupVerdict("a", True, 2, None, 1)
+    assert twin.validate(holder(2), group="c").code is Code.NOT_ENTITLED
+    assert twin.validate(holder(1), group="c").code is Code.OK
+    twin.seat(holder(2), "again", group="b")
+    assert twin.validate(holder(2)).group == GroupVerdict("b", True, 0, 1, 1)
+    assert twin.validate(holder(2), grant.lease_id, group="").group is None
+    twin.configure(only_groups=True)
+    assert twin.validate(group="").code is Code.NOT_ENTITLED
+    assert twin.validate(holder(2)).code is Code.OK
+    twin.configure(version_min="4", version_max="5")
+    assert twin.validate(version="3", group="c").code is Code.VERSION_BLOCKED
+    assert twin.validate(holder(9), version="3").code is Code.UNKNOWN_SESSION
+    twin.configure(shadow=True)
+    seen = twin.validate(version="3", group="c")
+    assert (seen.code, seen.version) == (Code.OK, VersionVerdict(admitted=False, window="from 4 to 5"))
+    assert seen.group == GroupVerdict("c", False, 0, None, 0)
+
+
 SCENES = (
     what_is_reserved_is_kept,
     overage_is_for_reservations_too,
     a_limit_counts_what_the_group_would_have,
     who_is_in_no_group,
+    a_look_tells_the_group_that_a_seat_would_be_of,
     a_lease_moves_to_another_group,
     a_lease_that_only_moves_asks_for_no_new_seat,
     the_wait_for_a_group_is_that_for_the_next_seat,

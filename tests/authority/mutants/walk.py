@@ -36,9 +36,12 @@ def walk(twin: Twin, seed: int, *, steps: int) -> None:
                 twin.release(rng.choice(grants[-12:]))
             case 3:
                 twin.validate(
-                    holder(rng.randrange(7)), rng.choice([None, *(one.lease_id for one in grants[-6:])])
+                    holder(rng.randrange(7)),
+                    rng.choice([None, *(one.lease_id for one in grants[-6:])]),
+                    group=rng.choice([None, None, "a"]),
                 )
-                twin.validate()
+                named = rng.choice([None, "", "a", "b"])
+                twin.validate(version=rng.choice([None, *VERSIONS]), group=named)
             case 4:
                 twin.sweep()
                 twin.sessions(rng.choice([1, 2, 500]))
