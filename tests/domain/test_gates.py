@@ -12,6 +12,7 @@ from seatwarden.domain.gates import (
     subscription_is_valid,
     tenant_exists,
     tenant_has_access,
+    trial_lasts,
 )
 from seatwarden.domain.seats import PoolState
 from seatwarden.resources.reasons import Outlook, Reason
@@ -21,6 +22,7 @@ from tests.domain.objects import NOON
 
 DELETED = {"deletionTimestamp": "2027-03-01T11:00:00Z"}
 SUSPENDED_TENANT = objects.tenant(spec={"access": "Suspended"})
+TRIED_SUBSCRIPTION = objects.subscription(spec={"trial": {"endsAt": "2027-03-01T12:00:00Z"}})
 EXPIRED_SUBSCRIPTION = objects.subscription(spec={"validUntil": "2027-03-01T12:00:00Z"})
 
 
@@ -98,6 +100,27 @@ def test_what_is_not_there_and_what_has_no_end_does_not_expire() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ago", "open_still"), [(timedelta(microseconds=-1), True), (timedelta(0), False), (timedelta(1), False)]
+)
+def test_what_is_only_tried_ends_with_the_trial(ago: timedelta, open_still: bool) -> None:
+    closed = trial_lasts(above(subscription=TRIED_SUBSCRIPTION, now=NOON + ago))
+
+    assert (closed is None) is open_still
+    if closed is not None:
+        assert (closed.reason, closed.phase, closed.state) == (
+            Reason.TRIAL_ENDED,
+            Phase.EXPIRED,
+            PoolState.EXPIRED,
+        )
+        assert closed.message == "The trial of Subscription 'team' ended at 2027-03-01T12:00:00Z."
+
+
+def test_what_is_bought_has_no_trial_to_end() -> None:
+    assert trial_lasts(above(subscription=None)) is None
+    assert trial_lasts(above(now=NOON + timedelta(days=36_500))) is None
+
+
+@pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"subscription": None, "tenant": None}, Reason.SUBSCRIPTION_NOT_FOUND),
@@ -109,6 +132,7 @@ def test_what_is_not_there_and_what_has_no_end_does_not_expire() -> None:
         ),
         ({"subscription": EXPIRED_SUBSCRIPTION, "tenant": SUSPENDED_TENANT}, Reason.TENANT_SUSPENDED),
         ({"subscription": EXPIRED_SUBSCRIPTION}, Reason.SUBSCRIPTION_EXPIRED),
+        ({"subscription": TRIED_SUBSCRIPTION}, Reason.TRIAL_ENDED),
     ],
 )  # fmt: skip
 def test_the_first_closed_gate_is_the_one_that_is_shown(changes: dict[str, Any], reason: Reason) -> None:
@@ -119,7 +143,8 @@ def test_the_first_closed_gate_is_the_one_that_is_shown(changes: dict[str, Any],
 
 
 def test_gates_are_asked_from_what_is_nearest_to_the_pool_upwards() -> None:
-    assert (subscription_exists, tenant_exists, tenant_has_access, subscription_is_valid) == POOL_GATES
+    own = (tenant_exists, tenant_has_access, subscription_is_valid, trial_lasts)
+    assert (subscription_exists, *own) == POOL_GATES
     assert POOL_GATES[1:] == SUBSCRIPTION_GATES
 
 
@@ -128,8 +153,12 @@ def test_a_subscription_is_not_asked_whether_it_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"subscription": None}, {"tenant": None}, {"tenant": SUSPENDED_TENANT}, {"subscription": EXPIRED_SUBSCRIPTION}],
-    ids=["no subscription", "no tenant", "suspended", "expired"],
+    "changes",
+    [
+        {"subscription": None}, {"tenant": None}, {"tenant": SUSPENDED_TENANT}, {"subscription": EXPIRED_SUBSCRIPTION},
+        {"subscription": TRIED_SUBSCRIPTION},
+    ],
+    ids=["no subscription", "no tenant", "suspended", "expired", "tried"],
 )  # fmt: skip
 def test_whatever_closes_a_gate_opens_it_again_without_a_person_at_the_pool(changes: dict[str, Any]) -> None:
     closed = first_closed(POOL_GATES, above(**changes))

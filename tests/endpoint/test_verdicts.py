@@ -198,6 +198,7 @@ def test_validate_hands_out_plan_and_entitlements_and_the_lease_but_no_fence() -
         "valid": True,
         "code": "ok",
         "plan": "Team",
+        "trial": False,
         "entitlements": {"export": True, "projects": 3},
         "seats": {"capacity": 5, "used": 6, "free": 0},
         "valid_for_seconds": 86_400.0,
@@ -271,6 +272,15 @@ def test_where_all_versions_get_a_seat_there_is_no_window() -> None:
 )
 def test_days_that_have_begun_count(milliseconds: int, days: int) -> None:
     assert _asked("export", valid_for=Millis(milliseconds))["days_left"] == days
+
+
+def test_a_trial_is_told_with_its_days() -> None:
+    tried = Validation(
+        code=Code.OK, capacity=1, live=0, valid_for=Millis(14 * 86_400_000), document='{"trial":true}'
+    )
+    said = _said(verdicts.validate_outcome(tried))
+    assert (said["trial"], said["days_left"]) == (True, 14)
+    assert _said(verdicts.pool_outcome(tried))["trial"] is True
 
 
 def test_a_licence_without_end_has_no_days() -> None:

@@ -1,13 +1,15 @@
 """From YAML to a seat: what the operator makes of the three kinds, and what it leaves when they go."""
 
+import asyncio
 import re
+from datetime import datetime, timedelta
 
 import pytest
 
-from seatwarden.domain.seats import Beat, Code, Grant
+from seatwarden.domain.seats import Beat, Code, Grant, Validation
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.resources.names import Kind
-from tests.operator.world import World, condition, is_ready
+from tests.operator.world import PATIENCE_SECONDS, World, condition, is_ready
 
 
 async def test_three_manifests_become_seats_that_can_be_taken(world: World) -> None:
@@ -114,6 +116,37 @@ async def test_subscription_ends_by_itself_at_its_instant(world: World) -> None:
 
     found = await world.until_reason(subscription, "SubscriptionExpired")
     assert found["status"]["phase"] == "Expired"
+
+
+async def test_a_trial_is_told_to_programs_ends_by_itself_and_goes_on_when_it_is_bought(world: World) -> None:
+    pool = await world.customer()
+    team = ObjectKey(Kind.SUBSCRIPTION, world.namespace, "team")
+    await world.patch_spec(team, trial={"days": 14})
+    found = await world.until(team, lambda it: it["status"].get("phase") == "Trialing")
+    assert condition(found, "Trialing")["reason"] == "TrialRunning"
+    created = datetime.fromisoformat(found["metadata"]["creationTimestamp"])
+    assert datetime.fromisoformat(found["status"]["trialEndsAt"]) == created + timedelta(days=14)
+    key = await world.licence_key()
+
+    async def look() -> Validation:
+        seen = await world.seats.validate(key.pool, key.sha256)
+        assert isinstance(seen, Validation)
+        return seen
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while '"trial":true' not in (await look()).document:  # noqa: ASYNC110  seen from outside only
+            await asyncio.sleep(0.05)
+    assert 13 < ((await look()).valid_for or 0) / 86_400_000 <= 14
+
+    await world.patch_spec(team, trial={"days": None, "endsAt": "2026-01-01T00:00:00Z"})
+    await world.until_reason(pool, "TrialEnded")
+    assert (await world.until_reason(team, "TrialEnded"))["status"]["phase"] == "Expired"
+    assert (await look()).code is Code.EXPIRED
+
+    await world.patch_spec(team, trial=None)
+    await world.until_ready(pool)
+    assert ((await look()).code, (await look()).valid_for) == (Code.OK, None)
+    assert "trialEndsAt" not in (await world.get(team))["status"]
 
 
 async def test_suspend_keeps_hands_off_but_tells_so(world: World) -> None:

@@ -355,7 +355,8 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
             {
                 "observedGeneration": 1,
                 "conditions": [READY],
-                "phase": "Active",
+                "phase": "Trialing",
+                "trialEndsAt": "2027-03-15T12:00:00Z",
                 "allocatedSeats": 5,
                 "pools": 1,
                 "seatsInUse": 0,

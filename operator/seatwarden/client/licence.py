@@ -30,6 +30,8 @@ class Licence:
     valid: bool
     code: str
     plan: str | None = None
+    trial: bool = False
+    """Is it tried, and not bought yet? Then ``valid_for`` is at most what is left of the trial."""
     entitlements: Mapping[str, Any] = field(default_factory=dict)
     """The features by name: true, a number or a word."""
     capacity: int = 0
@@ -61,6 +63,7 @@ def licence_of(answer: Answer) -> Licence:
         valid=body["valid"],
         code=answer.code,
         plan=body.get("plan"),
+        trial=body.get("trial") is True,
         entitlements=_part(body, "entitlements"),
         capacity=_count(seats.get("capacity")) or 0,
         used=_count(seats.get("used")) or 0,

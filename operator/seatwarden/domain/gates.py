@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from seatwarden.domain.seats import PoolState
+from seatwarden.domain.trials import trial_end
 from seatwarden.resources.reasons import Reason
+from seatwarden.resources.rules import format_instant
 from seatwarden.resources.subscription import Phase, Subscription
 from seatwarden.resources.tenant import Access, Tenant
 
@@ -93,7 +95,20 @@ def subscription_is_valid(above: Upstream) -> Closed | None:
     )
 
 
-SUBSCRIPTION_GATES: tuple[Gate, ...] = (tenant_exists, tenant_has_access, subscription_is_valid)
+def trial_lasts(above: Upstream) -> Closed | None:
+    """What is only tried ends with the trial."""
+    end = trial_end(above.subscription) if above.subscription else None
+    if end is None or above.now < end:
+        return None
+    return Closed(
+        reason=Reason.TRIAL_ENDED,
+        message=f"The trial of Subscription {above.subscription_name!r} ended at {format_instant(end)}.",
+        phase=Phase.EXPIRED,
+        state=PoolState.EXPIRED,
+    )
+
+
+SUBSCRIPTION_GATES: tuple[Gate, ...] = (tenant_exists, tenant_has_access, subscription_is_valid, trial_lasts)
 POOL_GATES: tuple[Gate, ...] = (subscription_exists, *SUBSCRIPTION_GATES)
 
 

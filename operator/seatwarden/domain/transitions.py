@@ -17,7 +17,8 @@ class Told:
 
 
 def worth_telling(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
-    """Trouble and its end, also with issuers of tokens; the beginning and the end of overage, and a pool that has run empty.
+    """Trouble and its end, also with issuers of tokens; the beginning and the end of overage, a pool that has run empty, and a
+    trial that ends soon.
 
     That a new object became ready is what its status says; no Event repeats it.
     """
@@ -25,7 +26,13 @@ def worth_telling(before: Sequence[Condition], after: Sequence[Condition]) -> li
     issuers = _of_trouble(ConditionType.IDENTITY_READY, before, after)
     # One trouble is one Event, also where it is the reason for both.
     issuers = [told for told in issuers if told not in ready]
-    return [*ready, *issuers, *_of_overage(before, after), *_of_draining(before, after)]
+    return [
+        *ready,
+        *issuers,
+        *_of_overage(before, after),
+        *_of_draining(before, after),
+        *_of_trial(before, after),
+    ]
 
 
 def _of_trouble(kind: ConditionType, before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
@@ -69,3 +76,10 @@ def _of_draining(before: Sequence[Condition], after: Sequence[Condition]) -> lis
     ):
         return []
     return [Told(reason=now.reason, note=now.message, warning=False)]
+
+
+def _of_trial(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
+    then, now = (find_condition(conditions, ConditionType.TRIALING) for conditions in (before, after))
+    if now is None or now.reason != Reason.TRIAL_ENDING or (then is not None and then.reason == now.reason):
+        return []
+    return [Told(reason=now.reason, note=now.message, warning=True)]

@@ -43,6 +43,12 @@ ValidFor = Annotated[
     float | None, Field(description="Seconds until the licence runs out; null where it never does.")
 ]
 Plan = Annotated[str | None, Field(description="The name of the plan, null where none is set.")]
+OnTrial = Annotated[
+    bool,
+    Field(
+        description="True where the licence is tried and not bought yet; valid_for_seconds is at most what is left of it."
+    ),
+]
 Entitlements = Annotated[
     dict[str, Any], Field(description="Feature flags of the licence: booleans, integers or strings.")
 ]
@@ -250,6 +256,7 @@ class ValidateAnswer:
         Code.EVICTED,
     ]
     plan: Plan
+    trial: OnTrial
     entitlements: Entitlements
     seats: Seats
     valid_for_seconds: ValidFor
@@ -271,6 +278,7 @@ class PoolAnswer:
 
     code: Literal[Code.OK, Code.SUSPENDED, Code.EXPIRED]
     plan: Plan
+    trial: OnTrial
     entitlements: Entitlements
     seats: Seats
     valid_for_seconds: ValidFor

@@ -6,7 +6,7 @@ lengthens it, so that clients started together do not go on beating together, an
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -138,19 +138,20 @@ def validate_outcome(verdict: Validation | Refusal, *, feature: str | None = Non
     """The answer to validate. An invalid licence is an answer like any other; only a wrong key is refused."""
     if isinstance(verdict, Refusal):
         return refusal_outcome(verdict)
-    plan, entitlements = _licence(verdict.document)
+    licence = _licence(verdict.document)
     session = None
     if verdict.lease_id is not None and verdict.expires_in > 0:
         session = answers.SessionState(session_id=verdict.lease_id, expires_in=verdict.expires_in / 1000)
-    asked = None if feature is None else _feature(feature, entitlements)
+    asked = None if feature is None else _feature(feature, licence.entitlements)
     code = verdict.code
     if code is Code.OK and asked is not None and not asked.entitled:
         code = Code.NOT_ENTITLED
     answer = answers.ValidateAnswer(
         valid=code is Code.OK,
         code=cast("Any", code),
-        plan=plan,
-        entitlements=entitlements,
+        plan=licence.plan,
+        trial=licence.trial,
+        entitlements=licence.entitlements,
         seats=seats_of(verdict.capacity, verdict.live),
         valid_for_seconds=None if verdict.valid_for is None else verdict.valid_for / 1000,
         days_left=None if verdict.valid_for is None else -(-verdict.valid_for // DAY),
@@ -166,11 +167,12 @@ def pool_outcome(verdict: Validation | Refusal) -> Outcome:
     """The answer to a look at the pool."""
     if isinstance(verdict, Refusal):
         return refusal_outcome(verdict)
-    plan, entitlements = _licence(verdict.document)
+    licence = _licence(verdict.document)
     answer = answers.PoolAnswer(
         code=cast("Any", verdict.code),
-        plan=plan,
-        entitlements=entitlements,
+        plan=licence.plan,
+        trial=licence.trial,
+        entitlements=licence.entitlements,
         seats=seats_of(verdict.capacity, verdict.live),
         valid_for_seconds=None if verdict.valid_for is None else verdict.valid_for / 1000,
     )
@@ -303,9 +305,17 @@ def _group(asked: GroupVerdict) -> answers.GroupState:
     )
 
 
-def _licence(document: str) -> tuple[str | None, dict[str, Any]]:
-    licence = orjson.loads(document)
-    return licence.get("plan") or None, licence.get("entitlements") or {}
+class _Licence(NamedTuple):
+    """What the operator has put into the document of a pool."""
+
+    plan: str | None
+    trial: bool
+    entitlements: dict[str, Any]
+
+
+def _licence(document: str) -> _Licence:
+    told = orjson.loads(document)
+    return _Licence(told.get("plan") or None, told.get("trial", False), told.get("entitlements") or {})
 
 
 _DETAILS = {

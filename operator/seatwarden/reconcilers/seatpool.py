@@ -19,6 +19,7 @@ from seatwarden.domain.pauses import pause_until
 from seatwarden.domain.pool_status import PoolRun, Provisioned, live_counts, pool_status
 from seatwarden.domain.seat_groups import seat_groups
 from seatwarden.domain.seats import DeviceRemoval, Millis, PoolConfig, PoolCounts, PoolState, PoolUid
+from seatwarden.domain.trials import valid_until
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.borrow_mirror import BorrowMirror
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
@@ -364,6 +365,7 @@ def _document(pool: SeatPool, above: Upstream) -> str:
         "subscription": above.subscription_name,
         "pool": pool.metadata.name,
         "plan": bought.plan.name if bought is not None else "",
+        "trial": bought is not None and bought.trial is not None,
         "entitlements": entitlements,
     }
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
@@ -381,7 +383,7 @@ def _provisioned(settled: Settled, keys: Turn) -> Provisioned:
 
 
 def _valid_until(above: Upstream) -> datetime | None:
-    return above.subscription.spec.valid_until if above.subscription is not None else None
+    return valid_until(above.subscription) if above.subscription is not None else None
 
 
 def _soonest(*pauses: float | None) -> float | None:

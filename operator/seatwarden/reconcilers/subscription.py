@@ -7,6 +7,7 @@ from datetime import datetime
 from seatwarden.domain import findings
 from seatwarden.domain.gates import SUBSCRIPTION_GATES, Upstream, first_closed
 from seatwarden.domain.pauses import pause_until
+from seatwarden.domain.trials import told_end, trial_changes_at, trialing
 from seatwarden.reconcilers.engine import Cause, ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.status_writer import StatusWriter
@@ -36,7 +37,10 @@ class SubscriptionReconciler:
             return await report_suspended(self.status, key, entry)
         now = self.now()
         await self.status.write(key, entry, self._wanted_status(key, entry, now))
-        return pause_until(entry.spec.valid_until, now)
+        pauses = (
+            pause_until(instant, now) for instant in (entry.spec.valid_until, trial_changes_at(entry, now))
+        )
+        return min((pause for pause in pauses if pause is not None), default=None)
 
     def _wanted_status(self, key: ObjectKey, found: Subscription, now: datetime) -> SubscriptionStatus:
         tenant_name = found.spec.tenant_ref.name
@@ -64,11 +68,14 @@ class SubscriptionReconciler:
             if closed is None
             else findings.not_ready(closed.reason, closed.message)
         )
-        meta = found.metadata
+        meta, on_trial = found.metadata, trialing(found, now)
         return SubscriptionStatus(
             observed_generation=meta.generation,
-            conditions=merge_conditions(found.status.conditions, told, generation=meta.generation, now=now),
-            phase=Phase.ACTIVE if closed is None else closed.phase,
+            conditions=merge_conditions(
+                found.status.conditions, (*told, *on_trial), generation=meta.generation, now=now
+            ),
+            phase=closed.phase if closed is not None else Phase.TRIALING if on_trial else Phase.ACTIVE,
+            trial_ends_at=told_end(found),
             allocated_seats=sum(pool.capacity or 0 for pool in pools),
             pools=len(pools),
             seats_in_use=sum(pool.used or 0 for pool in pools),

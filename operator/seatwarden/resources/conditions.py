@@ -50,6 +50,8 @@ class ConditionType(StrEnum):
     """A pool refuses nothing for want of a seat, and counts what it would have refused."""
     RECOVERING = "Recovering"
     """Only programs that held a seat of the pool before a loss of Redis come back."""
+    TRIALING = "Trialing"
+    """A Subscription is a trial that goes on."""
     ROTATION_WAITING = "RotationWaiting"
     """A licence key that was asked for is made when an earlier one of the pool dies."""
 

@@ -88,6 +88,7 @@ DEFINITIONS: dict[Kind, Definition] = {
             Column("Phase", ".status.phase"),
             # As a date it would be shown as an age, which an instant to come has not.
             Column("Valid Until", ".spec.validUntil"),
+            Column("Trial Ends", ".status.trialEndsAt", wide=True),
             *_condition_columns(),
         ),
     ),

@@ -95,6 +95,24 @@ class Reason(StrEnum):
         "The Subscription is suspended, so no seat is granted or renewed.",
         "Look at the phase and the conditions of the Subscription.",
     )
+    TRIAL_RUNNING = (
+        "TrialRunning",
+        Outlook.SETTLED,
+        "The Subscription is a trial, which ends at status.trialEndsAt.",
+        "Remove spec.trial when the Subscription is bought.",
+    )
+    TRIAL_ENDING = (
+        "TrialEnding",
+        Outlook.SETTLED,
+        "The trial of the Subscription ends within three days; from then on no seat is granted or renewed.",
+        "Remove spec.trial if the Subscription was bought, or give it a later end.",
+    )
+    TRIAL_ENDED = (
+        "TrialEnded",
+        Outlook.WAITING,
+        "The trial of the Subscription is over, so no seat is granted or renewed.",
+        "Remove spec.trial if the Subscription was bought, or give it a later end.",
+    )
     SUBSCRIPTION_EXPIRED = (
         "SubscriptionExpired",
         Outlook.WAITING,

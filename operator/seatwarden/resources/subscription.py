@@ -10,6 +10,7 @@ from seatwarden.resources.base import (
     Bool,
     Count,
     Echo,
+    Instant,
     Int64,
     Label,
     Model,
@@ -24,6 +25,7 @@ from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
 from seatwarden.resources.rules import Immutable, InstantText, ListMap, Matches, Rule
 
 MAX_ENTITLEMENTS = 64
+MAX_TRIAL_DAYS = 730
 MAX_LIMIT = 2**53 - 1
 """The largest whole number that every JSON reader keeps exactly."""
 
@@ -81,6 +83,23 @@ class Entitlement(SpecModel):
     )
 
 
+class Trial(SpecModel):
+    """How long the Subscription may be tried."""
+
+    days: Annotated[Int64, Field(ge=1, le=MAX_TRIAL_DAYS)] | None = None
+    """For how many days from the creation of the Subscription, from 1 to 730."""
+    ends_at: Annotated[datetime, InstantText()] | None = None
+    """The instant, in RFC 3339, at which the trial ends."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.days) != has(self.endsAt)",
+            message="must have days or endsAt, and not both",
+            holds=lambda trial: (trial.days is None) != (trial.ends_at is None),
+        ),
+    )
+
+
 class SubscriptionSpec(SpecModel):
     """What was bought, and until when."""
 
@@ -99,6 +118,9 @@ class SubscriptionSpec(SpecModel):
     valid_until: Annotated[datetime, InstantText()] | None = None
     """The instant, in RFC 3339, from which no seat is granted or renewed. Without it the Subscription does
     not end."""
+    trial: Trial | None = None
+    """Makes the Subscription a trial: from its end on no seat is granted or renewed. Remove it when the Subscription is
+    bought."""
     suspend: Bool = False
     """True stops the operator from acting on changes of this Subscription until it is false again. Deletion
     still works, and seats are not touched. Default false."""
@@ -110,9 +132,11 @@ class SubscriptionStatus(Model):
     observed_generation: Count | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
-    """Ready, with Reconciling or Stalled while they are so."""
+    """Ready, with Reconciling or Stalled while they are so, and Trialing."""
     phase: Phase | None = None
     """Where the Subscription is in its life, in one word."""
+    trial_ends_at: Instant | None = None
+    """The instant from which the trial is over. Not there where it is no trial."""
     allocated_seats: Count | None = None
     """Seats given to SeatPools. Never more than spec.seats, except while pools that were made smaller
     drain."""
