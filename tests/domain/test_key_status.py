@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from seatwarden.domain.key_ring import EarlierKey, KeyRing
-from seatwarden.domain.key_status import licence_keys, rotated, rotation_waiting
+from seatwarden.domain.key_status import licence_keys, rotated, rotation_waiting, tokens
 from seatwarden.domain.licence_key import SECRET_BYTES, new_licence_key
 from seatwarden.domain.seats import KeyUse, Millis
-from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
+from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus, TokensStatus
 from tests.domain import objects
 from tests.domain.objects import NOON, Body, uid_of
 
@@ -53,6 +53,23 @@ def test_before_anything_is_counted_what_was_told_of_the_use_stays() -> None:
 
     assert licence_keys(pool, RING, None) == told
     assert licence_keys(pool, RING, {})[1].granted == 0
+
+
+def test_what_tokens_were_used_for_is_told_where_they_open_the_pool() -> None:
+    used = {"identity": KeyUse(7, 2, Millis(int(USED_AT.timestamp() * 1000) + 999))}
+    told = TokensStatus(granted=7, denied=2, last_used_at=USED_AT)
+    assert tokens(objects.pool(), used, are_taken=True) == told
+    assert tokens(objects.pool(), {}, are_taken=True) == TokensStatus(granted=0, denied=0)
+    assert tokens(objects.pool(), used, are_taken=False) is None
+    assert tokens(objects.pool(), used, are_taken=None) is None
+
+
+def test_before_anything_is_counted_what_was_told_of_tokens_stays() -> None:
+    told = TokensStatus(granted=7, denied=2, last_used_at=USED_AT)
+    before = objects.pool(status=SeatPoolStatus(tokens=told).wire())
+    assert before.status.tokens == told
+    assert tokens(before, None, are_taken=True) == tokens(before, None, are_taken=None) == told
+    assert tokens(objects.pool(), None, are_taken=True) == TokensStatus(granted=0, denied=0)
 
 
 def test_a_rotation_that_waits_tells_until_when_and_what_would_help() -> None:

@@ -138,9 +138,10 @@ async def until_told(world: World, tenant: ObjectKey, reason: str) -> Body:
 async def test_a_pod_takes_a_seat_with_the_token_that_kubernetes_gives_it(programs: Programs) -> None:
     world = programs.world
     await world.start_operator()
-    tenant, _ = await customer(world, cluster_subjects(world))
+    tenant, pool = await customer(world, cluster_subjects(world))
     told = condition(await world.until_ready(tenant), "IdentityReady")
     assert (told["status"], told["message"]) == ("True", "Tokens of 1 issuer can be verified.")
+    assert (await world.until_ready(pool))["status"]["tokens"] == {"granted": 0, "denied": 0}
 
     await programs.account("builder")
     await programs.pod("worker-0", "builder")
@@ -158,6 +159,8 @@ async def test_a_pod_takes_a_seat_with_the_token_that_kubernetes_gives_it(progra
     _, other = await programs.acquire(await programs.token("builder", "worker-1"))
     assert other["session_id"] != seat["session_id"]
     assert other["seats"]["used"] == 2
+    shown = await world.until(pool, lambda found: found["status"]["tokens"]["granted"] == 3)
+    assert "lastUsedAt" in shown["status"]["tokens"]
 
 
 async def test_who_is_not_listed_gets_no_seat(programs: Programs) -> None:

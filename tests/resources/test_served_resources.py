@@ -398,6 +398,7 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
                         "lastUsedAt": "2027-03-01T12:00:00Z",
                     },
                 ],
+                "tokens": {"granted": 5, "denied": 1, "lastUsedAt": "2027-03-01T12:00:00Z"},
                 "devices": {"registered": 3, "limit": 3},
                 "lastHandledReconcileAt": "now",
                 "lastHandledRotateLicenceKeyAt": "now",

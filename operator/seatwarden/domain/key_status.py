@@ -4,10 +4,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from seatwarden.domain.identity_token import IDENTITY_KEY_ID
 from seatwarden.domain.key_ring import KeyRing, dies_at
 from seatwarden.domain.seats import KeyUse
 from seatwarden.resources.rules import format_instant
-from seatwarden.resources.seatpool import MOST_LICENCE_KEYS, KeyState, LicenceKeyStatus, SeatPool
+from seatwarden.resources.seatpool import (
+    MOST_LICENCE_KEYS,
+    KeyState,
+    LicenceKeyStatus,
+    SeatPool,
+    TokensStatus,
+)
 
 
 class _Use(NamedTuple):
@@ -34,6 +41,19 @@ def licence_keys(
         )
         for key_id, expires_at in living
     )
+
+
+def tokens(
+    pool: SeatPool, counted: Mapping[str, KeyUse] | None, *, are_taken: bool | None
+) -> TokensStatus | None:
+    """What tokens were used for, where they open the pool; None for ``are_taken`` is that this is not known now."""
+    before = pool.status.tokens
+    if are_taken is False or (are_taken is None and before is None):
+        return None
+    if counted is None:
+        return before or TokensStatus(granted=0, denied=0)
+    use = counted.get(IDENTITY_KEY_ID)
+    return TokensStatus(**(_Use() if use is None else _use(use))._asdict())
 
 
 def rotation_waiting(waits_until: datetime | None) -> str | None:

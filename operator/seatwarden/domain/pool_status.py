@@ -9,7 +9,7 @@ from seatwarden.domain import findings
 from seatwarden.domain.borrow_mirror import told_borrows
 from seatwarden.domain.borrowing import Borrows
 from seatwarden.domain.key_ring import Turn
-from seatwarden.domain.key_status import licence_keys, rotation_waiting
+from seatwarden.domain.key_status import licence_keys, rotation_waiting, tokens
 from seatwarden.domain.seat_groups import seats_of_groups
 from seatwarden.domain.seats import NO_TIME, KeyUse, Millis, PoolCounts
 from seatwarden.resources.conditions import Finding, merge_conditions
@@ -31,6 +31,7 @@ class Provisioned:
     epoch: int
     entitled: int
     keys: Turn
+    takes_tokens: bool = False
     recovering_for: Millis = NO_TIME
 
 
@@ -133,6 +134,11 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         licence_keys=licence_keys(pool, has.keys.ring, counts.key_uses if counts is not None else None)
         if has is not None
         else before.licence_keys,
+        tokens=tokens(
+            pool,
+            counts.key_uses if counts is not None else None,
+            are_taken=has.takes_tokens if has is not None else None,
+        ),
         last_handled_reconcile_at=pool.metadata.reconcile_requested_at,
         last_handled_rotate_licence_key_at=(has.keys.ring.rotated_for if has is not None else None)
         or before.last_handled_rotate_licence_key_at,

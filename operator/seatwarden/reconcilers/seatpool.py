@@ -127,7 +127,7 @@ class SeatPoolReconciler:
             raise RetryLater(str(error)) from error
         if settled.awaits_resume:
             told = (Reason.AWAITING_RESUME, _awaiting_resume(above))
-        provisioned = _provisioned(settled, keys)
+        provisioned = _provisioned(settled, keys, takes_tokens=trusts_tokens(above.tenant))
         run = PoolRun(problem=told, provisioned=provisioned, tenant=tenant, device_request=request)
         again = await self._report(key, pool, run)
         await self._tell_of_keys(key, pool, keys)
@@ -371,13 +371,14 @@ def _document(pool: SeatPool, above: Upstream) -> str:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _provisioned(settled: Settled, keys: Turn) -> Provisioned:
+def _provisioned(settled: Settled, keys: Turn, *, takes_tokens: bool) -> Provisioned:
     return Provisioned(
         capacity=settled.capacity,
         live=settled.live,
         epoch=settled.epoch,
         entitled=settled.entitled,
         keys=keys,
+        takes_tokens=takes_tokens,
         recovering_for=settled.recovering_for,
     )
 

@@ -174,6 +174,18 @@ class LicenceKeyStatus(Model):
     """When a seat was last asked for with this key. Follows the truth by some minutes."""
 
 
+class TokensStatus(Model):
+    """What was asked for with tokens in place of a licence key, all of them together."""
+
+    granted: Count
+    """How many seats were given for tokens since Redis knows the pool. Follows the truth by some minutes."""
+    denied: Count
+    """How many requests for a seat with a token were refused since Redis knows the pool. Follows the truth by some
+    minutes."""
+    last_used_at: Instant | None = None
+    """When a seat was last asked for with a token. Follows the truth by some minutes."""
+
+
 class Refused(Model):
     """Requests for a seat that were refused for another reason than that no seat is free, since the pool was made."""
 
@@ -236,6 +248,8 @@ class SeatPoolStatus(Model):
         tuple[LicenceKeyStatus, ...], Field(max_length=MOST_LICENCE_KEYS), ListMap("id")
     ] = ()
     """Every licence key that opens the pool, the newest first, and what it was used for."""
+    tokens: TokensStatus | None = None
+    """What tokens were used for. There only where spec.identity of the Tenant lets tokens open the pool."""
     last_handled_reconcile_at: Echo | None = None
     """Value of the annotation seatwarden.dev/reconcile-requested-at when it was last acted upon."""
     last_handled_rotate_licence_key_at: Echo | None = None
