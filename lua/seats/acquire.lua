@@ -38,7 +38,8 @@ if kept then
     end
     return cmsgpack.unpack(string.sub(kept, 17))
 end
-local use_of_key = 'use:' .. pool.key_id
+local key_id, group_of_key = id_and_group_of_key(pool)
+local use_of_key = 'use:' .. key_id
 local secret, use = unpack(redis.call('HMGET', STATE, 'secret', use_of_key))
 invariant(secret, 'the state of the pool is complete')
 
@@ -74,13 +75,14 @@ read_policies(pool)
 local id = lease_id_of(secret, holder)
 -- Who waits has to ask again to keep its place: that is no new wish.
 local waits_already = pool.queue_size and redis.call('HEXISTS', TICKETS, id) == 1
-local too_often = not waits_already and rate_exceeded(pool, holder)
+local too_often = not waits_already and rate_exceeded(pool, key_id, holder)
 local limited = too_often and stop('rate_limited', too_often.wait, { too_often.policy, too_often.quota })
 if limited then
     return limited
 end
--- Where the operator has put a holder into a group, that holds, whatever the caller names.
-group = pool.groups and redis.call('HGET', CONFIG, 'member:' .. holder) or group
+-- Whoever comes with the key of a group is in that one. Else, where the operator has put a holder into a group, that
+-- holds, whatever the caller names.
+group = group_of_key ~= '' and group_of_key or pool.groups and redis.call('HGET', CONFIG, 'member:' .. holder) or group
 local held = redis.call('HGET', LEASES, id)
 local expiry = held and letter_of(held) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
 

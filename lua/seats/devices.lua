@@ -8,6 +8,8 @@
 local pool, unopened = pool_opened_by(ARGV[1])
 if not pool then
     return unopened
+elseif is_key_of_group(pool) then
+    return 'not_entitled'
 end
 read_policies(pool)
 local secret = redis.call('HGET', STATE, 'secret') or ''

@@ -13,6 +13,8 @@ else
     local pool, unopened = pool_opened_by(key_hash)
     if not pool then
         return { unopened, false }
+    elseif is_key_of_group(pool) then
+        return { 'not_entitled', false }
     end
 end
 

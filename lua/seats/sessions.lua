@@ -13,6 +13,8 @@ local key_hash, limit, from, last = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
     return unopened
+elseif is_key_of_group(pool) then
+    return 'not_entitled'
 end
 
 -- Bytes of an id would be compared by the server's locale; its hex digits are in the order of the bytes in any.

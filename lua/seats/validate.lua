@@ -1,15 +1,16 @@
 #!lua flags=no-writes
--- Looks at a pool and, if asked for, at one lease, one version of client programs, and one group. Redis itself refuses any
--- write from here.
+-- Looks at a pool and, if asked for, at one lease, one version of client programs, and one group. Redis itself refuses
+-- any write from here.
 --
--- KEYS the pool's eight. ARGV: sha256 of the licence key; holder, 32 bytes or empty; lease id, 16 bytes or empty; version
--- as text that sorts, or `-` where none is asked for; group, or `-` likewise. Holder and id must mean the same lease.
--- Cost: O(log n).
--- Which group it is, is decided as where a seat is asked for, and without a name it is that of the lease.
+-- KEYS the pool's eight. ARGV: sha256 of the licence key; holder, 32 bytes or empty; lease id, 16 bytes or empty;
+-- version as text that sorts, or `-` where none is asked for; group, or `-` likewise. Holder and id must mean the same
+-- lease. Cost: O(log n).
+-- Which group it is, is decided as where a seat is asked for, and without a name it is that of the lease. The key of a
+-- group names it.
 -- What else than the pool's state and the lease is in the way is told as `acquire` would: in shadow mode nothing is.
--- Returns {code, capacity, live, valid for or nil, document, lease id or nil, fence or nil, expires in, 1 if the version is
--- admitted or 0 or nil, window of versions or nil, group or nil, 1 if there is such a group, its reserved seats, its limit or
--- nil, how many seats it has}, or a code where the key opens no pool.
+-- Returns {code, capacity, live, valid for or nil, document, lease id or nil, fence or nil, expires in, 1 if the
+-- version is admitted or 0 or nil, window of versions or nil, group or nil, 1 if there is such a group, its reserved
+-- seats, its limit or nil, how many seats it has}, or a code where the key opens no pool.
 
 local NOT_ASKED = '-'
 local key_hash, holder, id, version, named = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -19,6 +20,10 @@ if not pool then
     return unopened
 end
 
+local _, group_of_key = id_and_group_of_key(pool)
+if group_of_key ~= '' then
+    named = group_of_key
+end
 local answer = {
     closed_because(pool) or 'ok',
     pool.capacity,
@@ -77,8 +82,8 @@ end
 
 local function group_verdict(record)
     local who = holder ~= '' and holder or record and holder_of(record)
-    local group = pool.groups and who and redis.call('HGET', CONFIG, 'member:' .. who)
-        or named ~= NOT_ASKED and named or record and group_of(record) or ''
+    local put_into = group_of_key == '' and pool.groups and who and redis.call('HGET', CONFIG, 'member:' .. who)
+    local group = put_into or named ~= NOT_ASKED and named or record and group_of(record) or ''
     local known, reserved, limit = terms_of(group ~= '' and redis.call('HGET', CONFIG, 'group:' .. group))
     if group ~= '' then
         answer[11], answer[12], answer[13] = group, known and 1 or 0, reserved

@@ -33,15 +33,18 @@ class Look(NamedTuple):
     named: str | None = None
     version: str | None = None
     group: str | None = None
+    key_group: str = ""
 
 
 @dataclass
 class SeatModel(ModelledBorrows):
     """The calls on one pool. ``nonce`` is the digest of one."""
 
-    def acquire(self, now: int, holder: str, key_id: str, wish: Wanted) -> tuple[Code, int | None]:
+    def acquire(
+        self, now: int, holder: str, key_id: str, wish: Wanted, key_group: str = ""
+    ) -> tuple[Code, int | None]:
         """The code, and the fence that is given or how long to wait. The key of that id is known to open the pool."""
-        wanted = wish._replace(group=self.group_of(holder, wish.group))
+        wanted = wish._replace(group=key_group or self.group_of(holder, wish.group))
         self.spared = False
         code, number = self._turned_away(now, holder, key_id) or self._seat(now, holder, wanted)
         if self.spared and code in {Code.GRANTED, Code.EXISTING}:
@@ -234,16 +237,17 @@ class SeatModel(ModelledBorrows):
 
     def _look_at_group(self, look: Look) -> Code:
         group = self.group_looked_at(look)
-        refused = look.group is not None and group not in self.groups and (group or self.only_groups)
+        is_named = look.group is not None or look.key_group
+        refused = is_named and group not in self.groups and (group or self.only_groups)
         return Code.NOT_ENTITLED if refused and not self.shadow else Code.OK
 
     def group_looked_at(self, look: Look) -> str:
-        """That into which the holder is put, else the one that is named, else that of the lease."""
+        """That of the key, else that into which the holder is put, else the one that is named, else that of the lease."""
         held = self.leases.get(look.holder or "") if look.at_lease else None
         lease = held if held is not None and held.ended is None else None
         who = look.named or (look.holder if lease else None)
         own = lease.group if lease else ""
-        return self.group_of(who or "", own if look.group is None else look.group)
+        return look.key_group or self.group_of(who or "", own if look.group is None else look.group)
 
     def sweep(self, now: int) -> int:
         """How many are purged."""

@@ -86,6 +86,10 @@ class PoolTwin:
         """Is it one of the pool's keys, and not dead yet?"""
         return key in self.config.key_ids and self.now < self.config.keys_die.get(key, self.now + 1)
 
+    def group_of_key(self, key: str) -> str:
+        """The group that a key is for; empty where it is for all."""
+        return self.config.key_groups.get(key, "")
+
     def remove(self) -> None:
         at_once(self.authority.remove(self.pool))
         self.replays.all_that_is_left()

@@ -120,9 +120,11 @@ class SeatMachine(RuleBasedStateMachine):
         who=st.none() | HOLDERS,
         version=st.none() | VERSIONS,
         group=st.sampled_from([None, "", "a", "b"]),
+        key=st.sampled_from([KEY, KEY, OTHER_KEY]),
     )
-    def validate_by_holder(self, who: str | None, version: str | None, group: str | None) -> None:
-        self.twin.validate(who, version=version, group=group)
+    def validate_by_holder(self, who: str | None, version: str | None, group: str | None, key: str) -> None:
+        shown = key if self.twin.opened_by(key) else KEY
+        self.twin.validate(who, version=version, group=group, key=shown)
 
     @precondition(lambda self: self.grants)
     @rule(data=st.data(), who=st.none() | HOLDERS, group=st.sampled_from([None, None, "", "a"]))
@@ -218,14 +220,19 @@ class SeatMachine(RuleBasedStateMachine):
     def lease_length_changes(self, lease: int) -> None:
         self.twin.configure(lease=Millis(lease), heartbeat=Millis(lease // 3))
 
-    @rule(keys=st.sampled_from([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}]))
-    def keys_change(self, keys: dict[str, str]) -> None:
-        self.twin.configure(key_ids=keys, keys_die={})
+    @rule(
+        keys=st.sampled_from([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}]),
+        key_groups=st.sampled_from([{}, {OTHER_KEY: "a"}, {OTHER_KEY: "gone"}]),
+    )
+    def keys_change(self, keys: dict[str, str], key_groups: dict[str, str]) -> None:
+        self.twin.configure(key_ids=keys, keys_die={}, key_groups=key_groups)
 
-    @rule(dies_in=st.integers(-1, 2 * LEASE))
-    def a_key_is_replaced(self, dies_in: int) -> None:
+    @rule(dies_in=st.integers(-1, 2 * LEASE), key_groups=st.sampled_from([{}, {OTHER_KEY: "a"}]))
+    def a_key_is_replaced(self, dies_in: int, key_groups: dict[str, str]) -> None:
         self.twin.configure(
-            key_ids={KEY: "a", OTHER_KEY: "b"}, keys_die={OTHER_KEY: Millis(self.twin.now + dies_in)}
+            key_ids={KEY: "a", OTHER_KEY: "b"},
+            keys_die={OTHER_KEY: Millis(self.twin.now + dies_in)},
+            key_groups=key_groups,
         )
 
     @rule(step=st.integers(0, 2))

@@ -40,6 +40,7 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "valid_until": Millis(1),
         "key_ids": {KEY: "renamed"},
         "keys_die": {KEY: Millis(2**45)},
+        "key_groups": {KEY: "a"},
         "document": "[]",
         "overage": 1,
         "drain": True,

@@ -69,7 +69,7 @@ def test_mutants_of_one_name_differ_by_number() -> None:
 
 
 def test_a_script_that_hangs_is_killed(server: Valkey) -> None:
-    line = "local use_of_key = 'use:' .. pool.key_id"
+    line = "local use_of_key = 'use:' .. key_id"
     place = _code("acquire.lua").index(line)
     assert try_mutant(Mutant("acquire.lua", line, "while true do end", place, 0), server).killed_by
 

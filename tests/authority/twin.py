@@ -63,7 +63,7 @@ class Twin(PoolTwin):
             )
             answer, (code, number) = self._both(
                 real,
-                lambda model: model.acquire(self.now, holder, key_id, wanted),
+                lambda model: model.acquire(self.now, holder, key_id, wanted, self.group_of_key(key)),
             )
         except Lost as lost:
             if lost.applied and holder in self.model.leases:
@@ -221,15 +221,23 @@ class Twin(PoolTwin):
         *,
         version: str | None = None,
         group: str | None = None,
+        key: str = KEY,
     ) -> Validation:
         real = self.authority.validate(
-            self.pool, KEY, holder=holder, lease_id=lease_id, client_version=version, group=group
+            self.pool, key, holder=holder, lease_id=lease_id, client_version=version, group=group
         )
         meant = holder if holder is not None else self.holders.get(lease_id or "")
         if holder is not None and lease_id is not None and self.holders.get(lease_id) != holder:
             meant = None
         at_lease = holder is not None or lease_id is not None
-        look = Look(at_lease=at_lease, holder=meant, named=holder, version=version, group=group)
+        look = Look(
+            at_lease=at_lease,
+            holder=meant,
+            named=holder,
+            version=version,
+            group=group,
+            key_group=self.group_of_key(key),
+        )
         answer, (code, left) = self._both(real, lambda model: model.validate(self.now, look))
         assert isinstance(answer, Validation)
         assert (answer.version and answer.version.admitted) == (
@@ -255,6 +263,14 @@ class Twin(PoolTwin):
         terms, used = self.config.groups.get(name, SeatGroup()), self.model.group_has(name)
         return GroupVerdict(name, name in self.config.groups, terms.reserved, terms.limit, used)
 
+    def sessions_refused(self, key: str) -> None:
+        """With the key of a group neither the leases of all can be listed nor the devices."""
+        for listed in (
+            self.authority.sessions(self.pool, key, limit=5, cursor=None),
+            self.authority.devices(self.pool, key),
+        ):
+            assert self._both(listed, lambda _: None)[0] == Refusal(code=Code.NOT_ENTITLED)
+
     def sessions(self, limit: int = 500) -> list[SessionRow]:
         """All pages, while the clock stands."""
         unexpired = sum(lease.expiry > self.now for lease in self.model.holding())
@@ -274,6 +290,7 @@ class Twin(PoolTwin):
 
     def devices(self) -> DeviceList:
         """The list, while the clock stands."""
+        assert not self.group_of_key(KEY)
         answer, _ = self._both(self.authority.devices(self.pool, KEY), lambda _: None)
         assert isinstance(answer, DeviceList)
         model = self.model
@@ -297,6 +314,10 @@ class Twin(PoolTwin):
         if not by_operator and not self.opened_by(key):
             answer = self._both(real, lambda _: None)[0]
             assert answer == DeviceRemoval(code=Code.INVALID_LICENSE)
+            return answer
+        if not by_operator and self.group_of_key(key):
+            answer = self._both(real, lambda _: None)[0]
+            assert answer == DeviceRemoval(code=Code.NOT_ENTITLED)
             return answer
         answer, (code, wait) = self._both(
             real, lambda model: model.remove_device(self.now, holder, by_operator=by_operator)

@@ -1,12 +1,13 @@
 """Which licence keys open a pool, from when until when."""
 
 from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatwarden.domain.key_ring import EarlierKey, KeyRing, Turn, dies_at, next_death, turned
+from seatwarden.domain.key_ring import EarlierKey, KeyRing, Keys, Turn, dies_at, next_death, turned
 from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key
 from seatwarden.resources.seatpool import MOST_LICENCE_KEYS
 from tests.domain.objects import NOON, uid_of
@@ -143,3 +144,47 @@ def test_however_often_it_is_asked_for_keys_stay_few_and_each_lives_its_whole_ov
         assert 1 + len(ring.earlier) <= MOST_LICENCE_KEYS
         living = {sha256 for sha256, since in replaced_at.items() if since + overlap > now}
         assert {one.sha256 for one in ring.earlier} == living
+
+
+def turn_groups(
+    ring: KeyRing, *groups: str, request: str | None = None, now: datetime = NOON, first: int = 100
+) -> Turn:
+    """What becomes of ``ring`` where these groups have keys of their own; new keys count from ``first`` on."""
+    numbers = count(first)
+    return turned(
+        ring, request=request, overlap=WEEK, now=now, new_key=lambda: key(next(numbers)), groups=groups
+    )
+
+
+def test_a_group_gets_a_key_of_its_own_once_and_loses_it_with_its_place_in_the_spec() -> None:
+    ring = turn_groups(FIRST, "render", "film").ring
+    assert ring == KeyRing(
+        newest=key(1), groups={"render": Keys(newest=key(100)), "film": Keys(newest=key(101))}
+    )
+    assert turn_groups(ring, "render", "film") == Turn(ring=ring)
+    assert turn_groups(ring, "film").ring.groups == {"film": Keys(newest=key(101))}
+    assert turn(ring).ring == FIRST
+
+
+def test_the_keys_of_groups_are_replaced_with_that_of_the_pool_and_live_as_long() -> None:
+    ring = turn_groups(FIRST, "render").ring
+    turned_ring = turn_groups(ring, "render", "film", request="today", first=200).ring
+    assert turned_ring.rotated_for == "today"
+    assert turned_ring.earlier == (earlier(1),)
+    assert turned_ring.groups["render"].earlier == (earlier(100),)
+    # One that is made just now is not old already.
+    assert turned_ring.groups["film"].earlier == ()
+    every = [keys.newest for _, keys in turned_ring.all_keys()]
+    assert len({*every, key(1), key(100)}) == 5
+    assert next_death(turned_ring, WEEK) == NOON + WEEK
+    after = turn_groups(turned_ring, "render", "film", now=NOON + WEEK).ring
+    assert [keys.earlier for _, keys in after.all_keys()] == [(), (), ()]
+
+
+def test_where_the_keys_of_one_group_are_too_many_none_is_replaced() -> None:
+    groups = {"render": Keys(newest=key(20), earlier=full().earlier), "film": Keys(newest=key(30))}
+    ring = KeyRing(newest=key(1), groups=groups)
+    waiting = turn_groups(ring, "render", "film", request="today")
+    assert waiting == Turn(ring=ring, waits_until=NOON + WEEK - timedelta(days=3))
+    turned_ring = turn_groups(ring, "render", "film", request="today", now=waiting.waits_until or NOON).ring
+    assert turned_ring.rotated_for == "today"

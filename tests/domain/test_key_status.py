@@ -1,8 +1,9 @@
 """What status and Events say of licence keys."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from seatwarden.domain.key_ring import EarlierKey, KeyRing
+from seatwarden.domain.key_ring import EarlierKey, KeyRing, Keys
 from seatwarden.domain.key_status import licence_keys, rotated, rotation_waiting, tokens
 from seatwarden.domain.licence_key import SECRET_BYTES, new_licence_key
 from seatwarden.domain.seats import KeyUse, Millis
@@ -31,6 +32,15 @@ def test_the_newest_key_is_active_and_an_earlier_one_overlaps_until_its_time() -
             "denied": 0,
         },
     ]
+
+
+def test_the_key_of_a_group_names_it_and_has_its_own_use() -> None:
+    own = new_licence_key(uid_of("dev"), bytes([3] * SECRET_BYTES))
+    ring = replace(RING, groups={"render": Keys(newest=own)})
+    shown = [key.wire() for key in licence_keys(objects.pool(), ring, {own.key_id: KeyUse(4, 1, Millis(0))})]
+    assert [key.get("group") for key in shown] == [None, None, "render"]
+    assert (shown[2]["id"], shown[2]["granted"], shown[2]["denied"]) == (own.key_id, 4, 1)
+    assert rotated(OLD.key_id, ring, timedelta(1)).endswith("Those of its groups are replaced with it.")
 
 
 def test_the_use_of_each_key_is_shown_as_it_was_counted() -> None:

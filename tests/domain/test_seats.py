@@ -35,6 +35,7 @@ CHANGES: list[dict[str, Any]] = [
     {"key_ids": {"a" * 64: "b" * 10}},
     {"key_ids": {"b" * 64: "a" * 10}},
     {"keys_die": {"a" * 64: Millis(1)}},
+    {"key_groups": {"a" * 64: "a"}},
     {"document": '{"plan":"team"}'},
     {"overage": 1},
     {"drain": True},
@@ -99,7 +100,7 @@ def test_the_digest_does_not_depend_on_the_order_of_members() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "add8ed2773c79259a070f6f0b906ee332fecc8e612d8b0d098a46873950f9dbe"
+    assert CONFIG.digest == "dd0426815139a521ae00c93014e3f665238db3b5eed4b1559edac411d011381e"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

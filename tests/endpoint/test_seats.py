@@ -18,6 +18,7 @@ from tests.endpoint.scripted_authority import LEASE_ID
 SHORT = Millis(50)
 # Here time limits are beside the point, and a busy machine must not turn a verdict into a 503.
 PATIENT = 20.0
+DEVICES = "/api/v1/licenses/devices"
 
 
 @pytest.fixture
@@ -233,6 +234,20 @@ async def test_validate_says_in_one_call_what_would_be_refused_and_what_the_grou
     }
 
 
+async def test_the_key_of_a_group_takes_seats_of_that_group_and_shows_nothing_of_the_others(
+    holder: EndpointClient, pool: Pool
+) -> None:
+    own = new_licence_key(pool.uid, secrets.token_bytes(20))
+    keys = {pool.key.sha256: pool.key.key_id, own.sha256: own.key_id}
+    await pool.configure(key_ids=keys, key_groups={own.sha256: "render"}, groups={"render": SeatGroup()})
+    render = holder.with_key(own.text)
+    assert (await render.acquire(group="film")).body["group"] == "render"
+    assert (await holder.ask("GET", SESSIONS)).body["sessions"][0]["group"] == "render"
+    for method, path in (("GET", SESSIONS), ("GET", DEVICES), ("DELETE", f"{DEVICES}/{HOLDER}")):
+        answer = await render.ask(method, path)
+        assert (answer.status, answer.code) == (403, "not_entitled")
+
+
 @pytest.mark.parametrize("named", [{"hardware_id": HOLDER}, {"session_id": LEASE_ID}])
 async def test_validate_of_a_lease_that_is_not_is_a_verdict_not_an_error(
     holder: EndpointClient, named: dict[str, str]
@@ -365,9 +380,6 @@ async def test_a_program_that_asks_too_often_is_told_to_wait_and_by_which_limit(
     assert refused.headers["RateLimit-Policy"] == '"perHolder";q=1;w=60'
     assert refused.headers["RateLimit"] == f'"perHolder";r=0;t={wait}'
     assert (await holder.heartbeat(*lease)).code == "ok"
-
-
-DEVICES = "/api/v1/licenses/devices"
 
 
 async def test_the_devices_of_a_licence_are_listed_and_removed(holder: EndpointClient, pool: Pool) -> None:

@@ -209,3 +209,32 @@ async def test_who_still_uses_an_earlier_key_is_seen_in_status(world: World) -> 
         return uses[old.key_id]["granted"] == 2 and "lastUsedAt" in uses[old.key_id]
 
     await world.until(pool, shows_the_use)
+
+
+async def test_a_group_has_a_key_of_its_own_which_is_replaced_with_that_of_the_pool(world: World) -> None:
+    pool = await world.customer()
+    await world.patch_spec(pool, groups=[{"name": "render", "limit": 2, "licenceKey": True}])
+
+    def names_the_group(found: Body) -> bool:
+        return any(key.get("group") == "render" for key in found["status"]["licenceKeys"])
+
+    await world.until(pool, names_the_group)
+    own = await world.licence_key(group="render")
+    granted = [await take(world, own, number) for number in range(3)]
+    assert [answer.code for answer in granted] == [Code.GRANTED, Code.GRANTED, Code.GROUP_LIMIT]
+    assert isinstance(granted[0], Grant)
+    assert granted[0].group == "render"
+
+    await rotate(world, pool, "monday")
+    new = await world.licence_key(group="render")
+    assert new.text != own.text
+    assert [await beat(world, key, granted[0]) for key in (own, new)] == [Code.OK, Code.OK]
+    found = await world.get(pool)
+    shown = {key["id"]: (key["state"], key.get("group")) for key in found["status"]["licenceKeys"]}
+    assert shown[own.key_id] == ("Overlapping", "render")
+    assert shown[new.key_id] == ("Active", "render")
+
+    await world.patch_spec(pool, groups=[{"name": "render", "limit": 2}])
+    await world.until(pool, lambda found: not names_the_group(found))
+    assert (await take(world, new, 1)).code is Code.INVALID_LICENSE
+    assert "render.licence-key" not in (await world.secret("dev-licence"))["data"]

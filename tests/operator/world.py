@@ -135,10 +135,11 @@ class World:
         """A Secret of the namespace."""
         return await self.api.get(secret_path(self.namespace, name))
 
-    async def licence_key(self, pool: str = "dev") -> LicenceKey:
-        """The licence key that a customer would be given."""
+    async def licence_key(self, pool: str = "dev", *, group: str = "") -> LicenceKey:
+        """The licence key that a customer would be given: that of the pool, or of a group."""
         secret = await self.secret(f"{pool}-licence")
-        key = parse_licence_key(base64.b64decode(secret["data"]["licence-key"]).decode())
+        field = f"{group}.licence-key" if group else "licence-key"
+        key = parse_licence_key(base64.b64decode(secret["data"][field]).decode())
         assert key is not None
         return key
 

@@ -263,3 +263,69 @@ async def test_earlier_keys_that_cannot_be_read_are_a_problem_for_a_person(safe:
     assert problem.value.reason is Reason.INVALID_SECRET
     assert EARLIER in problem.value.message
     assert safe.api.writes == []
+
+
+RENDER = {"groups": [{"name": "render", "licenceKey": True}, {"name": "film"}]}
+
+
+def data_of(safe: Safe) -> dict[str, str]:
+    """The Secret's data as text."""
+    data = safe.api.objects[PLACE]["data"]
+    return {name: base64.b64decode(text).decode() for name, text in data.items()}
+
+
+async def test_a_group_has_a_key_of_its_own_in_the_same_secret(safe: Safe) -> None:
+    await safe.rotate(NEW_POOL)
+    pool = objects.pool(spec=RENDER, status={"epoch": 1})
+    turn = await safe.rotate(pool)
+    [(_, of_pool), (group, own)] = turn.ring.all_keys()
+    assert group == "render"
+    assert data_of(safe) == {"licence-key": of_pool.newest.text, "render.licence-key": own.newest.text}
+    assert (await safe.keys.ensure(DEV, pool)).ring == turn.ring
+    writes = len(safe.api.writes)
+    assert await safe.rotate(pool) == turn
+    assert len(safe.api.writes) == writes
+
+
+async def test_a_rotation_replaces_and_remembers_the_keys_of_groups_too(safe: Safe) -> None:
+    pool = objects.pool(spec=RENDER, status={"epoch": 1}, annotations={ASK: "monday"})
+    before = (await safe.rotate(objects.pool(spec=RENDER))).ring
+    after = (await safe.rotate(pool)).ring
+    old, new = before.groups["render"], after.groups["render"]
+    assert new.newest != old.newest
+    assert new.hashes == (new.newest.sha256, old.newest.sha256)
+    assert data_of(safe)["render.licence-key"] == new.newest.text
+    assert (await safe.keys.ensure(DEV, pool)).ring == after
+
+
+async def test_the_key_of_a_group_goes_when_the_group_is_to_have_none(safe: Safe) -> None:
+    await safe.rotate(objects.pool(spec=RENDER))
+    await safe.rotate(objects.pool(spec=RENDER, status={"epoch": 1}, annotations={ASK: "monday"}))
+    turn = await safe.rotate(KNOWN_POOL)
+    assert turn.ring.groups == {}
+    assert set(data_of(safe)) == {"licence-key"}
+    assert "seatwarden.dev/earlier-group-licence-keys" not in safe.annotations
+
+
+async def test_while_changes_are_not_acted_upon_no_group_gets_or_loses_a_key(safe: Safe) -> None:
+    kept = await safe.keys.ensure(DEV, NEW_POOL)
+    pool = objects.pool(spec=RENDER, status={"epoch": 1})
+    assert safe.keys.turn(pool, kept.ring, now=NOON, may_rotate=False).ring == kept.ring
+    with_key = (await safe.rotate(pool)).ring
+    assert safe.keys.turn(KNOWN_POOL, with_key, now=NOON, may_rotate=False).ring == with_key
+
+
+async def test_a_group_key_that_cannot_be_used_is_a_problem_for_a_person(safe: Safe) -> None:
+    await safe.rotate(objects.pool(spec=RENDER))
+    pool = objects.pool(spec=RENDER, status={"epoch": 1})
+    safe.api.objects[PLACE]["data"]["render.licence-key"] = base64.b64encode(b"LIC-").decode()
+    with pytest.raises(Problem, match=r"'render\.licence-key'"):
+        await safe.keys.ensure(DEV, pool)
+    # One that nobody wants is none.
+    assert (await safe.keys.ensure(DEV, KNOWN_POOL)).ring.groups == {}
+
+
+async def test_an_annotation_of_group_keys_that_cannot_be_read_is_a_problem(safe: Safe) -> None:
+    safe.hold(KEY.text.encode(), earlier_group_licence_keys='{"render": []}')
+    with pytest.raises(Problem, match="earlier-group-licence-keys"):
+        await safe.keys.ensure(DEV, KNOWN_POOL)

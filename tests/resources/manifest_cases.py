@@ -47,8 +47,14 @@ def _features(loader: yaml.SafeLoader, node: yaml.Node) -> list[dict[str, str]]:
     return [{"name": f"feature-{number}"} for number in range(int(node.value))]
 
 
+def _keyed(loader: yaml.SafeLoader, node: yaml.Node) -> list[dict[str, Any]]:
+    assert isinstance(node, yaml.ScalarNode)
+    return [{"name": f"group-{number}", "licenceKey": True} for number in range(int(node.value))]
+
+
 _Loader.add_constructor("!repeat", _repeat)
 _Loader.add_constructor("!features", _features)
+_Loader.add_constructor("!keyed", _keyed)
 
 
 def manifest_cases() -> list[ManifestCase]:

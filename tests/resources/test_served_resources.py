@@ -391,6 +391,7 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
                     {"id": "0123456789", "state": "Active", "granted": 3, "denied": 0},
                     {
                         "id": "abcdef0123",
+                        "group": "render",
                         "state": "Overlapping",
                         "expiresAt": "2027-03-08T12:00:00Z",
                         "granted": 7,

@@ -37,10 +37,10 @@ end
 
 -- Counts a wish of a licence key and a holder; or gives the limit that it is above, and counts nothing. So whoever goes
 -- on asking gets its share, and no more.
-local function rate_exceeded(pool, holder)
+local function rate_exceeded(pool, key_id, holder)
     local wishes, most = {}, { wait = 0 }
     if pool.rate_key then
-        table.insert(wishes, wish_under('k' .. pool.key_id, 'perKey', pool.rate_key))
+        table.insert(wishes, wish_under('k' .. key_id, 'perKey', pool.rate_key))
     end
     if pool.rate_holder then
         table.insert(wishes, wish_under('h' .. holder, 'perHolder', pool.rate_holder))

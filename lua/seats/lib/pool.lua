@@ -2,10 +2,11 @@
 -- The loader puts this text behind the script's first line, so that these locals are the script's own.
 --
 -- One pool is eight keys in one hash slot:
---   config  HASH    what the operator said, and `key:<sha256>` for each licence key: its id, and behind an `@` the
---                   millisecond in which it dies, if it does. Always rewritten as a whole, but for `recover_until`,
---                   which belongs to the pool and is kept. `group:<name>` is how many seats a group
---                   reserves, its limit or `-`, and its priority; `member:<holder>` the group that a holder is in
+--   config  HASH    what the operator said, and `key:<sha256>` for each licence key: its id; behind a `/` its group, if
+--                   it is for one only; and behind an `@` the millisecond in which it dies, if it does. Always
+--                   rewritten as a whole, but for `recover_until`, which belongs to the pool and is kept.
+--                   `group:<name>` is how many seats a group reserves, its limit or `-`, and its priority;
+--                   `member:<holder>` the group that a holder is in
 --   state   HASH    what only these scripts write: fence counter, seats, integral, totals, secret, the server's run,
 --                   `use:<key id>` for each licence key: seats given, refusals, when it last asked for a seat, and
 --                   `group:<name>`, how many seats the group has
@@ -120,9 +121,8 @@ local function pool_opened_by(key_hash)
         return nil, read[2] and 'invalid_license' or 'unknown_pool'
     end
     heed_recovery(read[7])
-    local key_id = mark and string.sub(key, 1, mark - 1) or key
     return {
-        key_id = key_id,
+        opened_by = mark and string.sub(key, 1, mark - 1) or key,
         state = read[2],
         valid_until = tonumber(read[3]),
         lease = tonumber(read[4]),
@@ -130,6 +130,18 @@ local function pool_opened_by(key_hash)
         capacity = tonumber(read[6]),
         signed_for = tonumber(read[8]),
     }
+end
+
+-- The id of the key that opened the pool, and the group that it is for, empty where it is for all. Heartbeats, which
+-- are most of all calls, need neither.
+local function id_and_group_of_key(pool)
+    return string.match(pool.opened_by, '([^/]*)/?(.*)')
+end
+
+-- The key of a group is none for what concerns the others, too.
+local function is_key_of_group(pool)
+    local _, group = id_and_group_of_key(pool)
+    return group ~= ''
 end
 
 -- Why the pool neither grants nor renews, as the code of the answer; nil where it does.

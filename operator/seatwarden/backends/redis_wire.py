@@ -222,8 +222,9 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
     fields |= _borrow_fields(config)
     fields["keys"] = " ".join(config.key_ids.values())
     for key_hash, key_id in config.key_ids.items():
-        dies_at = config.keys_die.get(key_hash)
-        fields[f"key:{key_hash}"] = key_id if dies_at is None else f"{key_id}@{dies_at}"
+        group, dies_at = config.key_groups.get(key_hash), config.keys_die.get(key_hash)
+        told = key_id if group is None else f"{key_id}/{group}"
+        fields[f"key:{key_hash}"] = told if dies_at is None else f"{told}@{dies_at}"
     flat = [part for pair in fields.items() for part in pair]
     return config.digest, term, config.epoch, secret, run_id, config.state.value, *flat
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from seatwarden.domain.identity_token import IDENTITY_KEY_ID
-from seatwarden.domain.key_ring import KeyRing, dies_at
+from seatwarden.domain.key_ring import KeyRing, Keys, dies_at
 from seatwarden.domain.seats import KeyUse
 from seatwarden.resources.rules import format_instant
 from seatwarden.resources.seatpool import (
@@ -31,16 +31,25 @@ def licence_keys(
     """All keys of ``ring``, the newest first. Where nothing is ``counted`` yet, what was last told of their use stays."""
     uses = _told(pool) if counted is None else {key_id: _use(use) for key_id, use in counted.items()}
     overlap = pool.spec.licence_key.overlap
-    living = [(ring.newest.key_id, None), *((key.key_id, dies_at(key, overlap)) for key in ring.earlier)]
+    living = [
+        (group, key_id, expires_at)
+        for group, keys in ring.all_keys()
+        for key_id, expires_at in _living(keys, overlap)
+    ]
     return tuple(
         LicenceKeyStatus(
             id=key_id,
+            group=group or None,
             state=KeyState.ACTIVE if expires_at is None else KeyState.OVERLAPPING,
             expires_at=expires_at,
             **uses.get(key_id, _Use())._asdict(),
         )
-        for key_id, expires_at in living
+        for group, key_id, expires_at in living
     )
+
+
+def _living(keys: Keys, overlap: timedelta) -> list[tuple[str, datetime | None]]:
+    return [(keys.newest.key_id, None), *((key.key_id, dies_at(key, overlap)) for key in keys.earlier)]
 
 
 def tokens(
@@ -74,9 +83,8 @@ def rotated(replaced_id: str, ring: KeyRing, overlap: timedelta) -> str:
         if lives is None
         else f"opens the pool until {format_instant(dies_at(lives, overlap))}"
     )
-    return (
-        f"The licence key is now the one with id {ring.newest.key_id}. The one before, {replaced_id}, {fate}."
-    )
+    groups = " Those of its groups are replaced with it." if ring.groups else ""
+    return f"The licence key is now the one with id {ring.newest.key_id}. The one before, {replaced_id}, {fate}.{groups}"
 
 
 def _told(pool: SeatPool) -> dict[str, _Use]:

@@ -116,6 +116,8 @@ class PoolConfig:
     valid_until: Millis | None
     key_ids: dict[str, str] = field(hash=False)
     keys_die: dict[str, Millis] = field(default_factory=dict, hash=False)
+    key_groups: dict[str, str] = field(default_factory=dict, hash=False)
+    """By hash, for each licence key that is for one group only, the name of the group: who comes with it is in that one."""
     document: str = "{}"
     overage: int = 0
     """So many seats are given above the capacity, each marked as such."""

@@ -137,9 +137,10 @@ CODES: dict[AnyCode, CodeEntry] = {
         (403, 200),
         "Not part of the licence",
         "A seat was asked for in a group that the pool does not have, or in none where only groups get seats (403). Or all is"
-        " in order but the group or the feature that validate was asked for (200).",
+        " in order but the group or the feature that validate was asked for (200). Or the licence key is that of a group, and was"
+        " shown for what concerns the whole pool (403).",
         "Name a group of this pool, or ask the administrator to add yours to spec.groups. Do without the feature, or tell"
-        " the user that the plan lacks it.",
+        " the user that the plan lacks it. List sessions and devices with the licence key of the pool.",
     ),
     Code.RESERVED: CodeEntry(
         (409,),

@@ -201,7 +201,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         answers=(
             Answer(status=200, description="One page.", body=answers.SessionsAnswer, links=(NEXT_PAGE,)),
         ),
-        refusals=((403, RequestCode.LICENSE_KEY_REQUIRED),),
+        refusals=((403, Code.NOT_ENTITLED), (403, RequestCode.LICENSE_KEY_REQUIRED)),
     ),
 )
 
@@ -214,7 +214,7 @@ DEVICE_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         summary="List the devices of a licence",
         description="Where devices are limited, each holder that takes a seat is registered, and stays so until it is removed.",
         answers=(Answer(status=200, description="All of them.", body=answers.DevicesAnswer),),
-        refusals=((403, RequestCode.LICENSE_KEY_REQUIRED),),
+        refusals=((403, Code.NOT_ENTITLED), (403, RequestCode.LICENSE_KEY_REQUIRED)),
     ),
     Operation(
         name="remove_device",
@@ -234,6 +234,7 @@ DEVICE_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         ),
         answers=(Answer(status=200, description="It is removed.", body=answers.DeviceRemovedAnswer),),
         refusals=(
+            (403, Code.NOT_ENTITLED),
             (403, RequestCode.LICENSE_KEY_REQUIRED),
             (404, Code.UNKNOWN_DEVICE),
             (409, Code.DEVICE_IN_USE),

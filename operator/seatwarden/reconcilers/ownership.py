@@ -1,7 +1,7 @@
 """Finalizers, and Secrets that the operator makes: who owns what, and what is left alone."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,9 +143,16 @@ class OwnedSecrets:
             return None
 
     async def rewrite(
-        self, key: ObjectKey, secret: Secret, data: dict[str, str], annotations: Mapping[str, str | None]
+        self,
+        key: ObjectKey,
+        secret: Secret,
+        data: dict[str, str],
+        annotations: Mapping[str, str | None],
+        *,
+        dropped: Collection[str] = (),
     ) -> None:
-        """Put ``data`` and ``annotations`` into a Secret that was read, in one step; an annotation of None goes.
+        """Put ``data`` and ``annotations`` into a Secret that was read, in one step; what is ``dropped`` of its data goes, and
+        an annotation of None.
 
         Raises:
             RetryLater: it was changed or deleted since it was read.
@@ -154,7 +161,8 @@ class OwnedSecrets:
         noted = {**(before.get("annotations") or {}), **annotations}
         metadata = before | {"annotations": {name: text for name, text in noted.items() if text is not None}}
         encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
-        changed = secret | {"metadata": metadata, "data": (secret.get("data") or {}) | encoded}
+        kept = {name: text for name, text in (secret.get("data") or {}).items() if name not in dropped}
+        changed = secret | {"metadata": metadata, "data": kept | encoded}
         await self._replace(key, changed)
 
     async def mark(self, key: ObjectKey, secret: Secret, *, owner: Entry | None, collected: bool) -> None:

@@ -15,6 +15,7 @@ from seatwarden.domain.gates import POOL_GATES, Closed, Upstream, first_closed
 from seatwarden.domain.identity_token import IDENTITY_KEY_ID, identity_key_hash
 from seatwarden.domain.key_ring import KeyRing, Turn, dies_at, next_death
 from seatwarden.domain.key_status import rotated, rotation_waiting
+from seatwarden.domain.licence_key import key_id_of
 from seatwarden.domain.pauses import pause_until
 from seatwarden.domain.pool_status import PoolRun, Provisioned, live_counts, pool_status
 from seatwarden.domain.seat_groups import seat_groups
@@ -322,10 +323,14 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         heartbeat=_millis(pool.spec.lease.heartbeat),
         signed_for=_millis(pool.spec.lease.offline_grace),
         valid_until=_instant(until) if until is not None else None,
-        key_ids={ring.newest.sha256: ring.newest.key_id}
-        | {each.sha256: each.key_id for each in ring.earlier}
+        key_ids={sha256: key_id_of(sha256) for _, keys in ring.all_keys() for sha256 in keys.hashes}
         | _identity_key(pool, above),
-        keys_die={each.sha256: _instant(dies_at(each, overlap)) for each in ring.earlier},
+        keys_die={
+            each.sha256: _instant(dies_at(each, overlap))
+            for _, keys in ring.all_keys()
+            for each in keys.earlier
+        },
+        key_groups={sha256: group for group, keys in ring.groups.items() for sha256 in keys.hashes},
         document=_document(pool, above),
         overage=pool.spec.overage.seats,
         drain=pool.spec.drain,

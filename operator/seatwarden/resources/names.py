@@ -30,6 +30,8 @@ REMOVE_DEVICE_REQUESTED = f"{GROUP}/remove-device-requested"
 ``@`` anything that makes it another request. Its value is echoed in ``status.lastHandledRemoveDevice``."""
 EARLIER_LICENCE_KEYS = f"{GROUP}/earlier-licence-keys"
 """Annotation on a pool's Secret: the SHA-256 of each earlier key that still opens the pool, and when it was replaced."""
+EARLIER_GROUP_KEYS = f"{GROUP}/earlier-group-licence-keys"
+"""The same by group, for the keys that are for one group only."""
 LICENCE_KEY_ROTATED_FOR = f"{GROUP}/licence-key-rotated-for"
 """Annotation on a pool's Secret: the request for which its key was made."""
 OWNER_UID = f"{GROUP}/owner-uid"
@@ -45,6 +47,8 @@ DERIVING_NAME_LENGTH = 200
 
 LICENCE_KEY_FIELD = "licence-key"
 """Data key of the licence key in a pool's Secret."""
+GROUP_KEY_SUFFIX = f".{LICENCE_KEY_FIELD}"
+"""What the data key of a group's licence key has behind the group's name."""
 ROOT_KEY_FIELD = "private.pem"
 """Data key of the signing key in a Tenant's Secret."""
 

@@ -5,11 +5,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from seatwarden.resources.base import Count, Int32, Label, Model, Seats, SpecModel
+from seatwarden.resources.base import Bool, Count, Int32, Label, Model, Seats, SpecModel
 from seatwarden.resources.rules import DurationBetween, ListSet, Matches, Rule
 
 MOST_GROUPS = 1000
 MOST_MEMBERS = 50
+MOST_GROUP_KEYS = 50
+"""So many groups of a pool may have a licence key of their own."""
 MOST_WAITING = 100_000
 Rate = Annotated[Int32, Field(ge=1, le=60_000)]
 
@@ -32,8 +34,11 @@ class SeatGroup(SpecModel):
     """Who goes first in the queue: groups of a higher priority, from 0 to 9, before those of a lower one and before
     programs of no group. Default 0."""
     members: Annotated[tuple[HolderId, ...], Field(max_length=MOST_MEMBERS), ListSet()] = ()
-    """Holders, each 64 hex digits, that are in this group whatever they name. One that stands in
+    """Holders, each 64 hex digits, that are in this group whatever their programs name. One that stands in
     several groups is in the first of them."""
+    licence_key: Bool = False
+    """True gives the group a licence key of its own, in the Secret of the pool under <name>.licence-key. Who comes with it is
+    in this group, whatever it names. Without true any more such a key opens nothing. Default false."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -22,11 +22,19 @@ from seatwarden.resources.borrowing import MOST_BORROWED, BorrowPolicy, BorrowSt
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import DERIVING_NAME_LENGTH, Kind
 from seatwarden.resources.rules import DurationBetween, Immutable, ListMap, Rule, both_are_durations
-from seatwarden.resources.seat_limits import MOST_GROUPS, DevicesStatus, GroupStatus, Limits, Queue, SeatGroup
+from seatwarden.resources.seat_limits import (
+    MOST_GROUP_KEYS,
+    MOST_GROUPS,
+    DevicesStatus,
+    GroupStatus,
+    Limits,
+    Queue,
+    SeatGroup,
+)
 from seatwarden.resources.versions import Version
 
 MOST_LICENCE_KEYS = 4
-"""So many licence keys may open a pool at one time."""
+"""So many licence keys may open a pool at one time, and so many more for each group that has its own."""
 
 
 class SubscriptionRef(SpecModel):
@@ -145,6 +153,13 @@ class SeatPoolSpec(SpecModel):
             at="seats",
             holds=lambda spec: sum(group.reserved for group in spec.groups) <= spec.seats,
         ),
+        Rule(
+            cel="!has(self.groups) || "
+            f"self.groups.filter(group, has(group.licenceKey) && group.licenceKey).size() <= {MOST_GROUP_KEYS}",
+            message=f"must have at most {MOST_GROUP_KEYS} groups with a licence key of their own",
+            at="groups",
+            holds=lambda spec: sum(group.licence_key for group in spec.groups) <= MOST_GROUP_KEYS,
+        ),
     )
 
 
@@ -160,6 +175,8 @@ class LicenceKeyStatus(Model):
 
     id: Annotated[str, Field(max_length=64)]
     """Public id of the key: the beginning of its SHA-256. Not secret."""
+    group: Annotated[str, Field(max_length=63)] | None = None
+    """The group that the key is for. Not there for a key of the whole pool."""
     state: KeyState
     """Active is the newest key, the one in the Secret. Overlapping is an earlier one that opens the pool until
     expiresAt."""
@@ -245,9 +262,11 @@ class SeatPoolStatus(Model):
     licence_key_id: Annotated[str | None, Field(alias="licenceKeyID", max_length=64)] = None
     """Public id of the licence key: the beginning of its SHA-256. Not secret."""
     licence_keys: Annotated[
-        tuple[LicenceKeyStatus, ...], Field(max_length=MOST_LICENCE_KEYS), ListMap("id")
+        tuple[LicenceKeyStatus, ...],
+        Field(max_length=MOST_LICENCE_KEYS * (1 + MOST_GROUP_KEYS)),
+        ListMap("id"),
     ] = ()
-    """Every licence key that opens the pool, the newest first, and what it was used for."""
+    """Every licence key that opens the pool, the newest first and those of groups last, and what it was used for."""
     tokens: TokensStatus | None = None
     """What tokens were used for. There only where spec.identity of the Tenant lets tokens open the pool."""
     last_handled_reconcile_at: Echo | None = None

@@ -99,7 +99,8 @@ def _change(twin: Twin, rng: random.Random) -> None:
             epoch = twin.config.epoch + rng.choice([-1, 0, 1])
             keys = rng.choice([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}])
             dies = {key: Millis(twin.now + LEASE) for key in keys if key == OTHER_KEY}
-            twin.configure(epoch=max(1, epoch), key_ids=keys, keys_die=dies)
+            groups_of_keys = {OTHER_KEY: "a"} if rng.random() < 0.5 else {}
+            twin.configure(epoch=max(1, epoch), key_ids=keys, keys_die=dies, key_groups=groups_of_keys)
 
 
 def _change_gates(twin: Twin, rng: random.Random) -> None:
