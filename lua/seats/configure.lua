@@ -1,9 +1,9 @@
 #!lua
 -- Makes the pool as the operator says. Touches no lease and no count.
 --
--- KEYS all of the pool. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the server;
--- state of the pool; then the other fields of `config` with their values, licence keys as `key:<sha256>` and their ids
--- once more as `keys`, parted by spaces.
+-- KEYS all of the pool. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the
+-- server; state of the pool; then the other fields of `config` with their values, licence keys as `key:<sha256>` and
+-- their ids once more as `keys`, parted by spaces.
 -- Cost: one read where nothing changes; otherwise O(fields). A higher term is kept at once, so that the leader before
 -- is fenced off even where the new one found nothing to change: one write per pool and change of leader.
 -- A pool whose state is not coherent (new, or a key was lost) starts without leases. Its fence counter and totals go

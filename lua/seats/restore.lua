@@ -3,7 +3,7 @@
 --
 -- KEYS all of the pool. ARGV: tail of a record; then for each lease its holder, 32 bytes; fence, 8 bytes; until when it
 -- is borrowed; number of seats; group.
--- A borrow that is out cannot be called back, so it comes in though the pool is full: it counts, and nobody new gets in.
+-- A borrow that is out cannot be called back, so it comes in though the pool is full: it counts, nobody new gets in.
 -- What the pool knows better stays: a lease that ended with this very fence, or has a later one. Safe to repeat.
 -- Cost: O(n log n) for n of them. Returns how many were put back, or nil where the pool is unknown.
 

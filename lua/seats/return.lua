@@ -3,8 +3,8 @@
 --
 -- KEYS all eight. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8 bytes.
 -- Works in a suspended or expired pool too. A lease that is not borrowed stays as it is, so this is safe to repeat.
--- Cost: O(log n). Returns {code, how long the lease lives, heartbeat, now, holder, nonce, number of seats, group, signed
--- for}, or {code, 0}, or a code where the key opens no pool.
+-- Cost: O(log n). Returns {code, how long the lease lives, heartbeat, now, holder, nonce, number of seats, group,
+-- signed for}, or {code, 0}, or a code where the key opens no pool.
 
 local key_hash, id, fence = ARGV[1], ARGV[2], ARGV[3]
 

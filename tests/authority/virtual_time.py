@@ -144,6 +144,9 @@ class GivenTimeRunner:
     def heard(self, pulse: Pulse) -> None:
         """How the authority is, is for the test to know."""
 
+    def in_one_reach(self, pools: Sequence[Keys]) -> bool:  # noqa: ARG002  there is only one
+        return True
+
     async def server(self, keys: Keys) -> ServerSeen:  # noqa: ARG002  there is only one
         return ServerSeen(self.run_id, 1)
 

@@ -22,7 +22,7 @@ PERMISSIONS = re.findall(r"\+(\S+)", SHIPPED)
 IN_SCRIPTS = {
     command.lower()
     for script in ALL_SCRIPTS
-    for command in re.findall(r"redis\.call\('([A-Z]+)'", script.text)
+    for command in re.findall(r"(?:redis\.call|back)\('([A-Z]+)'", script.text)
 }
 OF_EVERY_MODE = {"evalsha", "script|exists", "script|load", "info", "client|setname"}
 OF_SENTINEL, OF_CLUSTER, OF_REPLICAS = {"role"}, {"cluster|slots", "asking"}, {"wait"}

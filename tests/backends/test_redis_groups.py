@@ -151,6 +151,8 @@ async def test_a_cluster_through_moving_slots_and_the_death_of_a_master(
         assert await runner.run_for_each(WRITE, pools, "x") == [b"x"] * 30
         for pool in pools:
             await ask(await world.master_of(key_slot(pool.config.encode())), "DEL", pool.config)
+        assert not runner.in_one_reach(pools)
+        assert runner.in_one_reach([pools[0], pools[0]])
         seen = {await runner.server(pool) for pool in pools}
         assert len({one.run_id for one in seen}) == 3
 

@@ -9,8 +9,9 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from seatwarden.endpoint.credentials import POOL_HEADER, POOL_NAME_PATTERN
+from seatwarden.endpoint.credentials import POOL_HEADER
 from seatwarden.endpoint.operations import Operation
+from seatwarden.endpoint.request_models import POOL_NAME_PATTERN
 from seatwarden.endpoint.route_table import OPERATIONS
 from seatwarden.resources.names import Kind
 from seatwarden.resources.seatpool import SeatPoolSpec

@@ -2,11 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 
-from tests.endpoint.endpoint_client import POOL, SESSIONS, Answer, EndpointClient
+from tests.endpoint.endpoint_client import HOLDER, POOL, SESSIONS, Answer, EndpointClient
 from tests.endpoint.scripted_authority import FENCE, LEASE_ID
 
 CALLS: dict[str, Callable[[EndpointClient], Awaitable[Answer]]] = {
     "acquire": lambda client: client.acquire(),
+    "acquire_all": lambda client: client.ask(
+        "POST",
+        "/api/v1/licenses/acquire-all",
+        {"hardware_id": HOLDER, "pools": [{"license_key": client.key}]},
+    ),
     "heartbeat": lambda client: client.heartbeat(LEASE_ID, FENCE),
     "bulk": lambda client: client.ask(
         "POST", "/api/v1/licenses/heartbeats", {"sessions": [{"id": LEASE_ID, "fence": 1}]}

@@ -24,6 +24,7 @@ from seatwarden.domain.seats import (
     Refusal,
     ReleaseVerdict,
     SessionPage,
+    Shortfall,
     SignedLease,
     Validation,
 )
@@ -101,6 +102,12 @@ class ScriptedAuthority(SeatPath):
         await self._called(pool)
         self.wishes.append(request)
         return self.grant
+
+    async def acquire_all(self, wishes: Sequence[tuple[PoolUid, AcquireRequest]]) -> list[Grant] | Shortfall:
+        for pool, request in wishes:
+            await self._called(pool)
+            self.wishes.append(request)
+        return [self.grant] * len(wishes) if isinstance(self.grant, Grant) else Shortfall(0, self.grant)
 
     async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> BeatVerdicts:
         await self._called(pool)

@@ -32,8 +32,9 @@
 -- be marked. Confirmed leases are what counts against the cap meanwhile.
 --
 -- Borrowing. A borrowed lease is a lease like any other that expires when it is to come back, so nobody has to renew it
--- and it counts until then. That its seats are members of `borrows` keeps it from all that would end it sooner, and from
--- being taken for heard of after a loss. A lease that is renewed beyond the end of its borrow is an ordinary one again.
+-- and it counts until then. That its seats are members of `borrows` keeps it from all that would end it sooner, and
+-- from being taken for heard of after a loss. A lease that is renewed beyond the end of its borrow is an ordinary
+-- one again.
 
 local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER, OVERAGE, BORROWS =
     KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]

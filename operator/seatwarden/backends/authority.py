@@ -23,6 +23,7 @@ from seatwarden.domain.seats import (
     Refusal,
     ReleaseVerdict,
     SessionPage,
+    Shortfall,
     SignedLease,
     Validation,
 )
@@ -50,6 +51,14 @@ class SeatPath(Protocol):
 
     async def acquire(self, pool: PoolUid, request: AcquireRequest) -> Grant | Refusal:
         """Take a seat, or the same seat again."""
+        ...
+
+    async def acquire_all(self, wishes: Sequence[tuple[PoolUid, AcquireRequest]]) -> list[Grant] | Shortfall:
+        """Take a seat in each of these pools, or in none of them. Nobody waits in a queue.
+
+        All wishes have an idempotency key or none has, and no pool comes twice. `POOLS_APART` where they cannot be asked
+        in one step.
+        """
         ...
 
     async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> BeatVerdicts:

@@ -18,7 +18,7 @@ import structlog
 from hiredis import ReplyError
 
 from seatwarden.backends.authority import AuthorityUnavailable
-from seatwarden.backends.redis_keys import AUTHORITY_KEYS, IdentityKeys, Keys, PoolKeys
+from seatwarden.backends.redis_keys import AUTHORITY_KEYS, IdentityKeys, Keys, KeysOfPools, PoolKeys
 from seatwarden.backends.redis_link import Link, pack
 from seatwarden.backends.redis_loading import load_once
 from seatwarden.backends.redis_pipe import Pipe
@@ -55,6 +55,8 @@ class Arrivals:
 
     def has_arrived(self, pipe: Pipe, keys: Keys) -> bool:
         """Need nothing be told before these ``keys`` are used over ``pipe``?"""
+        if isinstance(keys, KeysOfPools):
+            return all(pool[0] in pipe.arrived for pool in keys.pools)
         return keys[0] in pipe.arrived or keys is AUTHORITY_KEYS or isinstance(keys, IdentityKeys)
 
     async def arrive(self, link: Link, pipe: Pipe, keys: Keys, ask: Ask) -> None:
@@ -63,6 +65,10 @@ class Arrivals:
         Raises:
             hiredis.ReplyError, PipeFull, PipeLate, PipeLost: as for any command.
         """
+        if isinstance(keys, KeysOfPools):
+            for each in keys.pools:
+                await self.arrive(link, pipe, each, ask)
+            return
         place = (link.seen.generation, keys[0])
         task = self._under_way.get(place)
         if task is None:

@@ -7,12 +7,21 @@ here, so any number of processes can use one Redis.
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from seatwarden.backends import borrow_wire, redis_scripts, redis_wire
 from seatwarden.backends.authority import AuthorityRecovering, AuthorityUnavailable, StaleTerm
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_identities import RedisIdentities
-from seatwarden.backends.redis_keys import AUTHORITY_KEYS, Keys, all_pool_keys, pool_keys, replay_keys
+from seatwarden.backends.redis_keys import (
+    AUTHORITY_KEYS,
+    AllPoolKeys,
+    KeysOfPools,
+    PoolAndReplayKeys,
+    all_pool_keys,
+    pool_keys,
+    replay_keys,
+)
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.backends.redis_url import read_redis_url
 from seatwarden.domain.borrowing import Borrow, BorrowedLease, BorrowRefusal, Borrows, ReturnVerdict
@@ -39,6 +48,7 @@ from seatwarden.domain.seats import (
     Refusal,
     ReleaseVerdict,
     SessionPage,
+    Shortfall,
     SignedLease,
     Validation,
 )
@@ -124,14 +134,38 @@ class RedisSeatAuthority:
             ValueError: the holder is not 64 lower-case hex characters.
         """
         arguments = redis_wire.acquire_arguments(request)
-        replayed = request.idempotency_key
-        keys: Keys = all_pool_keys(pool)
-        if replayed is not None:
-            keys = replay_keys(pool, request.key_hash, replayed)
-        reply = await self._runner.run(redis_scripts.ACQUIRE, keys, *arguments)
+        reply = await self._runner.run(redis_scripts.ACQUIRE, _keys_of_wish(pool, request), *arguments)
         if reply[0] == UNKNOWN_POOL:
             reply = [await self._unopened(UNKNOWN_POOL), *reply[1:]]
         return redis_wire.read_acquired(reply, request.quantity)
+
+    async def acquire_all(self, wishes: Sequence[tuple[PoolUid, AcquireRequest]]) -> list[Grant] | Shortfall:
+        """See `SeatPath.acquire_all`.
+
+        Raises:
+            ValueError: a holder is not 64 lower-case hex characters.
+        """
+        pools = [_keys_of_wish(pool, request) for pool, request in wishes]
+        if not self._runner.in_one_reach(pools):
+            return Shortfall(0, Refusal(code=Code.POOLS_APART))
+        arguments = [
+            each
+            for _, request in wishes
+            for each in redis_wire.acquire_arguments(replace(request, would_wait=False))
+        ]
+        reply = await self._runner.run(
+            redis_scripts.ACQUIRE_ALL,
+            KeysOfPools(key for pool in pools for key in pool),
+            len(wishes),
+            *arguments,
+        )
+        answer = redis_wire.read_acquired_all(reply, [request.quantity for _, request in wishes])
+        if isinstance(answer, list):
+            return answer
+        number, [code, *told] = answer
+        refusal = redis_wire.read_acquired([await self._unopened(code), *told])
+        assert isinstance(refusal, Refusal)
+        return Shortfall(number, refusal)
 
     async def heartbeat(self, pool: PoolUid, key_hash: str, beats: Sequence[Beat]) -> BeatVerdicts:
         """See `SeatPath.heartbeat`.
@@ -338,3 +372,9 @@ class RedisSeatAuthority:
         if (await self.feel_pulse()).provisioned:
             return Code.INVALID_LICENSE.value.encode()
         raise AuthorityRecovering("the seat authority has lost its pools and is being set up again")
+
+
+def _keys_of_wish(pool: PoolUid, request: AcquireRequest) -> AllPoolKeys | PoolAndReplayKeys:
+    if request.idempotency_key is None:
+        return all_pool_keys(pool)
+    return replay_keys(pool, request.key_hash, request.idempotency_key)

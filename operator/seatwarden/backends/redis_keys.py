@@ -50,6 +50,18 @@ class PoolAndReplayKeys(tuple[str, ...]):
         return self[-1]
 
 
+class KeysOfPools(tuple[str, ...]):
+    """The keys of several pools, those of one behind those of another. All pools have equally many."""
+
+    __slots__ = ()
+
+    @property
+    def pools(self) -> tuple[PoolKeys, ...]:
+        """The keys of each that every script may declare."""
+        firsts = (at for at, key in enumerate(self) if key.endswith(":config"))
+        return tuple(PoolKeys(*self[at : at + len(PoolKeys._fields)]) for at in firsts)
+
+
 class AuthorityKeys(NamedTuple):
     """The one key that belongs to the authority as a whole; ``lua/seats/tick.lua`` tells what it holds."""
 
@@ -62,7 +74,7 @@ class IdentityKeys(NamedTuple):
     identity: str
 
 
-Keys = PoolKeys | AllPoolKeys | PoolAndReplayKeys | AuthorityKeys | IdentityKeys
+Keys = PoolKeys | AllPoolKeys | PoolAndReplayKeys | KeysOfPools | AuthorityKeys | IdentityKeys
 
 AUTHORITY_KEYS = AuthorityKeys("sw:{seatwarden}:authority")
 

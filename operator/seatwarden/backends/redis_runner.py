@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hiredis import ReplyError
+from redis.crc import key_slot
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_arrivals import Arrivals
@@ -23,7 +24,7 @@ from seatwarden.backends.redis_link import Argument, NoLink, ServerSeen, why
 from seatwarden.backends.redis_loading import load_all
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLate, PipeLimits, PipeLost
 from seatwarden.backends.redis_scripts import Script
-from seatwarden.backends.redis_topology import Topology, find_topology
+from seatwarden.backends.redis_topology import Cluster, Topology, find_topology
 from seatwarden.backends.redis_url import RedisPlace
 from seatwarden.domain.redis_fitness import RedisFacts
 from seatwarden.domain.seats import Pulse
@@ -107,6 +108,13 @@ class ScriptRunner:
             return await self._persist(course, trouble, began)
 
         return await asyncio.gather(*map(final, courses, replies))
+
+    def in_one_reach(self, pools: Sequence[Keys]) -> bool:
+        """Whether one script may use all of these: anywhere but in a Cluster, and there within one slot."""
+        return (
+            not isinstance(self._topology, Cluster)
+            or len({key_slot(keys[0].encode()) for keys in pools}) <= 1
+        )
 
     async def server(self, keys: Keys) -> ServerSeen:
         """Which server serves ``keys``, and over the how-manieth connection.

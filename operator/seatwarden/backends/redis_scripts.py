@@ -30,11 +30,24 @@ def _read(name: str, parts: tuple[str, ...], room: str = "seats") -> Script:
     folder = files("seatwarden_lua") / room
     shebang, own = (folder / f"{name}.lua").read_text().split("\n", 1)
     library = "".join((folder / "lib" / f"{part}.lua").read_text() for part in parts)
-    text = f"{shebang}\n{library}{own}"
+    return _script(name, f"{shebang}\n{library}{own}")
+
+
+def _script(name: str, text: str) -> Script:
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
+def _with_a_function(script: Script, within: Script) -> Script:
+    """``script`` that can call ``within`` as a function of its name, of KEYS, ARGV and what stands for `redis`."""
+    shebang, own = script.text.split("\n", 1)
+    body = within.text.split("\n", 1)[1]
+    return _script(
+        script.name, f"{shebang}\nlocal function {within.name}(KEYS, ARGV, redis)\n{body}end\n{own}"
+    )
+
+
 ACQUIRE = _read("acquire", _QUEUE)
+ACQUIRE_ALL = _with_a_function(_read("acquire_all", ("undo",)), ACQUIRE)
 HEARTBEAT = _read("heartbeat", _POOL)
 RELEASE = _read("release", _ACCOUNT)
 VALIDATE = _read("validate", _POOL_AND_GATES)
@@ -58,7 +71,7 @@ IDENTITY_WRITE = _read("write", (), "identity")
 """These two have no part in who holds a seat. They are loaded when they are first used."""
 
 ALL_SCRIPTS = (
-    *(ACQUIRE, HEARTBEAT, RELEASE, VALIDATE, SESSIONS, READMIT, ARRIVE),
+    *(ACQUIRE, ACQUIRE_ALL, HEARTBEAT, RELEASE, VALIDATE, SESSIONS, READMIT, ARRIVE),
     *(DEVICES, REMOVE_DEVICE),
     *(BORROW, RETURN, BORROWS, RESTORE),
     *(CONFIGURE, OBSERVE, SWEEP, REMOVE, TICK),

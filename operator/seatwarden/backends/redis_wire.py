@@ -13,7 +13,7 @@ from binascii import Error as Base64Error
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seatwarden.backends.redis_link import Argument
 from seatwarden.domain.licence_key import KEY_ID_LENGTH, key_id_of
@@ -337,6 +337,19 @@ def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant |
                 rate=RateLimit(policy.decode(), quota),
             )
     raise unexpected("acquire")
+
+
+def read_acquired_all(reply: list[Any], quantities: Sequence[int]) -> list[Grant] | tuple[int, Any]:
+    """The answer of acquire_all.lua: all grants; or the number of the pool that refused, and what acquire.lua said there."""
+    match reply:
+        case [int(number), list(refused)]:
+            return number, refused
+        case [*granted] if len(granted) == len(quantities):
+            answers = [read_acquired(each, seats) for each, seats in zip(granted, quantities, strict=True)]
+            grants = [answer for answer in answers if isinstance(answer, Grant)]
+            if len(grants) == len(quantities):
+                return grants
+    raise unexpected("acquire_all")
 
 
 def read_beats(reply: list[bytes | int]) -> BeatVerdicts:

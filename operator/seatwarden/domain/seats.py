@@ -79,6 +79,7 @@ class Code(StrEnum):
     BORROWED = "borrowed"
     RETURNED = "returned"
     BORROW_LIMIT = "borrow_limit"
+    POOLS_APART = "pools_apart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +326,13 @@ class Refusal:
     """Where it was asked too often, the limit that was reached; of several the one that needs the longest wait."""
     place: QueuePlace | None = None
     """With `QUEUED` only."""
+
+
+class Shortfall(NamedTuple):
+    """Of seats that were wanted in several pools none was given, because the one with this ``number`` (from 0 on) refused."""
+
+    number: int
+    refusal: Refusal
 
 
 class Device(NamedTuple):

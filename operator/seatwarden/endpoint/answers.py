@@ -89,6 +89,17 @@ class AcquireAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcquireAllAnswer:
+    """A seat of each pool, in the order of the request. Each lease is renewed and released by itself."""
+
+    code: Annotated[
+        Literal[Code.GRANTED, Code.EXISTING],
+        Field(description="existing where all of them were held by this run already."),
+    ]
+    pools: list[AcquireAnswer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedAnswer:
     """A place in the queue. Sending the same request again keeps it, and takes the seat when it is its turn."""
 

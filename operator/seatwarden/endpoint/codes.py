@@ -115,6 +115,13 @@ CODES: dict[AnyCode, CodeEntry] = {
         "As many leases live as the pool has seats.",
         "Try again after retry_after seconds, or ask the administrator for more seats.",
     ),
+    Code.POOLS_APART: CodeEntry(
+        (409,),
+        "Pools cannot be asked in one step",
+        "This installation keeps these pools on different servers of a Redis Cluster, so seats of them cannot be taken all"
+        " or none.",
+        "Acquire a seat of each pool by itself, and release those that were given where a later one refuses.",
+    ),
     Code.DRAINING: CodeEntry(
         (409,),
         "The pool gives no new seats",

@@ -20,10 +20,9 @@ from seatwarden.domain.seats import Code, PoolUid
 from seatwarden.endpoint.bodies import invalid_request
 from seatwarden.endpoint.identities import Identities, TokenFault
 from seatwarden.endpoint.problems import FieldError, Problem, Refused
-from seatwarden.endpoint.request_models import RequestBody
+from seatwarden.endpoint.request_models import POOL_NAME_PATTERN, AcquireAllBody, PoolWish, RequestBody
 
 POOL_HEADER = "Seatwarden-Pool"
-POOL_NAME_PATTERN = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 NO_KEY = "There is no licence key in the request. Send it as 'Authorization: Bearer LIC-…'."
 BAD_KEY = (
     "No pool accepts this licence key. Check it for typing errors; if it was rotated, take the current one"
@@ -68,16 +67,11 @@ class Credentials:
             Refused: there is none, it is malformed, a token opens nothing, or there are two headers.
             AuthorityUnavailable, AuthorityRecovering: see `Identities.pool_opened_by`.
         """
-        headers = request.headers.getall("Authorization", [])
-        if len(headers) > 1:
-            raise invalid_request(FieldError("Authorization", "Header should be given only once"))
-        if headers:
-            scheme, _, text = headers[0].partition(" ")
-            text = text.strip() if scheme.lower() == "bearer" else ""
+        if (text := _bearer(request)) is not None:
             if (key := _key_credential(text)) is not None:
                 return key
             if POOL_HEADER in request.headers or text.count(".") == 2:  # noqa: PLR2004  a token's three parts
-                return await self._of_token(text, request, body)
+                return await self._of_token(text, _pool_named_by(request), body)
         elif body is not None and body.license_key is not None:
             if (key := _key_credential(body.license_key)) is not None:
                 return key
@@ -85,14 +79,41 @@ class Credentials:
             raise Refused(Problem(code=Code.INVALID_LICENSE, detail=NO_KEY))
         raise Refused(Problem(code=Code.INVALID_LICENSE, detail=BAD_KEY))
 
-    async def _of_token(self, text: str, request: web.Request, body: RequestBody | None) -> Credential:
+    async def of_each(self, request: web.Request, body: AcquireAllBody) -> list[Credential]:
+        """The credential for each of the pools that ``body`` names, by their licence keys or all by one token.
+
+        Raises:
+            Refused: a pool is named in no way, or twice; or as `of`.
+            AuthorityUnavailable, AuthorityRecovering: see `of`.
+        """
+        found = [await self._of_wish(request, body, at, wish) for at, wish in enumerate(body.pools)]
+        pools = [credential.pool for credential in found]
+        if len({*pools}) < len(pools):
+            raise invalid_request(FieldError("pools", "A pool should be named only once"))
+        return found
+
+    async def _of_wish(
+        self, request: web.Request, body: AcquireAllBody, at: int, wish: PoolWish
+    ) -> Credential:
+        token = _bearer(request)
+        if token is not None and wish.pool is not None:
+            namespace, _, name = wish.pool.partition("/")
+            return await self._of_token(token, (namespace, name), body)
+        if wish.license_key is None:
+            message = "Field required; or with a token in the Authorization header, pool as NAMESPACE/NAME"
+            raise invalid_request(FieldError(f"pools.{at}.license_key", message))
+        if (key := _key_credential(wish.license_key)) is None:
+            raise Refused(Problem(code=Code.INVALID_LICENSE, detail=BAD_KEY, pool=at))
+        return key
+
+    async def _of_token(self, text: str, named: tuple[str, str], body: RequestBody | None) -> Credential:
         token = read_identity_token(text)
         if token is None:
             self._refuse(TokenFault.MALFORMED, UNREADABLE)
         if not is_in_time(token, self.now()):
             self._refuse(TokenFault.OUT_OF_TIME, OUT_OF_TIME)
         part = _part(token, body)
-        namespace, name = _pool_named_by(request)
+        namespace, name = named
         opened = await self.identities.pool_opened_by(token, namespace, name)
         if isinstance(opened, TokenFault):
             # The same answer whatever the reason: a stranger must not learn which pools there are, and whom they trust.
@@ -110,6 +131,17 @@ class Credentials:
 def _key_credential(text: str) -> Credential | None:
     key = parse_licence_key(text)
     return None if key is None else Credential(key.pool, key.sha256)
+
+
+def _bearer(request: web.Request) -> str | None:
+    """What the `Authorization` header shows; empty where that is of another scheme, None where there is no header."""
+    headers = request.headers.getall("Authorization", [])
+    if len(headers) > 1:
+        raise invalid_request(FieldError("Authorization", "Header should be given only once"))
+    if not headers:
+        return None
+    scheme, _, text = headers[0].partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else ""
 
 
 def _pool_named_by(request: web.Request) -> tuple[str, str]:

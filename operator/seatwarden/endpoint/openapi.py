@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from seatwarden.endpoint.codes import CODES, AnyCode
-from seatwarden.endpoint.credentials import POOL_HEADER, POOL_NAME_PATTERN
+from seatwarden.endpoint.credentials import POOL_HEADER
 from seatwarden.endpoint.operations import Answer, Link, Operation, Parameter
 from seatwarden.endpoint.problems import PROBLEM_JSON, ProblemDocument
+from seatwarden.endpoint.request_models import POOL_NAME_PATTERN
 from seatwarden.endpoint.route_table import OPERATIONS
 
 if TYPE_CHECKING:

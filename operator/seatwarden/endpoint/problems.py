@@ -39,6 +39,8 @@ class Problem:
     retry_after: Millis | None = None
     allow: tuple[str, ...] = ()
     rate: RateLimit | None = None
+    pool: int | None = None
+    """The place of the pool that refused, where several were asked."""
 
     @property
     def http_status(self) -> int:
@@ -79,6 +81,10 @@ class ProblemDocument(BaseModel):
     retry_after: Annotated[
         float | SkipJsonSchema[None], Field(description="Seconds after which trying again can help.")
     ] = None
+    pool: Annotated[
+        int | SkipJsonSchema[None],
+        Field(description="The place of the pool that refused in pools of the request, from 0 on."),
+    ] = None
     errors: Annotated[
         list[FieldError] | SkipJsonSchema[None],
         Field(description="What is wrong with the request, field by field."),
@@ -100,6 +106,8 @@ def problem_body(problem: Problem) -> bytes:
         document["used"] = problem.used
     if problem.retry_after is not None:
         document["retry_after"] = problem.retry_after / 1000
+    if problem.pool is not None:
+        document["pool"] = problem.pool
     if problem.errors:
         document["errors"] = problem.errors
     return orjson.dumps(document)

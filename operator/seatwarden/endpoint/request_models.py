@@ -17,6 +17,8 @@ from seatwarden.domain.signed_lease import LONGEST_TOKEN
 BODY_LIMIT = 64 * 1024
 BULK_BODY_LIMIT = 1024 * 1024
 BULK_SESSIONS = 1000
+MOST_POOLS = 16
+POOL_NAME_PATTERN = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 METADATA_LIMIT = 2048
 VERSION_TEXT_LIMIT = 64
 LEASE_ID_PATTERN = "^[0-9a-f]{32}$"
@@ -103,41 +105,47 @@ class RequestBody(BaseModel):
         return len(self.model_fields_set)
 
 
+Nonce = Annotated[
+    str,
+    Field(
+        max_length=128,
+        pattern=_PRINTABLE,
+        description="Tells two runs on one machine apart: the same nonce again is the same lease,"
+        " another one takes it over.",
+    ),
+]
+Quantity = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=MOST_SEATS_OF_A_LEASE,
+        description="How many seats, all of them or none. Another number than before changes the lease.",
+    ),
+]
+Group = Annotated[
+    str,
+    Field(
+        pattern=f"^({GROUP_NAME.pattern})?$",
+        description="The group of the pool that the program is in. A group that the pool does not have gets no seat.",
+    ),
+]
+ClientVersion = Annotated[
+    str,
+    Field(
+        max_length=VERSION_TEXT_LIMIT,
+        pattern=_PRINTABLE,
+        description="The version of the program, such as 4.2.1. Pools that admit some versions only need it.",
+    ),
+]
+
+
 class AcquireBody(RequestBody):
     """Ask for a seat. With a licence key `hardware_id` has to be given."""
 
-    nonce: Annotated[
-        str,
-        Field(
-            max_length=128,
-            pattern=_PRINTABLE,
-            description="Tells two runs on one machine apart: the same nonce again is the same lease,"
-            " another one takes it over.",
-        ),
-    ] = ""
-    quantity: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=MOST_SEATS_OF_A_LEASE,
-            description="How many seats, all of them or none. Another number than before changes the lease.",
-        ),
-    ] = 1
-    group: Annotated[
-        str,
-        Field(
-            pattern=f"^({GROUP_NAME.pattern})?$",
-            description="The group of the pool that the program is in. A group that the pool does not have gets no seat.",
-        ),
-    ] = ""
-    client_version: Annotated[
-        str,
-        Field(
-            max_length=VERSION_TEXT_LIMIT,
-            pattern=_PRINTABLE,
-            description="The version of the program, such as 4.2.1. Pools that admit some versions only need it.",
-        ),
-    ] = ""
+    nonce: Nonce = ""
+    quantity: Quantity = 1
+    group: Group = ""
+    client_version: ClientVersion = ""
     queue: Annotated[
         bool,
         Field(
@@ -147,6 +155,38 @@ class AcquireBody(RequestBody):
     ] = False
     metadata: MetadataText = "{}"
     lease: ShownLease = None
+
+
+class PoolWish(BaseModel):
+    """Seats of one pool, which its licence key names, or for a program with a token its name."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    license_key: Annotated[str | None, Field(max_length=100, description="The licence key of the pool.")] = (
+        None
+    )
+    pool: Annotated[
+        str | None,
+        Field(pattern=POOL_NAME_PATTERN, description="With a token: the pool as NAMESPACE/NAME."),
+    ] = None
+    quantity: Quantity = 1
+    group: Group = ""
+
+
+class AcquireAllBody(RequestBody):
+    """Ask for seats of several pools, of all of them or of none."""
+
+    nonce: Nonce = ""
+    client_version: ClientVersion = ""
+    metadata: MetadataText = "{}"
+    pools: Annotated[
+        list[PoolWish],
+        Field(min_length=1, max_length=MOST_POOLS, description="No pool twice."),
+    ]
+
+    def names_read(self) -> int:
+        """See `RequestBody.names_read`; each wish has names of its own."""
+        return len(self.model_fields_set) + sum(len(wish.model_fields_set) for wish in self.pools)
 
 
 class HeartbeatBody(RequestBody):

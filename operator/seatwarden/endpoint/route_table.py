@@ -16,6 +16,7 @@ from seatwarden.endpoint.parameters import (
 )
 from seatwarden.endpoint.request_models import (
     FENCE_LIMIT,
+    AcquireAllBody,
     AcquireBody,
     BorrowBody,
     BulkHeartbeatBody,
@@ -57,6 +58,13 @@ NEXT_PAGE = Link(
     parameters={"cursor": "$response.body#/next_cursor"},
 )
 
+IDEMPOTENCY = Parameter(
+    name=IDEMPOTENCY_KEY,
+    place="header",
+    description="A name of this wish that its repetitions have too, such as a UUID.",
+    schema={"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
+)
+
 SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
     Operation(
         name="acquire",
@@ -68,14 +76,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         " the same hardware_id takes the lease over, and the old fence is dead. With an Idempotency-Key the"
         " same request gets the very same answer, for as long as the lease that was given.",
         body=AcquireBody,
-        parameters=(
-            Parameter(
-                name=IDEMPOTENCY_KEY,
-                place="header",
-                description="A name of this wish that its repetitions have too, such as a UUID.",
-                schema={"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
-            ),
-        ),
+        parameters=(IDEMPOTENCY,),
         answers=(
             Answer(status=201, description="A new lease.", body=answers.AcquireAnswer, links=SEAT_LINKS),
             Answer(
@@ -99,6 +100,42 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
             (409, Code.GROUP_LIMIT),
             (409, Code.DRAINING),
             (409, Code.BORROWED),
+            (422, Code.IDEMPOTENCY_MISMATCH),
+            (429, Code.RATE_LIMITED),
+        ),
+    ),
+    Operation(
+        name="acquire_all",
+        method="POST",
+        path="/api/v1/licenses/acquire-all",
+        handler=SeatHandlers.acquire_all,
+        summary="Take seats of several pools",
+        description="Of all of them, or of none: one step decides, and nobody ever sees a part. Each pool is named by its"
+        " licence key; a program with a token names each as NAMESPACE/NAME. Nobody waits in a queue here. Otherwise each"
+        " pool answers as acquire does. The member pool of a refusal says which one refused.",
+        body=AcquireAllBody,
+        parameters=(IDEMPOTENCY,),
+        answers=(
+            Answer(status=201, description="Leases, of which some are new.", body=answers.AcquireAllAnswer),
+            Answer(
+                status=200,
+                description="The leases that this run holds already.",
+                body=answers.AcquireAllAnswer,
+            ),
+        ),
+        refusals=(
+            (403, Code.SUSPENDED),
+            (403, Code.EXPIRED),
+            (403, Code.NOT_ENTITLED),
+            (403, Code.HOLDER_LIMIT),
+            (403, Code.VERSION_BLOCKED),
+            (403, Code.DEVICE_LIMIT),
+            (409, Code.POOL_EXHAUSTED),
+            (409, Code.RESERVED),
+            (409, Code.GROUP_LIMIT),
+            (409, Code.DRAINING),
+            (409, Code.BORROWED),
+            (409, Code.POOLS_APART),
             (422, Code.IDEMPOTENCY_MISMATCH),
             (429, Code.RATE_LIMITED),
         ),

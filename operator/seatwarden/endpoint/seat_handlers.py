@@ -18,6 +18,7 @@ from seatwarden.domain.seats import (
     Grant,
     Refusal,
     ReleaseVerdict,
+    Shortfall,
     SignedLease,
 )
 from seatwarden.endpoint import device_verdicts, verdicts
@@ -37,6 +38,7 @@ from seatwarden.endpoint.parameters import (
 from seatwarden.endpoint.problems import FieldError, Outcome, Problem, Refused
 from seatwarden.endpoint.proofs import FORGOTTEN, Proofs
 from seatwarden.endpoint.request_models import (
+    AcquireAllBody,
     AcquireBody,
     BulkHeartbeatBody,
     HeartbeatBody,
@@ -109,6 +111,39 @@ class SeatHandlers:
             lease = self._proofs.of_grant(credential.pool, wish.holder, wish.nonce, verdict)
         spread = verdict.spread if isinstance(verdict, Grant) and wish.idempotency_key else wish.spread
         return verdicts.acquire_outcome(verdict, lease=lease, spread=spread / SPREAD_STEPS)
+
+    async def acquire_all(self, request: web.Request) -> Outcome:
+        """POST /api/v1/licenses/acquire-all."""
+        body = await self._body(request, AcquireAllBody)
+        credentials = await self._credentials.of_each(request, body)
+        name = idempotency_key(request)
+        wishes = [
+            (
+                credential.pool,
+                AcquireRequest(
+                    key_hash=credential.key_hash,
+                    holder=_holder(credential, body),
+                    nonce=body.nonce,
+                    quantity=wish.quantity,
+                    group=wish.group,
+                    client_version=body.client_version,
+                    metadata=body.metadata,
+                    idempotency_key=_own_name(credential, name),
+                    spread=int(self._spread() * SPREAD_STEPS),
+                ),
+            )
+            for credential, wish in zip(credentials, body.pools, strict=True)
+        ]
+        verdict = await self._seats.acquire_all(wishes)
+        if isinstance(verdict, Shortfall):
+            return verdicts.shortfall_outcome(verdict, of=len(wishes), spread=self._spread())
+        given = []
+        for credential, (_, wish), grant in zip(credentials, wishes, verdict, strict=True):
+            self._own.note(credential, grant.lease_id)
+            lease = self._proofs.of_grant(credential.pool, wish.holder, wish.nonce, grant)
+            spread = grant.spread if name is not None else wish.spread
+            given.append(verdicts.seat_given(grant, lease=lease, spread=spread / SPREAD_STEPS))
+        return verdicts.all_given(given)
 
     async def heartbeat(self, request: web.Request) -> Outcome:
         """PATCH /api/v1/licenses/sessions/{id}/heartbeat."""
@@ -256,7 +291,7 @@ class SeatHandlers:
         return await read_json_body(request, model, seconds=self._settings.body_seconds)
 
 
-def _holder(credential: Credential, body: AcquireBody) -> str:
+def _holder(credential: Credential, body: AcquireBody | AcquireAllBody) -> str:
     holder = credential.holder or body.hardware_id
     if holder is None:
         raise invalid_request(FieldError("hardware_id", "Field required"))

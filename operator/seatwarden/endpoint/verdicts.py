@@ -5,6 +5,7 @@ lengthens it, so that clients started together do not go on beating together, an
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
@@ -24,6 +25,7 @@ from seatwarden.domain.seats import (
     ReleaseVerdict,
     SessionPage,
     SessionRow,
+    Shortfall,
     Validation,
     VersionVerdict,
 )
@@ -45,9 +47,14 @@ def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: floa
         if verdict.code is Code.RECOVERING:
             return recovering_problem(verdict.retry_after or Millis(0), spread=spread)
         return refusal_outcome(verdict) if verdict.place is None else _queued(verdict, verdict.place)
-    granted = verdict.code is Code.GRANTED
-    answer = answers.AcquireAnswer(
-        code=Code.GRANTED if granted else Code.EXISTING,
+    answer = seat_given(verdict, lease=lease, spread=spread)
+    return Reply(201 if verdict.code is Code.GRANTED else 200, orjson.dumps(answer))
+
+
+def seat_given(verdict: Grant, *, lease: str | None, spread: float) -> answers.AcquireAnswer:
+    """What is told of one lease that was given or found."""
+    return answers.AcquireAnswer(
+        code=Code.GRANTED if verdict.code is Code.GRANTED else Code.EXISTING,
         session_id=verdict.lease_id,
         fence=verdict.fence,
         expires_in=verdict.expires_in / 1000,
@@ -59,7 +66,27 @@ def acquire_outcome(verdict: Grant | Refusal, *, lease: str | None, spread: floa
         lease=lease,
         seats=seats_of(verdict.capacity, verdict.live),
     )
-    return Reply(201 if granted else 200, orjson.dumps(answer))
+
+
+def all_given(given: list[answers.AcquireAnswer]) -> Outcome:
+    """The answer to who has seats of several pools now: 201 where any lease is new."""
+    is_new = any(one.code is Code.GRANTED for one in given)
+    answer = answers.AcquireAllAnswer(code=Code.GRANTED if is_new else Code.EXISTING, pools=given)
+    return Reply(201 if is_new else 200, orjson.dumps(answer))
+
+
+def shortfall_outcome(verdict: Shortfall, *, of: int, spread: float) -> Problem:
+    """The answer to who wanted seats of several pools, and got none since one of them refused."""
+    refusal = verdict.refusal
+    if refusal.code is Code.POOLS_APART:
+        return Problem(code=refusal.code, detail=detail_of(refusal.code))
+    problem = (
+        recovering_problem(refusal.retry_after or Millis(0), spread=spread)
+        if refusal.code is Code.RECOVERING
+        else refusal_outcome(refusal)
+    )
+    detail = f"Pool {verdict.number + 1} of {of} refused, so no seat was taken in any. {problem.detail}"
+    return replace(problem, pool=verdict.number, detail=detail)
 
 
 def _queued(verdict: Refusal, place: QueuePlace) -> Reply:

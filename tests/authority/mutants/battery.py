@@ -27,6 +27,8 @@ from tests.authority.mutants import (
 )
 from tests.authority.mutants.corners import new_run_of
 from tests.authority.mutants.walk import LEASE, walk
+from tests.authority.several_pools import Pools, a_wish_for_several_pools_is_repeated
+from tests.authority.several_pools import walk as walk_of_pools
 from tests.authority.twin import Twin
 from tests.authority.virtual_time import at_once
 
@@ -139,6 +141,16 @@ def seat_milliseconds_outgrow_a_double(twin: Twin) -> None:
         assert twin.ledger()[-1]["seat_ms"] == str(twin.model.charged)
 
 
+def wishes_for_several_pools(twin: Twin) -> None:
+    looks = twin.runner.looks
+    for seed in (50, 51):
+        pools = Pools(twin.runner)
+        walk_of_pools(pools, seed, steps=200)
+        pools.remove()
+    a_wish_for_several_pools_is_repeated(Pools(twin.runner))
+    twin.runner.looks = looks
+
+
 SCENES: tuple[Scene, ...] = (
     a_short_walk,
     *corners.SCENES,
@@ -160,4 +172,5 @@ SCENES: tuple[Scene, ...] = (
     a_crowd_is_purged_in_chunks,
     a_crowd_is_left_to_acquires,
     tombstones_are_bounded,
+    wishes_for_several_pools,
 )
