@@ -175,6 +175,21 @@ def a_borrow_that_is_nearly_over_does_not_get_longer_by_its_return(twin: Twin) -
     twin.audit()
 
 
+def what_ran_out_beside_a_borrow_is_not_charged_on(twin: Twin) -> None:
+    _lends(twin)
+    twin.seat(holder(2))
+    away = twin.seat(holder(1))
+    _borrowed(twin, away)
+    twin.clock.forward(3 * LEASE)
+    twin.take_back(away)
+    assert twin.ledger()[-1]["seat_ms"] == str(twin.model.seat_milliseconds(twin.now))
+    twin.beat(away)
+    twin.clock.forward(LEASE // 2)
+    _borrowed(twin, away)
+    assert twin.ledger()[-1]["seat_ms"] == str(twin.model.seat_milliseconds(twin.now))
+    twin.audit()
+
+
 def a_release_ends_the_borrow_with_the_lease(twin: Twin) -> None:
     _lends(twin)
     grant = twin.seat(holder(1), quantity=2)
@@ -398,6 +413,7 @@ SCENES = (
     a_lease_that_is_gone_is_not_borrowed,
     a_seat_that_comes_back_early_floats_again,
     a_borrow_that_is_nearly_over_does_not_get_longer_by_its_return,
+    what_ran_out_beside_a_borrow_is_not_charged_on,
     a_release_ends_the_borrow_with_the_lease,
     a_borrowed_lease_keeps_its_seats_and_its_group,
     a_seat_above_the_capacity_can_be_away_and_becomes_a_base_seat,
