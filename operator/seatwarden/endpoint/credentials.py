@@ -71,7 +71,7 @@ class Credentials:
             if (key := _key_credential(text)) is not None:
                 return key
             if POOL_HEADER in request.headers or text.count(".") == 2:  # noqa: PLR2004  a token's three parts
-                return await self._of_token(text, _pool_named_by(request), body)
+                return await self._of_token(text, lambda: _pool_named_by(request), body)
         elif body is not None and body.license_key is not None:
             if (key := _key_credential(body.license_key)) is not None:
                 return key
@@ -98,7 +98,7 @@ class Credentials:
         token = _bearer(request)
         if token is not None and wish.pool is not None:
             namespace, _, name = wish.pool.partition("/")
-            return await self._of_token(token, (namespace, name), body)
+            return await self._of_token(token, lambda: (namespace, name), body)
         if wish.license_key is None:
             message = "Field required; or with a token in the Authorization header, pool as NAMESPACE/NAME"
             raise invalid_request(FieldError(f"pools.{at}.license_key", message))
@@ -106,14 +106,16 @@ class Credentials:
             raise Refused(Problem(code=Code.INVALID_LICENSE, detail=BAD_KEY, pool=at))
         return key
 
-    async def _of_token(self, text: str, named: tuple[str, str], body: RequestBody | None) -> Credential:
+    async def _of_token(
+        self, text: str, named: Callable[[], tuple[str, str]], body: RequestBody | None
+    ) -> Credential:
         token = read_identity_token(text)
         if token is None:
             self._refuse(TokenFault.MALFORMED, UNREADABLE)
         if not is_in_time(token, self.now()):
             self._refuse(TokenFault.OUT_OF_TIME, OUT_OF_TIME)
         part = _part(token, body)
-        namespace, name = named
+        namespace, name = named()
         opened = await self.identities.pool_opened_by(token, namespace, name)
         if isinstance(opened, TokenFault):
             # The same answer whatever the reason: a stranger must not learn which pools there are, and whom they trust.
