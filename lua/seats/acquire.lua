@@ -13,6 +13,7 @@
 -- another nonce. Where there is no room for more, it stays as it was.
 -- A new lease, and another run of the holder, have to pass the gates; the lease of this very run is given as it is.
 -- Whoever gets a seat by passing them is registered as a device, where these are limited.
+-- Seats that linger are their holder's as those of a lease are, but always by a new fence: the earlier one is released.
 -- The rate is asked of every wish, also of one that finds its lease: a program that crashes in a loop, or asks without
 -- a pause, must be stopped whatever it is answered. An answer that is kept is given again without: who lost it needs
 -- it, and it costs one read.
@@ -25,7 +26,7 @@
 
 local key_hash, holder, nonce, quantity, group = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local would_wait, tail, version = ARGV[6] == '1', ARGV[7], ARGV[8]
-local REPLAY, request, number = KEYS[15], ARGV[9], tonumber(ARGV[10]) or 0
+local REPLAY, request, number = KEYS[16], ARGV[9], tonumber(ARGV[10]) or 0
 
 local pool, unopened = pool_opened_by(key_hash)
 if not pool then
@@ -84,7 +85,7 @@ end
 -- holds, whatever the caller names.
 group = group_of_key ~= '' and group_of_key or pool.groups and redis.call('HGET', CONFIG, 'member:' .. holder) or group
 local held = redis.call('HGET', LEASES, id)
-local expiry = held and letter_of(held) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
+local expiry = held and has_seats(held) and tonumber(redis.call('ZSCORE', EXPIRY, id))
 
 local lease = lease_from_now(pool.lease)
 
@@ -94,6 +95,7 @@ local function hold(fence, since)
     keep_seats(seats_of_lease(id, 1, quantity), now + lease)
     if record ~= held then
         redis.call('HSET', LEASES, id, record)
+        note_turn(pool, id, record)
     end
     return record
 end
@@ -132,6 +134,7 @@ if asks_for_other and is_borrowed(id) then
     end
     group = group_of(held)
 end
+local lingers = lives and letter_of(held) == LINGERING
 local stays = lives and quantity <= had and group == group_of(held)
 if recovering and not (stays and (expiry >= recovering or live_leases() + quantity <= pool.limit)) then
     if pool.queue_size then
@@ -139,7 +142,7 @@ if recovering and not (stays and (expiry >= recovering or live_leases() + quanti
     end
     return refuse('recovering', recovering - now)
 end
-if stays and quantity == had and nonce_of(held) == nonce then
+if stays and not lingers and quantity == had and nonce_of(held) == nonce then
     local fence = struct.unpack('>I8', held)
     hold(fence, since_of(held))
     return granted('existing', fence, live_leases(), 0, overage_seats())
@@ -171,6 +174,10 @@ local function take_over(above, how_many)
     account.counter = account.counter + 1
     account.used, account.extra = account.used + quantity - had, account.extra + quantity - had
     drop_seats(account, seats_of_lease(id, quantity + 1, had))
+    if lingers then
+        -- Nobody was told how long they linger, which may be for longer than a lease lasts.
+        redis.call('ZREM', EXPIRY, unpack(seats_of_lease(id, 1, had)))
+    end
     local record = hold(fence, quantity == had and since_of(held) or account.clock)
     account.unpurged = account.used - live_leases()
     if is_borrowed(id) then
@@ -248,9 +255,9 @@ if denied and not pool.shadow then
     end
     if position then
         note_use(0, 0)
-        local seat_ms, released, expired = unpack(redis.call('HMGET', STATE, 'seat_ms', 'released', 'expired'))
+        local ended = redis.call('HMGET', STATE, 'seat_ms', 'released', 'expired', 'evicted', 'suspended')
         return { 'queued', pool.capacity, live_leases(), math.floor(pool.claim / 2), position,
-            redis.call('ZCARD', QUEUE), seat_ms, released + expired }
+            redis.call('ZCARD', QUEUE), ended[1], ended[2] + ended[3] + (ended[4] or 0) + (ended[5] or 0) }
     elseif queue then
         drop_ticket(id)
         denied = waits and 'queue_full' or denied

@@ -1,10 +1,11 @@
 #!lua
--- Makes the pool as the operator says. Touches no lease and no count.
+-- Makes the pool as the operator says. Touches no lease and no count, but where it says that leases end at once.
 --
 -- KEYS all of the pool. ARGV: digest of the configuration; term of the operator; epoch; a fresh secret; run id of the
 -- server; state of the pool; then the other fields of `config` with their values, licence keys as `key:<sha256>` and
 -- their ids once more as `keys`, parted by spaces.
--- Cost: one read where nothing changes; otherwise O(fields). A higher term is kept at once, so that the leader before
+-- Cost: one read where nothing changes; otherwise O(fields), at most 200 leases purged and 200 ended, and O(n log n)
+-- for n leases where a pool is to evict that did not before. A higher term is kept at once, so that the leader before
 -- is fenced off even where the new one found nothing to change: one write per pool and change of leader.
 -- A pool whose state is not coherent (new, or a key was lost) starts without leases. Its fence counter and totals go
 -- on if they are still there; the caller learns it and raises the epoch. An epoch above the pool's own, or above the
@@ -35,7 +36,7 @@ end
 
 local lost = existed and epoch > account.epoch or not existed and epoch > 1
 if not existed then
-    redis.call('UNLINK', EXPIRY, LEASES, ENDED, OVERAGE, BORROWS, QUEUE, TICKETS, WAITS, OFFERS)
+    redis.call('UNLINK', EXPIRY, LEASES, ENDED, OVERAGE, BORROWS, QUEUE, TICKETS, WAITS, OFFERS, ELDERS)
     if redis.call('HEXISTS', STATE, 'secret') == 0 then
         redis.call('DEL', STATE)
         -- What acquire reads comes first: a small hash is searched from its start.
@@ -50,6 +51,11 @@ if not existed then
         end
     end
     account = open_account()
+end
+account.unpurged = account.used - live_leases()
+if held_term then
+    -- Only what is above by the words of before has its deadline already.
+    eviction_in(account, pool_to_look_after())
 end
 if state == 'suspended' and held[3] ~= 'suspended' then
     redis.call('HSET', STATE, 'suspended_from', now)
@@ -88,12 +94,21 @@ local function hold_back()
     end
 end
 
-account.unpurged = account.used - live_leases()
 if lost then
     begin_recovery(account, math.max(epoch, account.epoch), math.max(tonumber(told[3]), tonumber(held[5]) or 0))
 end
 hold_back()
-convert_overage(account, tonumber(told[2]))
+local pool = pool_to_look_after()
+if not pool.evict_after then
+    redis.call('UNLINK', ELDERS)
+end
+line_up(account, pool)
+if ends_all(pool) or eviction_in(account, pool) == 0 then
+    purge(account)
+    end_what_is_due(account, pool)
+    trim_tombstones(tonumber(told[3]))
+end
+convert_overage(account, pool.capacity)
 local seat_ms = commit(account)
 redis.call('XADD', LEDGER, '*', 'event', 'configured', 'generation', told[1], 'capacity', told[2], 'state', state,
     'epoch', account.epoch, 'at', account.clock, 'used', account.used, 'seat_ms', seat_ms)

@@ -22,6 +22,8 @@ local beats = (#ARGV - 1) / 2
 local records = redis.call('HMGET', LEASES, unpack(ARGV, 2, beats + 1))
 local expiries = redis.call('ZMSCORE', EXPIRY, unpack(ARGV, 2, beats + 1))
 local closed = closed_because(pool)
+-- Then a lease that can be called back is as good as ended, whenever its turn comes.
+local ends_at_once = closed == 'suspended' and redis.call('HGET', CONFIG, 'ends_at_once')
 local lease = lease_from_now(pool.lease)
 local room
 if recovering then
@@ -36,7 +38,8 @@ local function verdict(id, record, expiry, fence)
     if gone then
         return gone, 0
     elseif closed then
-        return closed, kept_until(expiry) - now
+        local is_over = ends_at_once and not is_borrowed(id)
+        return closed, is_over and 0 or kept_until(expiry) - now
     elseif recovering and expiry < recovering and not heard_of[id] then
         if room < quantity_of(record) then
             return 'recovering', recovering - now

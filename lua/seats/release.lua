@@ -1,8 +1,10 @@
 #!lua flags=allow-oom
 -- Gives a seat back. Works in a suspended or expired pool too, and when memory is full.
 --
--- KEYS all eight. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8 bytes.
+-- KEYS all of the pool. ARGV: sha256 of the licence key; lease id, 16 bytes; fence, 8 bytes.
 -- Cost: O(log n). A lease that ran out counts as gone and is left to the purge, which charges it to its true end.
+-- In a pool with linger the seats are kept for their holder for so long, and the purge ends them. But only where it
+-- could come back for them, and where no more seats are taken than are allowed.
 -- Returns a code.
 
 local key_hash, id, fence = ARGV[1], ARGV[2], ARGV[3]
@@ -21,7 +23,34 @@ elseif letter_of(record) ~= LIVE or kept_until(tonumber(redis.call('ZSCORE', EXP
 end
 
 local account = open_account()
-end_leases(account, 'released', { id }, { account.clock }, { 'r' })
+read_policies(pool)
+
+local function may_linger()
+    return pool.linger and not (recovering or pool.drain or closed_because(pool))
+        and live_leases() <= pool.limit
+end
+
+local function let_linger()
+    local kept = fence_of(record) .. LINGERING .. string.sub(record, FENCE_BYTES + 2)
+    local until_when = {}
+    for _, seat in ipairs(seats_of_lease(id, 1, quantity_of(record))) do
+        table.insert(until_when, now + pool.linger)
+        table.insert(until_when, seat)
+    end
+    redis.call('ZADD', EXPIRY, 'XX', unpack(until_when))
+    if redis.call('ZREM', BORROWS, unpack(seats_of_lease(id, 1, quantity_of(record)))) > 0 then
+        note_borrows_changed()
+    end
+    redis.call('HSET', LEASES, id, kept)
+    note_turn(pool, id, kept)
+    note(account, 'lingering', account.clock, id, kept)
+end
+
+if may_linger() then
+    let_linger()
+else
+    end_leases(account, 'released', { id }, { account.clock }, { 'r' })
+end
 account.unpurged = account.used - live_leases()
 convert_overage(account, pool.capacity)
 commit(account)

@@ -46,6 +46,9 @@ NO_POLICIES: dict[str, Any] = {
     "only_groups": False,
     "holder_limit": None,
     "borrow_seats": 0,
+    "evict_after": None,
+    "ends_at_once": False,
+    "linger": Millis(0),
 }
 """What a pool has that gives each free seat to who asks first."""
 TOLD = Millis(HOUR - 1)

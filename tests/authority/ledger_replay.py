@@ -50,7 +50,10 @@ class LedgerReplay:
                 self.borrowed[entry["lease"]] = int(entry["until"])
             case "returned":
                 del self.borrowed[entry["lease"]]
-            case "released" | "expired":
+            case "lingering":
+                assert self.held[entry["lease"]][1] == _quantity(entry), "seats linger that nobody had"
+                self.borrowed.pop(entry["lease"], None)
+            case "released" | "expired" | "evicted" | "suspended":
                 self.borrowed.pop(entry["lease"], None)
                 self._charge(entry)
                 assert self.held.pop(entry["lease"])[1] == _quantity(entry)

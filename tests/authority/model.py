@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from seatwarden.backends.redis_wire import Loss
 from seatwarden.domain.seats import Arrival, Code, Outage, PoolState, SignedLease
-from tests.authority.modelled_borrows import ModelledBorrows
+from tests.authority.modelled_endings import ModelledEndings
 from tests.authority.modelled_queue import Denial, Wanted
 from tests.authority.modelled_state import ModelLease
 from tests.domain.semver import admits
@@ -37,7 +37,7 @@ class Look(NamedTuple):
 
 
 @dataclass
-class SeatModel(ModelledBorrows):
+class SeatModel(ModelledEndings):
     """The calls on one pool. ``nonce`` is the digest of one."""
 
     def acquire(
@@ -79,7 +79,8 @@ class SeatModel(ModelledBorrows):
             self._count("denied")
             self._keep_place(now, holder)
             return Code.RECOVERING, self.recovering(now)
-        if stays and (stays.nonce, stays.quantity) == (wanted.nonce, wanted.quantity):
+        the_same = stays and (stays.nonce, stays.quantity) == (wanted.nonce, wanted.quantity)
+        if stays and the_same and not stays.lingers:
             self._renew(now, stays)
             return Code.EXISTING, stays.fence
         if self._is_out_of_window(wanted.version) and self._stopped(Code.VERSION_BLOCKED):
@@ -127,12 +128,18 @@ class SeatModel(ModelledBorrows):
         return (Code.QUEUE_FULL if waits else denied.code), self._ends_in(now, denied.rank)
 
     def _take_over(self, now: int, held: ModelLease, wanted: Wanted) -> int:
+        self._linger_no_more(held)
         self._renew(now, held)
         self._resize(now, held, wanted.quantity)
         held.nonce, held.fence = wanted.nonce, self._next_fence()
         self._count("taken_over")
         self._commit(now)
         return held.fence
+
+    @staticmethod
+    def _linger_no_more(held: ModelLease) -> None:
+        if held.lingers:
+            held.lingers, held.expiry = False, 0
 
     def _asks_too_often(self, now: int, holder: str, key_id: str) -> int:
         """How long to wait, in milliseconds; 0 where the wish may be looked at, and then it is counted."""
@@ -185,6 +192,7 @@ class SeatModel(ModelledBorrows):
             had, total = 0, "granted"
         else:
             had, total = held.quantity, "taken_over"
+            self._linger_no_more(held)
             self._resize(now, held, quantity)
         held.nonce, held.fence, held.group = nonce, fence, wanted.group
         self._renew(now, held)
@@ -201,7 +209,8 @@ class SeatModel(ModelledBorrows):
             return verdict, 0
         held = self.leases[holder or ""]
         if (closed := self.closed(now)) is not None:
-            return closed, self.left(now, held)
+            at_once = closed is Code.SUSPENDED and self.ends_at_once and held.borrowed_until <= now
+            return closed, 0 if at_once else self.left(now, held)
         if self.recovering(now) and not self._may_come_back(now, held, held.quantity):
             return Code.RECOVERING, self.recovering(now)
         self._renew(now, held)
@@ -212,7 +221,10 @@ class SeatModel(ModelledBorrows):
         if verdict is not None:
             return verdict if verdict is Code.STALE_FENCE else Code.ALREADY_RELEASED
         self.clock = max(self.clock, now)
-        self._end(self.leases[holder or ""], Code.RELEASED, self.clock, now, "released")
+        if self._may_linger(now):
+            self._let_linger(now, self.leases[holder or ""])
+        else:
+            self._end(self.leases[holder or ""], Code.RELEASED, self.clock, now, "released")
         self._commit(now)
         self._forget(now)
         return Code.RELEASED
@@ -227,8 +239,9 @@ class SeatModel(ModelledBorrows):
         held = self.leases.get(holder or "")
         if held is None:
             return Code.UNKNOWN_SESSION, 0
-        left = 0 if held.ended else max(0, self.left(now, held))
-        code = held.ended or (Code.OK if left else Code.LEASE_EXPIRED)
+        ended = Code.RELEASED if held.lingers else held.ended
+        left = 0 if ended else max(0, self.left(now, held))
+        code = ended or (Code.OK if left else Code.LEASE_EXPIRED)
         return (Code.LEASE_EXPIRED if code is Code.SUSPENDED else code), left
 
     def _look_at_version(self, look: Look) -> Code:
@@ -244,7 +257,7 @@ class SeatModel(ModelledBorrows):
     def group_looked_at(self, look: Look) -> str:
         """That of the key, else that into which the holder is put, else the one that is named, else that of the lease."""
         held = self.leases.get(look.holder or "") if look.at_lease else None
-        lease = held if held is not None and held.ended is None else None
+        lease = held if held is not None and not (held.ended or held.lingers) else None
         who = look.named or (look.holder if lease else None)
         own = lease.group if lease else ""
         return look.key_group or self.group_of(who or "", own if look.group is None else look.group)
@@ -252,6 +265,8 @@ class SeatModel(ModelledBorrows):
     def sweep(self, now: int) -> int:
         """How many are purged."""
         purged = self._purge(now, [])
+        self.due = self._end_what_is_due(now)
+        self.eviction_in(now)
         self._convert(now)
         self._forget(now)
         self._drop_lapsed(now)
@@ -273,6 +288,11 @@ class SeatModel(ModelledBorrows):
             self._extend(now, now + lease + 1)
         if epoch > self.epoch:
             self._begin_recovery(now, epoch, longest)
+        if self.ends_all(now) or self.eviction_in(now) == 0:
+            self._purge(now, [])
+            self._end_what_is_due(now)
+            self._commit(now)
+            self._forget(now)
         self._commit(now)
 
     def arrive(self, now: int, run: str, loss: Loss, outages: Sequence[Outage]) -> Arrival | str:
@@ -321,6 +341,6 @@ class SeatModel(ModelledBorrows):
             return Code.LEASE_EXPIRED
         if not is_own:
             return Code.UNKNOWN_SESSION
-        if known is not None and known.fence == shown.fence and known.ended:
-            return known.ended
+        if known is not None and known.fence == shown.fence and (known.lingers or known.ended):
+            return Code.RELEASED if known.lingers else known.ended
         return Code.STALE_FENCE if known is not None and known.fence > shown.fence else None

@@ -63,7 +63,7 @@ class ModelledBorrows(ModelledQueue):
     def _put_back(self, now: int, each: BorrowedLease) -> bool:
         known = self.leases.get(each.holder)
         if known is not None and known.fence >= each.fence:
-            over = known.fence > each.fence or known.ended is not None
+            over = known.fence > each.fence or known.ended is not None or known.lingers
             if over or known.borrowed_until >= each.until:
                 return False
         if each.fence > (self.epoch << 32) + self.counter:
@@ -86,7 +86,7 @@ class ModelledBorrows(ModelledQueue):
         back = held or ModelLease(fence, nonce, self.clock, 0, lease_id, quantity=0)
         had, counted = back.quantity, back.quantity if back.expiry >= self._counted_from(now) else 0
         self._resize(now, back, quantity)
-        back.fence, back.nonce, back.group = fence, nonce, group
+        back.fence, back.nonce, back.group, back.lingers = fence, nonce, group, False
         if quantity > had:
             self._marked(back, live - counted + had, quantity - had)
         self.leases[holder] = back

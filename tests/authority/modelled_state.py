@@ -27,6 +27,8 @@ class ModelLease:
     quantity: int = 1
     group: str = ""
     borrowed_until: int = 0
+    lingers: bool = False
+    """It was given back, and its seats are kept for its holder until it expires."""
     above: dict[int, int] = field(default_factory=dict)
     """Its seats that were granted above the capacity, while that is so: by their number, the fence of the grant."""
 
@@ -214,6 +216,8 @@ class ModelledState:
             return Code.UNKNOWN_SESSION
         if held.fence != fence:
             return Code.STALE_FENCE
+        if held.lingers:
+            return Code.RELEASED
         return held.ended or (None if self.left(now, held) > 0 else self._ran_out(held.expiry))
 
     def _ran_out(self, expiry: int) -> Code:
@@ -254,6 +258,8 @@ class ModelledState:
             del self.leases[holder]
 
     def _end(self, lease: ModelLease, code: Code, instant: int, now: int, total: str) -> None:
+        if lease.lingers:
+            code, total, lease.lingers = Code.RELEASED, "released", False
         lease.ended, lease.ended_at, lease.above, lease.borrowed_until = code, now, {}, 0
         self.charged += lease.quantity * max(0, instant - lease.since)
         self._count(total)

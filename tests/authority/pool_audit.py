@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import AllPoolKeys
-from seatwarden.domain.seats import KeyUse, Millis, PoolUid, SessionPage, SessionRow
+from seatwarden.domain.seats import Code, KeyUse, Millis, PoolUid, SessionPage, SessionRow
 from tests.authority.desk import KEY
 from tests.authority.ledger_replay import LedgerReplay
 from tests.authority.model import SeatModel
@@ -27,8 +27,18 @@ TOTALS = (
     "borrow_limit",
     "borrowed",
     "returned",
+    "evicted",
+    "suspended",
+    "lingering",
 )
 NOT_IN_LEDGER = {"denied", "would_deny", "version_blocked", "rate_limited", "device_limit", "borrow_limit"}
+_LETTERS = {
+    None: "l",
+    Code.RELEASED: "r",
+    Code.LEASE_EXPIRED: "x",
+    Code.EVICTED: "e",
+    Code.SUSPENDED: "s",
+}
 _FENCE, _HOLDER, _LEASE = slice(0, 8), slice(15, 47), 16
 
 
@@ -37,6 +47,11 @@ class StoredPool(NamedTuple):
     the pool's numbers, and where its callers are."""
 
     leases: dict[str, tuple[int, list[int]]]
+    letters: dict[str, str]
+    """What became of each lease."""
+    elders: list[str]
+    """Whose turn it is to be evicted, where any are."""
+    surplus_since: int | None
     above: list[tuple[str, int, int]]
     epoch: int
     counter: int
@@ -62,20 +77,23 @@ def stored_pool(
     runner: GivenTimeRunner, keys: AllPoolKeys, holders: Mapping[str, str], now: int
 ) -> StoredPool:
     """What Redis has. A tombstone does not tell its holder, so ``holders`` are told by lease id."""
-    records, expiries, state, everything, recover_until, marks, asked, known, away, *queued = runner.ask(
-        ("HGETALL", keys.leases),
-        ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
-        ("HMGET", keys.state, "epoch", "counter", "over", "held_back", *TOTALS),
-        ("HGETALL", keys.state),
-        ("HGET", keys.config, "recover_until"),
-        ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
-        ("ZRANGE", keys.rates, 0, -1, "WITHSCORES"),
-        ("ZRANGE", keys.devices, 0, -1, "WITHSCORES"),
-        ("ZRANGEBYSCORE", keys.borrows, f"({now}", "+inf", "WITHSCORES"),
-        ("ZRANGE", keys.queue, 0, -1),
-        ("HGETALL", keys.tickets),
-        ("ZRANGE", keys.waits, 0, -1, "WITHSCORES"),
-        ("ZRANGE", keys.offers, 0, -1, "WITHSCORES"),
+    records, expiries, elders, state, everything, recover_until, marks, asked, known, away, *queued = (
+        runner.ask(
+            ("HGETALL", keys.leases),
+            ("ZRANGE", keys.expiry, 0, -1, "WITHSCORES"),
+            ("ZRANGE", keys.elders, 0, -1),
+            ("HMGET", keys.state, "epoch", "counter", "over", "held_back", *TOTALS),
+            ("HGETALL", keys.state),
+            ("HGET", keys.config, "recover_until"),
+            ("ZRANGE", keys.overage, 0, -1, "WITHSCORES"),
+            ("ZRANGE", keys.rates, 0, -1, "WITHSCORES"),
+            ("ZRANGE", keys.devices, 0, -1, "WITHSCORES"),
+            ("ZRANGEBYSCORE", keys.borrows, f"({now}", "+inf", "WITHSCORES"),
+            ("ZRANGE", keys.queue, 0, -1),
+            ("HGETALL", keys.tickets),
+            ("ZRANGE", keys.waits, 0, -1, "WITHSCORES"),
+            ("ZRANGE", keys.offers, 0, -1, "WITHSCORES"),
+        )
     )
     scores = defaultdict[bytes, list[int]](list)
     for seat, score in _pairs(expiries):
@@ -95,8 +113,13 @@ def stored_pool(
     removed_at = int(told["device_removed_at"]) if "device_removed_at" in told else None
     rates = {_who(member): int(at) for member, at in _pairs(asked) if int(at) > now * 1000}
     groups = {name[6:]: int(value) for name, value in told.items() if name.startswith("group:")}
+    letters = {holders[lease.hex()]: _letter(record) for lease, record in _pairs(records)}
+    surplus_since = int(told["surplus_since"]) if "surplus_since" in told else None
     return StoredPool(
         leases,
+        letters,
+        [holders[lease.hex()] for lease in elders],
+        surplus_since,
         above,
         epoch,
         counter,
@@ -113,6 +136,11 @@ def stored_pool(
         *_queue(*queued),
         _borrowed(away, scores, holders),
     )
+
+
+def _letter(record: bytes) -> str:
+    """A tombstone has nothing behind it."""
+    return (record[8:9] if record[8:9] in {b"l", b"k"} else record[8:]).decode()
 
 
 def _number(seat: bytes) -> int:
@@ -170,8 +198,15 @@ def modelled_pool(model: SeatModel, now: int) -> StoredPool:
     waiting = [model.tickets[who] for who in model.waiting()]
     queue = [(ticket.quantity, ticket.group, ticket.lapses) for ticket in waiting]
     offers = sorted(one.lapses for one in model.tickets.values() if one.offered for _ in range(one.quantity))
+    letters = {
+        holder: "k" if lease.lingers else _LETTERS[lease.ended] for holder, lease in model.leases.items()
+    }
+    elders = [] if model.evict_after is None else [holders[id(lease)] for lease in model.elders()]
     return StoredPool(
         leases,
+        letters,
+        elders,
+        model.surplus_since,
         above,
         model.epoch,
         model.counter,

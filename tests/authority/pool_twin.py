@@ -109,6 +109,9 @@ class PoolTwin:
 
     def _tell_the_model(self) -> None:
         model, config = self.model, self.config
+        model.eviction_in(self.now)
+        model.evict_after, model.ends_at_once = config.evict_after, config.ends_at_once
+        model.linger = config.linger
         model.capacity, model.valid_until = config.capacity, config.valid_until
         model.overage, model.drain, model.shadow = config.overage, config.drain, config.shadow
         model.groups, model.only_groups = config.groups, config.only_groups

@@ -7,6 +7,7 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -33,6 +34,7 @@ PAUSES = st.one_of(
     st.sampled_from([600_000, 600_001, 3_600_000]),
 )
 
+AFTER = st.sampled_from([0, 1_000, LEASE // 2, 2 * LEASE])
 RESERVED, LIMIT = st.integers(0, 3), st.none() | st.integers(0, 3)
 MEMBERS = st.sampled_from([frozenset(), frozenset({holder(6)})])
 GROUPS = st.fixed_dictionaries(
@@ -72,6 +74,23 @@ class SeatMachine(RuleBasedStateMachine):
         self.twin.sweep()
         self.twin.audit()
         self.twin.remove()
+
+    # Without these two most histories would be of pools that give no seat, as any one of many policies stops all.
+    @initialize(capacity=st.integers(1, 6), crowd=st.lists(HOLDERS, max_size=6))
+    def a_pool_in_use(self, capacity: int, crowd: list[str]) -> None:
+        self.twin.configure(capacity=capacity)
+        self._crowd_asks(crowd)
+
+    @rule(capacity=st.integers(1, 6), crowd=st.lists(HOLDERS, min_size=1, max_size=6))
+    def all_are_let_in(self, capacity: int, crowd: list[str]) -> None:
+        endings = {"evict_after", "ends_at_once", "linger"}
+        lifted = {name: value for name, value in NO_POLICIES.items() if name not in endings}
+        self.twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=capacity, **lifted)
+        self._crowd_asks(crowd)
+
+    def _crowd_asks(self, crowd: list[str]) -> None:
+        answers = [self.twin.acquire(who) for who in crowd]
+        self.grants += [answer for answer in answers if isinstance(answer, Grant)]
 
     @rule(
         who=HOLDERS,
@@ -207,6 +226,46 @@ class SeatMachine(RuleBasedStateMachine):
     @rule(size=st.sampled_from([0, 1, 2, 5]), claim=st.sampled_from([LEASE // 10, LEASE]))
     def queue_changes(self, size: int, claim: int) -> None:
         self.twin.configure(queue_size=size, claim=Millis(claim))
+
+    @rule(after=st.none() | AFTER, at_once=st.booleans())
+    def how_leases_end_changes(self, after: int | None, at_once: bool) -> None:  # given by hypothesis
+        self.twin.configure(evict_after=None if after is None else Millis(after), ends_at_once=at_once)
+
+    @rule(less=st.integers(1, 4), after=AFTER, pause=PAUSES)
+    def the_pool_gets_too_few_seats(self, less: int, after: int, pause: int) -> None:
+        capacity = max(0, self.twin.model.live(self.twin.now) - less)
+        self.twin.configure(capacity=capacity, overage=0, shadow=False, evict_after=Millis(after))
+        self.twin.clock.forward(pause)
+        self.twin.sweep()
+
+    @rule(at_once=st.sampled_from([True, True, False]), pause=PAUSES)
+    def a_suspension_comes_and_goes(self, at_once: bool, pause: int) -> None:  # given by hypothesis
+        self.twin.configure(state=PoolState.SUSPENDED, ends_at_once=at_once)
+        if self.grants:
+            self.twin.beat(*self.grants[-3:])
+        self.twin.clock.forward(pause)
+        self.twin.sweep()
+        self.twin.configure(state=PoolState.ACTIVE)
+
+    @precondition(lambda self: self.grants)
+    @rule(
+        data=st.data(),
+        linger=st.sampled_from([0, 1_000, LEASE // 2, 2 * LEASE]),
+        pause=PAUSES,
+        quantity=st.sampled_from([None, None, 1, 2]),
+    )
+    def a_seat_lingers(self, data: st.DataObject, linger: int, pause: int, quantity: int | None) -> None:
+        self.twin.configure(linger=Millis(linger))
+        grant = data.draw(st.sampled_from(self.grants[-6:]))
+        self.twin.release(grant)
+        self.twin.clock.forward(pause)
+        self._ask_again(self.twin.holders[grant.lease_id], quantity or grant.quantity, grant.group)
+        self.twin.beat(grant)
+
+    def _ask_again(self, who: str, quantity: int, group: str) -> None:
+        answer = self.twin.acquire(who, quantity=quantity, group=group, would_wait=True)
+        if isinstance(answer, Grant):
+            self.grants.append(answer)
 
     @rule(state=st.sampled_from(PoolState))
     def suspend_and_resume(self, state: PoolState) -> None:

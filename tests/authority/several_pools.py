@@ -114,6 +114,9 @@ POLICIES: tuple[dict[str, Any], ...] = (
     {"holder_limit": 2},
     {"borrow_seats": 2, "borrow_longest": Millis(9 * LEASE)},
     {"version_max": "4.1"},
+    {"evict_after": Millis(0)},
+    {"linger": Millis(9_000)},
+    {"linger": Millis(9_000)},
     {"state": PoolState.SUSPENDED},
 )
 CALM = {"state": PoolState.ACTIVE, **NO_POLICIES}

@@ -59,6 +59,9 @@ async def test_each_field_of_the_configuration_counts_as_a_change(desk: Desk) ->
         "rate_holder": 1,
         "device_limit": 1,
         "device_cooldown": Millis(1),
+        "evict_after": Millis(0),
+        "ends_at_once": True,
+        "linger": Millis(1),
     }
     for name, value in changes.items():
         assert (await desk.configure(**{name: value})).changed, name
@@ -129,7 +132,7 @@ async def test_remove_leaves_no_key_and_is_safe_to_repeat(desk: Desk) -> None:
     await desk.configure(capacity=1, overage=1, rate_key=600, device_limit=9)
     for number in (2, 3):
         await desk.seat(number)
-    await desk.configure(queue_size=2)
+    await desk.configure(queue_size=2, evict_after=Millis(1000))
     await desk.ask(4, would_wait=True)
     for name in (desk.keys.offers, desk.keys.borrows):
         await desk.redis.zadd(name, {"a seat": 1})

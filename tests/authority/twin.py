@@ -102,7 +102,9 @@ class Twin(PoolTwin):
 
     def _estimate(self, position: int) -> int | None:
         [seat_ms] = self.runner.ask(("HGET", self.keys.state, "seat_ms"))
-        ended = sum(self.model.totals.get(total, 0) for total in ("released", "expired"))
+        ended = sum(
+            self.model.totals.get(total, 0) for total in ("released", "expired", "evicted", "suspended")
+        )
         return estimate_of(position, self.config.capacity, int(seat_ms), ended)
 
     def _had(self, holder: str) -> int:
@@ -276,12 +278,18 @@ class Twin(PoolTwin):
         unexpired = sum(lease.expiry > self.now for lease in self.model.holding())
         rows = all_pages(self.authority, self.pool, limit, live=unexpired)
         live = [
-            (lease.lease_id, lease.fence, lease.quantity, lease.group, lease.since, lease.expiry - self.now)
+            (
+                *(lease.lease_id, lease.fence, lease.quantity, lease.group, lease.since),
+                *(lease.expiry - self.now, lease.lingers),
+            )
             for lease in self.model.holding()
             if lease.expiry > self.now
         ]
         assert [
-            (row.lease_id, row.fence, row.quantity, row.group, row.acquired_at, row.expires_in)
+            (
+                *(row.lease_id, row.fence, row.quantity, row.group, row.acquired_at),
+                *(row.expires_in, row.lingers),
+            )
             for row in rows
         ] == live
         assert {len(row.key_id) for row in rows} <= {10}
@@ -334,7 +342,7 @@ class Twin(PoolTwin):
         assert counts.recovering_for == recovering
         assert counts.unpurged == (0 if recovering else model.used() - counts.live)
         assert (counts.epoch, counts.peak, counts.capacity) == (model.epoch, model.peak, self.config.capacity)
-        told = [name for name in TOTALS if name not in {"converted", "borrowed", "returned"}]
+        told = [name for name in TOTALS if name not in {"converted", "borrowed", "returned", "lingering"}]
         assert {name: getattr(counts, name) for name in told} == {
             name: model.totals.get(name, 0) for name in told
         }
@@ -345,8 +353,13 @@ class Twin(PoolTwin):
         assert (counts.borrowed, counts.lends) == (model.borrowed(self.now), model.borrow_seats > 0)
         assert counts.groups == {name: model.group_has(name) for name in self.config.groups}
         self.watch.counted(counts, exact=model.seat_milliseconds(self.now))
-        soonest = model.left(self.now, holding[0]) if holding else self.config.lease
-        assert counts.next_expiry_in == max(1, min(self.config.lease, soonest))
+        evicts_in = model.eviction_in(self.now)
+        assert counts.due == model.due
+        assert counts.evicts_at == (None if evicts_in is None else self.now + evicts_in)
+        ends = [model.left(self.now, holding[0])] if holding else []
+        ends += [self.config.linger] if self.config.linger else []
+        ends += [] if evicts_in is None else [evicts_in]
+        assert counts.next_expiry_in == max(1, min([self.config.lease, *ends]))
         return counts
 
     def observe(self) -> None:

@@ -92,6 +92,20 @@ def test_overage_is_no_more_than_there_is_until_it_is_used_up() -> None:
     )
 
 
+def test_an_eviction_is_told_with_its_instant_and_its_number() -> None:
+    assert findings.over_capacity(live=5, capacity=5, evicts_at="noon") == ()
+    [told] = findings.over_capacity(live=8, capacity=5, evicts_at="noon")
+    assert (told.type, told.status, told.reason) == (
+        ConditionType.OVER_CAPACITY,
+        TRUE,
+        Reason.EVICTION_PENDING,
+    )
+    assert told.message == (
+        "8 seats are held and the pool has 5; none is granted until 3 more came back. "
+        "What is still too much at noon is evicted, the oldest leases first."
+    )
+
+
 def test_overage_is_told_while_it_is_used() -> None:
     assert findings.overage(held=0, allowed=2, capacity=5) == ()
     [told] = findings.overage(held=2, allowed=3, capacity=5)

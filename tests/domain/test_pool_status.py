@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from seatwarden.domain.key_ring import KeyRing, Turn
 from seatwarden.domain.licence_key import SECRET_BYTES, new_licence_key
 from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
+from seatwarden.domain.seats import Millis
 from seatwarden.resources.conditions import ConditionType, find_condition
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
@@ -61,6 +62,12 @@ def message_of(status: SeatPoolStatus) -> str:
     ready = find_condition(status.conditions, ConditionType.READY)
     assert ready is not None
     return ready.message
+
+
+def over_capacity_of(status: SeatPoolStatus) -> str:
+    found = find_condition(status.conditions, ConditionType.OVER_CAPACITY)
+    assert found is not None
+    return found.message
 
 
 def test_a_pool_that_has_its_seats_is_ready_and_tells_where_its_key_is() -> None:
@@ -199,6 +206,23 @@ def test_more_held_than_there_is_is_told_beside_ready_and_nothing_is_free() -> N
     assert conditions_of(status)["OverCapacity"] == ("True", "OverCapacity")
     assert conditions_of(status)["Ready"] == ("True", "Succeeded")
     assert status.free == 0
+
+
+def test_an_eviction_is_told_until_it_is_over_also_where_the_deadline_is_not_known() -> None:
+    at = Millis(int(NOON.timestamp() * 1000) + 300_000)
+    counts = LiveCounts(live=7, peak=7, evicted=2, evicts_at=at)
+    told = status_of(run_of(provisioned(live=7)), counts)
+    assert conditions_of(told)["OverCapacity"] == ("True", "EvictionPending")
+    assert f"at {NOON + timedelta(minutes=5):%Y-%m-%d %H:%M:%S} UTC is evicted" in over_capacity_of(told)
+    assert told.evicted == 2
+
+    pool = objects.pool(status=told.wire())
+    started_anew = status_of(run_of(provisioned(live=7)), pool=pool)
+    assert over_capacity_of(started_anew) == over_capacity_of(told)
+    assert started_anew.evicted == 2
+    assert "OverCapacity" not in conditions_of(status_of(run_of(provisioned(live=5)), pool=pool))
+    called_off = status_of(run_of(provisioned(live=7)), LiveCounts(live=7, peak=7, evicted=2), pool=pool)
+    assert conditions_of(called_off)["OverCapacity"] == ("True", "OverCapacity")
 
 
 def test_the_same_run_told_again_later_is_the_same_status() -> None:

@@ -56,6 +56,9 @@ CHANGES: list[dict[str, Any]] = [
     {"rate_holder": 1},
     {"device_limit": 1},
     {"device_cooldown": Millis(1)},
+    {"evict_after": Millis(0)},
+    {"ends_at_once": True},
+    {"linger": Millis(1)},
 ]
 
 
@@ -100,7 +103,7 @@ def test_the_digest_does_not_depend_on_the_order_of_members() -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_version() -> None:
-    assert CONFIG.digest == "dd0426815139a521ae00c93014e3f665238db3b5eed4b1559edac411d011381e"
+    assert CONFIG.digest == "46533102255423675fc2dfd0160ffa8108e18293815818a20b121b3937454ae0"
 
 
 def test_equal_configurations_have_equal_hashes() -> None:

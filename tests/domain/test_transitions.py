@@ -1,7 +1,7 @@
 import pytest
 
 from seatwarden.domain import findings
-from seatwarden.domain.transitions import Told, worth_telling
+from seatwarden.domain.transitions import Told, leases_evicted, worth_telling
 from seatwarden.resources.conditions import Condition, Finding, merge_conditions
 from seatwarden.resources.reasons import Reason
 from tests.domain.objects import NOON
@@ -48,6 +48,9 @@ THERE = (*WELL, findings.redis_ready("there"))
 GONE = (*AWAY, findings.redis_ready("no answer", problem=Reason.REDIS_UNAVAILABLE))
 ABOVE = (*THERE, *findings.overage(held=1, allowed=2, capacity=5))
 MORE_ABOVE = (*THERE, *findings.overage(held=2, allowed=2, capacity=5))
+OVER = (*THERE, *findings.over_capacity(live=7, capacity=5))
+PENDING = (*THERE, *findings.over_capacity(live=7, capacity=5, evicts_at="noon"))
+LESS_PENDING = (*THERE, *findings.over_capacity(live=6, capacity=5, evicts_at="noon"))
 DRAINING = (*THERE, *findings.draining(live=3))
 DRAINED = (*THERE, *findings.draining(live=0))
 
@@ -60,6 +63,10 @@ DRAINED = (*THERE, *findings.draining(live=0))
         pytest.param(MORE_ABOVE, THERE, ["OverageEnded"], id="overage ends"),
         pytest.param(ABOVE, GONE, ["RedisUnavailable"], id="Redis is away, which ends no overage"),
         pytest.param(GONE, ABOVE, ["Succeeded"], id="Redis is back, which begins none"),
+        pytest.param(THERE, OVER, [], id="too few seats, and nobody is evicted"),
+        pytest.param(OVER, PENDING, ["EvictionPending"], id="leases are about to be evicted"),
+        pytest.param(PENDING, LESS_PENDING, [], id="some came back before"),
+        pytest.param(PENDING, THERE, [], id="nothing is too much any more"),
         pytest.param(THERE, DRAINING, [], id="a pool begins to drain, as a person wished"),
         pytest.param(DRAINING, DRAINED, ["Drained"], id="a pool has run empty"),
         pytest.param(THERE, DRAINED, ["Drained"], id="a pool was empty when it was to drain"),
@@ -73,6 +80,21 @@ def test_events_tell_of_overage_and_of_an_empty_pool(
     before: tuple[Finding, ...], after: tuple[Finding, ...], reasons: list[str]
 ) -> None:
     assert [told.reason for told in worth_telling(_conditions(before), _conditions(after))] == reasons
+
+
+def test_evicted_leases_are_told_by_their_number() -> None:
+    assert leases_evicted(None, 0) is None
+    assert leases_evicted(4, 4) is None
+    # Redis counts anew after a loss.
+    assert leases_evicted(4, 1) is None
+    one, more = leases_evicted(None, 1), leases_evicted(4, 7)
+    assert one == Told(
+        reason="LeasesEvicted",
+        note="1 lease was evicted: more seats were held than the pool has.",
+        warning=True,
+    )
+    assert more is not None
+    assert more.note.startswith("3 leases were evicted")
 
 
 def test_what_is_told_is_what_the_condition_says() -> None:

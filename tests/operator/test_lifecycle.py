@@ -109,6 +109,48 @@ async def test_suspended_tenant_grants_nothing_and_takes_nothing_away(world: Wor
     assert (await world.seats.heartbeat(key.pool, key.sha256, [beat]))[0].code is Code.OK
 
 
+async def test_a_suspension_ends_leases_at_once_where_the_pool_says_so(world: World) -> None:
+    pool = await world.customer()
+    await world.patch_spec(pool, onSuspend="Immediately")
+    await world.until(pool, lambda it: it["status"]["observedGeneration"] == it["metadata"]["generation"])
+    grants = [await world.acquire(number) for number in range(3)]
+    tenant = ObjectKey(Kind.TENANT, world.namespace, "acme")
+
+    await world.patch_spec(tenant, access="Suspended")
+    await world.until_reason(pool, "TenantSuspended")
+    await world.until(pool, lambda it: it["status"]["used"] == 0)
+    key = await world.licence_key()
+    beats = [Beat(lease_id=grant.lease_id, fence=grant.fence) for grant in grants if isinstance(grant, Grant)]
+    verdicts = await world.seats.heartbeat(key.pool, key.sha256, beats)
+    assert [(one.code, one.expires_in) for one in verdicts] == [(Code.SUSPENDED, 0)] * 3
+
+    await world.patch_spec(tenant, access="Active")
+    await world.until_ready(pool)
+    assert isinstance(await world.acquire(1), Grant)
+
+
+async def test_a_subscription_that_is_made_anew_ends_no_lease_whatever_a_suspension_does(
+    world: World,
+) -> None:
+    pool = await world.customer()
+    await world.patch_spec(pool, onSuspend="Immediately")
+    await world.until(pool, lambda it: it["status"]["observedGeneration"] == it["metadata"]["generation"])
+    grant = await world.acquire(1)
+    assert isinstance(grant, Grant)
+    subscription = ObjectKey(Kind.SUBSCRIPTION, world.namespace, "team")
+    await world.delete(subscription)
+    await world.until_reason(pool, "SubscriptionNotFound")
+    key = await world.licence_key()
+    beat = Beat(lease_id=grant.lease_id, fence=grant.fence)
+    [verdict] = await world.seats.heartbeat(key.pool, key.sha256, [beat])
+    assert verdict.code is Code.SUSPENDED
+    assert verdict.expires_in > 0
+
+    await world.subscription("team")
+    await world.until_ready(pool)
+    assert (await world.seats.heartbeat(key.pool, key.sha256, [beat]))[0].code is Code.OK
+
+
 async def test_subscription_ends_by_itself_at_its_instant(world: World) -> None:
     await world.tenant()
     await world.subscription(validUntil="2020-01-01T00:00:00Z")

@@ -68,6 +68,52 @@ async def test_a_drained_pool_says_so_when_the_last_seat_came_back(world: World)
     assert isinstance(await world.acquire(2), Grant)
 
 
+async def test_an_eviction_is_told_with_its_deadline_and_kept_to_it(world: World) -> None:
+    pool = await world.customer()
+    await _set(world, pool, onShrink="Evict", evictAfter="3s")
+    grants = [await world.acquire(number) for number in range(5)]
+    await _set(world, pool, seats=3)
+    told = asyncio.get_running_loop().time()
+    found = await world.until(
+        pool, lambda it: condition(it, "OverCapacity").get("reason") == "EvictionPending"
+    )
+    assert "until 2 more came back" in condition(found, "OverCapacity")["message"]
+    assert found["status"]["used"] == 5
+
+    found = await world.until(pool, lambda it: it["status"]["used"] == 3)
+    assert 1.5 < asyncio.get_running_loop().time() - told < 8
+    assert found["status"]["evicted"] == 2
+    assert not condition(found, "OverCapacity")
+    assert await _beat(world, grants) == [Code.EVICTED] * 2 + [Code.OK] * 3
+    await _until_told(world, {"EvictionPending", "LeasesEvicted"})
+
+
+async def test_the_deadline_of_an_eviction_survives_the_operator(world: World) -> None:
+    pool = await world.customer()
+    await _set(world, pool, onShrink="Evict", evictAfter="4s")
+    grants = [await world.acquire(number) for number in range(5)]
+    await _set(world, pool, seats=4)
+    began = asyncio.get_running_loop().time()
+    await asyncio.sleep(1.5)
+    await world.stop_operator()
+    await world.start_operator()
+    await world.until(pool, lambda it: it["status"]["used"] == 4)
+    assert asyncio.get_running_loop().time() - began < 9
+    assert await _beat(world, grants) == [Code.EVICTED] + [Code.OK] * 4
+
+
+async def test_a_seat_that_lingers_counts_and_comes_back_to_its_holder_alone(world: World) -> None:
+    pool = await world.customer()
+    await _set(world, pool, linger="1h")
+    grants = [await world.acquire(number) for number in range(5)]
+    await _release(world, grants[0])
+    assert (await world.acquire(99)).code is Code.POOL_EXHAUSTED
+    await world.until(pool, lambda it: it["status"]["used"] == 5)
+    again = await world.acquire(0)
+    assert isinstance(again, Grant)
+    assert again.taken_over
+
+
 async def test_a_pool_in_shadow_mode_counts_what_it_would_have_refused(world: World) -> None:
     pool = await world.customer()
     await _set(world, pool, mode="Shadow")
@@ -154,6 +200,12 @@ async def _release(world: World, grant: Grant | Refusal) -> None:
     assert isinstance(grant, Grant)
     key = await world.licence_key()
     await world.seats.release(key.pool, key.sha256, Beat(lease_id=grant.lease_id, fence=grant.fence))
+
+
+async def _beat(world: World, grants: list[Grant | Refusal]) -> list[Code]:
+    key = await world.licence_key()
+    beats = [Beat(lease_id=grant.lease_id, fence=grant.fence) for grant in grants if isinstance(grant, Grant)]
+    return [verdict.code for verdict in await world.seats.heartbeat(key.pool, key.sha256, beats)]
 
 
 async def _until_told(world: World, reasons: set[str]) -> None:

@@ -151,6 +151,31 @@ async def test_what_a_visit_could_not_purge_is_purged_at_once(rounds: Rounds) ->
     assert sample("seatwarden_leases_reaped_total") - purged == 350.0
 
 
+async def test_what_a_visit_could_not_end_is_ended_at_once(rounds: Rounds) -> None:
+    chunks = [replace(QUIET, due=left) for left in (250, 50)]
+
+    def next_chunk() -> None:
+        rounds._visited()
+        rounds.authority.counts[POOL] = chunks.pop(0) if chunks else QUIET
+
+    rounds.authority.before = next_chunk
+    with rounds.under_way():
+        await until(14.0)
+
+    assert rounds.visits_of(POOL) == [5.0, 5.0, 5.0]
+
+
+async def test_a_pool_in_a_hurry_is_visited_at_once_and_then_as_before(rounds: Rounds) -> None:
+    with rounds.under_way():
+        await until(7.0)
+        rounds.reaper.hurry(POOL)
+        rounds.reaper.hurry(PoolUid("of another"))
+        await until(18.0)
+
+    assert rounds.visits_of(POOL) == [5.0, 7.0, 17.0]
+    assert rounds.visits_of(PoolUid("of another")) == []
+
+
 async def test_numbers_are_told_when_they_are_new_and_only_then(rounds: Rounds) -> None:
     with rounds.under_way():
         await until(30.0)
@@ -162,7 +187,7 @@ async def test_numbers_are_told_when_they_are_new_and_only_then(rounds: Rounds) 
     assert rounds.reaper.counts == {POOL: replace(QUIET, live=3)}
 
 
-@pytest.mark.parametrize("change", ["live", "capacity", "peak", "epoch"])
+@pytest.mark.parametrize("change", ["live", "capacity", "peak", "epoch", "evicted", "evicts_at"])
 async def test_what_status_shows_is_news(rounds: Rounds, change: str) -> None:
     news: dict[str, Any] = {change: 9}
     with rounds.under_way():
@@ -173,7 +198,9 @@ async def test_what_status_shows_is_news(rounds: Rounds, change: str) -> None:
     assert rounds.told == ["changed pool"] * 2
 
 
-@pytest.mark.parametrize("change", ["granted", "released", "expired", "denied", "seat_milliseconds"])
+@pytest.mark.parametrize(
+    "change", ["granted", "released", "expired", "denied", "suspended", "seat_milliseconds"]
+)
 async def test_totals_that_only_metering_reads_are_no_news(rounds: Rounds, change: str) -> None:
     totals: dict[str, Any] = {change: 99}
     with rounds.under_way():

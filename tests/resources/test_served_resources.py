@@ -374,6 +374,7 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
                 "peak": 0,
                 "overage": 0,
                 "wouldDeny": 0,
+                "evicted": 4,
                 "queued": 2,
                 "groups": [{"name": "render", "used": 2}],
                 "borrowed": 1,

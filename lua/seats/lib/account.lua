@@ -9,6 +9,14 @@
 -- `used` counts the seats of unpurged leases, and `extra` those of them that are not the first one of their lease.
 -- `used` equals ZCARD of `expiry`, and each record is either in `expiry` or in `ended`: both are checked on every
 -- change, as a lost or evicted key must be noticed and not counted on.
+--
+-- It keeps one key beside the pool's seven, which only scripts are given that give or take a seat:
+--   elders  ZSET  lease id -> since when it has its seats, for a pool that evicts: whose turn it is, the oldest first.
+--                 Seats that linger go before all others. A pool that does not evict has no such key
+
+local ELDERS = KEYS[15]
+-- Above every instant.
+local BEFORE_ALL = 17592186044416
 
 local PURGE_CHUNK = 200
 local SEATS_AT_ONCE = 1000
@@ -108,6 +116,14 @@ local function note_borrows_changed()
     redis.call('HINCRBY', STATE, 'borrow_changes', 1)
 end
 
+-- Puts a lease where its turn is.
+local function note_turn(pool, id, record)
+    if pool.evict_after then
+        local first = letter_of(record) == LINGERING and BEFORE_ALL or 0
+        redis.call('ZADD', ELDERS, since_of(record) - first, id)
+    end
+end
+
 local function drop_seats(account, seats)
     for start = 1, #seats, SEATS_AT_ONCE do
         local last = math.min(#seats, start + SEATS_AT_ONCE - 1)
@@ -121,8 +137,9 @@ local function drop_seats(account, seats)
     end
 end
 
--- Ends leases; `ends` are the instants up to which each is charged, `letters` go into the tombstones. ZREM comes first
--- since it is allowed when memory is full, and what follows it then is, too.
+-- Ends leases; `ends` are the instants up to which each is charged, `letters` go into the tombstones. A lease whose
+-- seats linger has been released, whatever ends that. ZREM comes first since it is allowed when memory is full, and
+-- what follows it then is, too.
 local function end_leases(account, event, ids, ends, letters)
     local records = redis.call('HMGET', LEASES, unpack(ids))
     local tombstones, graves, freed = {}, {}, {}
@@ -136,12 +153,14 @@ local function end_leases(account, event, ids, ends, letters)
         for _, seat in ipairs(seats_of_lease(id, 1, quantity)) do
             table.insert(freed, seat)
         end
-        note(account, event, charged_until, id, record)
-        tombstones[2 * i - 1], tombstones[2 * i] = id, fence_of(record) .. letters[i]
+        local was_released = letter_of(record) == LINGERING
+        note(account, was_released and 'released' or event, charged_until, id, record)
+        tombstones[2 * i - 1], tombstones[2 * i] = id, fence_of(record) .. (was_released and 'r' or letters[i])
         graves[2 * i - 1], graves[2 * i] = now, id
     end
     invariant(account.used >= 0, 'used is never negative')
     drop_seats(account, freed)
+    redis.call('ZREM', ELDERS, unpack(ids))
     redis.call('HSET', LEASES, unpack(tombstones))
     redis.call('ZADD', ENDED, unpack(graves))
 end

@@ -21,9 +21,11 @@
 -- of `config` since each request then learns all it needs about the pool from one HMGET.
 --
 -- A record is  fence (8 bytes) . letter (1) . since (6) . holder (32) . nonce (8) . quantity (2) . length of the group
--- (1) . group . tail , integers big-endian; a tombstone is its first nine bytes. So a fence is compared as bytes with
--- nothing unpacked. The quantity is how many seats the lease has, and `since` from when on it has so many. The tail is
--- the caller's.
+-- (1) . group . tail , integers big-endian; a tombstone is its first nine bytes. The letter is `l` for a lease that
+-- lives, and `k` for one that was given back and whose seats are kept for its holder for a while: they linger. Such
+-- seats are taken as any others are, but to whoever has the fence the lease has been released. So a fence is compared
+-- as bytes with nothing unpacked. The quantity is how many seats the lease has, and `since` from when on it has so
+-- many. The tail is the caller's.
 --
 -- Recovery. Where the authority may have lost acknowledged grants, the pool is in recovery until one lease length has
 -- passed: whoever held a seat has then either been heard of or run out. Until `recover_until` nothing is purged and no
@@ -42,9 +44,9 @@ local CONFIG, STATE, EXPIRY, LEASES, ENDED, LEDGER, OVERAGE, BORROWS =
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local FENCE_BYTES, LEASE_ID_BYTES, LIVE = 8, 16, 'l'
+local FENCE_BYTES, LEASE_ID_BYTES, LIVE, LINGERING = 8, 16, 'l', 'k'
 local recovering, counted_from = false, '(' .. string.format('%.0f', now)
-local ENDED_BECAUSE = { r = 'released', x = 'lease_expired', e = 'evicted', s = 'suspended' }
+local ENDED_BECAUSE = { r = 'released', k = 'released', x = 'lease_expired', e = 'evicted', s = 'suspended' }
 
 local function fence_of(record)
     return string.sub(record, 1, FENCE_BYTES)
@@ -52,6 +54,12 @@ end
 
 local function letter_of(record)
     return string.sub(record, FENCE_BYTES + 1, FENCE_BYTES + 1)
+end
+
+-- Has it seats? A tombstone has none.
+local function has_seats(record)
+    local letter = letter_of(record)
+    return letter == LIVE or letter == LINGERING
 end
 
 local function since_of(record)
@@ -161,12 +169,14 @@ end
 -- the rest.
 local function read_policies(pool)
     local read = redis.call('HMGET', CONFIG, 'overage', 'drain', 'shadow', 'holder_limit', 'groups', 'only_groups',
-        'version_min', 'version_max', 'rate_key', 'rate_holder', 'queue_size', 'claim', 'reserved', 'device_limit')
+        'version_min', 'version_max', 'rate_key', 'rate_holder', 'queue_size', 'claim', 'reserved', 'device_limit',
+        'evict_after', 'linger')
     pool.allowed = pool.capacity + (tonumber(read[1]) or 0)
     pool.drain, pool.shadow = read[2], read[3]
     pool.version_min, pool.version_max = read[7], read[8]
     pool.rate_key, pool.rate_holder = tonumber(read[9]), tonumber(read[10])
     pool.device_limit = tonumber(read[14])
+    pool.evict_after, pool.linger = tonumber(read[15]), tonumber(read[16])
     pool.limit = pool.shadow and math.huge or pool.allowed
     pool.holder_limit = tonumber(read[4]) or math.huge
     pool.groups, pool.only_groups = read[5], read[6]

@@ -2,7 +2,7 @@
 
 -- The seats that a lease has by its record, and with how many of them it counts now.
 local function seats_known(id, record)
-    local expiry = record and letter_of(record) == LIVE and tonumber(redis.call('ZSCORE', EXPIRY, id))
+    local expiry = record and has_seats(record) and tonumber(redis.call('ZSCORE', EXPIRY, id))
     local had = expiry and quantity_of(record) or 0
     return had, had > 0 and expiry >= (recovering or now + 1) and had or 0
 end
@@ -33,6 +33,7 @@ local function let_in(account, pool, back)
     drop_seats(account, seats_of_lease(id, quantity + 1, had))
     keep_seats(seats_of_lease(id, 1, quantity), back.expiry)
     redis.call('HSET', LEASES, id, written)
+    note_turn(pool, id, written)
     count_for_group(account, had > 0 and group_of(record) or '', -had)
     count_for_group(account, group, quantity)
     account.used = account.used + quantity - had

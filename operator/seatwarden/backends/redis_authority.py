@@ -207,7 +207,7 @@ class RedisSeatAuthority:
         """See `SeatPath.release`."""
         reply: bytes = await self._runner.run(
             redis_scripts.RELEASE,
-            pool_keys(pool),
+            all_pool_keys(pool),
             key_hash,
             redis_wire.lease_bytes(beat.lease_id),
             redis_wire.fence_bytes(beat.fence),

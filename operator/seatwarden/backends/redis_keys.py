@@ -21,7 +21,7 @@ class PoolKeys(NamedTuple):
 
 
 class AllPoolKeys(NamedTuple):
-    """Those eight and what the gates keep: all that a pool has, for scripts that give a new seat or look after the pool."""
+    """Those eight and all else that a pool has, for scripts that give or take a seat or look after the pool."""
 
     config: str
     state: str
@@ -37,6 +37,7 @@ class AllPoolKeys(NamedTuple):
     tickets: str
     waits: str
     offers: str
+    elders: str
 
 
 class PoolAndReplayKeys(tuple[str, ...]):

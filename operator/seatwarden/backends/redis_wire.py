@@ -54,6 +54,7 @@ _LEASE_ID = re.compile(r"[0-9a-f]{32}")
 _HOLDER = re.compile(r"[0-9a-f]{64}")
 _CURSOR = re.compile(rb"(\d{1,15})\.([0-9a-f]{32})")
 _RECORD = struct.Struct(">Qc6s32s8sHB")
+_LINGERING = b"k"
 _FENCE_LIMIT = 1 << 53
 # No lease has them: what cannot be an id or a fence gets the verdict of a wrong one, from the same place.
 _NO_LEASE = b"-"
@@ -220,6 +221,7 @@ def configure_arguments(config: PoolConfig, *, term: int, secret: str, run_id: s
     fields |= _group_fields(config)
     fields |= _gate_fields(config)
     fields |= _borrow_fields(config)
+    fields |= _ending_fields(config)
     fields["keys"] = " ".join(config.key_ids.values())
     for key_hash, key_id in config.key_ids.items():
         group, dies_at = config.key_groups.get(key_hash), config.keys_die.get(key_hash)
@@ -272,6 +274,17 @@ def _gate_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
     fields |= {"rate_key": config.rate_key, "rate_holder": config.rate_holder}
     fields |= {"device_limit": config.device_limit, "device_cooldown": config.device_cooldown}
     return {name: value for name, value in fields.items() if value}
+
+
+def _ending_fields(config: PoolConfig) -> dict[str | bytes, str | int]:
+    fields: dict[str | bytes, str | int] = {}
+    if config.evict_after is not None:
+        fields["evict_after"] = config.evict_after
+    if config.ends_at_once:
+        fields["ends_at_once"] = 1
+    if config.linger:
+        fields["linger"] = config.linger
+    return fields
 
 
 def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant | Refusal:
@@ -462,6 +475,7 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
             bytes(seat_ms),
             int(since),
             *rest,
+            evicts_at,
             bytes(key_ids),
             list(uses),
             bytes(groups),
@@ -499,6 +513,10 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
                 rate_limited=gates[1],
                 device_limit=gates[2],
                 devices=gates[3],
+                evicted=gates[4],
+                suspended=gates[5],
+                due=gates[6],
+                evicts_at=Millis(evicts_at) if isinstance(evicts_at, int) else None,
                 key_uses=_key_uses(key_ids, uses),
                 groups={
                     name: int(seats or 0) for name, seats in zip(groups.decode().split(), held, strict=True)
@@ -584,7 +602,7 @@ def _tail(key_hash: str, client_version: str, metadata: str) -> bytes:
 
 
 def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionRow:
-    fence, _, since, holder, _, quantity, group_length = _RECORD.unpack_from(record)
+    fence, letter, since, holder, _, quantity, group_length = _RECORD.unpack_from(record)
     group_end = _RECORD.size + group_length
     notes_at = group_end + KEY_ID_LENGTH // 2
     notes = record[notes_at:]
@@ -596,6 +614,7 @@ def _session_row(lease_id: bytes, expires_in: Millis, record: bytes) -> SessionR
         quantity=quantity,
         acquired_at=Millis(int.from_bytes(since, "big")),
         expires_in=expires_in,
+        lingers=letter == _LINGERING,
         group=record[_RECORD.size : group_end].decode(),
         key_id=record[group_end:notes_at].hex(),
         client_version=notes[2:version_end].decode(),

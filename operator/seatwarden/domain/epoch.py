@@ -42,4 +42,5 @@ def counts_went_back(before: PoolCounts, after: PoolCounts) -> bool:
 
 
 def _totals(counts: PoolCounts) -> tuple[int, ...]:
-    return (counts.granted, counts.released, counts.expired, counts.taken_over)
+    ended = (counts.released, counts.expired, counts.evicted, counts.suspended)
+    return (counts.granted, counts.taken_over, *ended)

@@ -51,8 +51,13 @@ def recovering(message: str | None) -> tuple[Finding, ...]:
     return (_finding(ConditionType.RECOVERING, ConditionStatus.TRUE, Reason.RECOVERING, message),)
 
 
-def over_capacity(*, live: int, capacity: int, overage: int = 0) -> tuple[Finding, ...]:
-    """Are more seats held than there are, with the overage that is allowed? Said only while it is so."""
+def over_capacity(
+    *, live: int, capacity: int, overage: int = 0, evicts_at: str | None = None
+) -> tuple[Finding, ...]:
+    """Are more seats held than there are, with the overage that is allowed? Said only while it is so.
+
+    ``evicts_at`` is the instant, as text, at which those are evicted that are still too many.
+    """
     surplus = live - capacity - overage
     if surplus <= 0:
         return ()
@@ -60,7 +65,15 @@ def over_capacity(*, live: int, capacity: int, overage: int = 0) -> tuple[Findin
     message = (
         f"{live} seats are held and the pool has {allowed}; none is granted until {surplus} more came back."
     )
+    if evicts_at is not None:
+        message += f" What is still too much at {evicts_at} is evicted, the oldest leases first."
+        return eviction_pending(message)
     return (_finding(ConditionType.OVER_CAPACITY, ConditionStatus.TRUE, Reason.OVER_CAPACITY, message),)
+
+
+def eviction_pending(message: str) -> tuple[Finding, ...]:
+    """More seats are held than there are, and what is too much is about to be evicted."""
+    return (_finding(ConditionType.OVER_CAPACITY, ConditionStatus.TRUE, Reason.EVICTION_PENDING, message),)
 
 
 def overage(*, held: int, allowed: int, capacity: int) -> tuple[Finding, ...]:

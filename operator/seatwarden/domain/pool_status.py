@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from seatwarden.domain import findings
@@ -12,7 +12,7 @@ from seatwarden.domain.key_ring import Turn
 from seatwarden.domain.key_status import licence_keys, rotation_waiting, tokens
 from seatwarden.domain.seat_groups import seats_of_groups
 from seatwarden.domain.seats import NO_TIME, KeyUse, Millis, PoolCounts
-from seatwarden.resources.conditions import Finding, merge_conditions
+from seatwarden.resources.conditions import ConditionType, Finding, find_condition, merge_conditions
 from seatwarden.resources.names import GROUP, licence_key_secret
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.seat_limits import DevicesStatus
@@ -63,6 +63,9 @@ class LiveCounts:
     borrowed: int = 0
     borrows: Borrows | None = None
     """None where that is not known just now."""
+    evicted: int = 0
+    evicts_at: Millis | None = None
+    """The instant at which seats above what is allowed are evicted; None where none are."""
 
 
 def live_counts(counts: PoolCounts, borrows: Borrows | None) -> LiveCounts:
@@ -77,6 +80,8 @@ def live_counts(counts: PoolCounts, borrows: Borrows | None) -> LiveCounts:
         groups=counts.groups,
         waiting=counts.waiting,
         devices=counts.devices,
+        evicted=counts.evicted,
+        evicts_at=counts.evicts_at,
         borrowed=counts.borrowed,
         borrows=borrows,
         refused=Refused(
@@ -104,6 +109,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
             before.conditions,
             (
                 *_findings(pool, run, recovery),
+                *_over_capacity(pool, has, counts, live=live),
                 *_policy_findings(pool, has, live=live, above=above, would_deny=would_deny),
                 *findings.recovering(recovery),
             ),
@@ -118,6 +124,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         would_deny=would_deny,
         borrowed=counts.borrowed if counts is not None else before.borrowed or 0,
         **_borrows(before, counts),
+        evicted=counts.evicted if counts is not None else before.evicted or 0,
         queued=counts.waiting if counts is not None else before.queued or 0,
         groups=seats_of_groups(
             pool.spec.groups, before.groups, counts.groups if counts is not None else None
@@ -198,6 +205,28 @@ def _findings(pool: SeatPool, run: PoolRun, recovery: str | None) -> Sequence[Fi
     return (*told, *((redis,) if redis is not None else ()))
 
 
+def _over_capacity(
+    pool: SeatPool, has: Provisioned | None, counts: LiveCounts | None, *, live: int
+) -> Sequence[Finding]:
+    if has is None or pool.spec.mode is Mode.SHADOW:
+        return ()
+    found = findings.over_capacity(
+        live=live,
+        capacity=has.capacity,
+        overage=pool.spec.overage.seats,
+        evicts_at=_clock_time(counts.evicts_at) if counts is not None else None,
+    )
+    before = find_condition(pool.status.conditions, ConditionType.OVER_CAPACITY)
+    if found and counts is None and before is not None and before.reason == Reason.EVICTION_PENDING:
+        # A run that could not learn the deadline has not heard that there is none.
+        return findings.eviction_pending(before.message)
+    return found
+
+
+def _clock_time(instant: Millis | None) -> str | None:
+    return None if instant is None else f"{datetime.fromtimestamp(instant / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _policy_findings(
     pool: SeatPool, has: Provisioned | None, *, live: int, above: int, would_deny: int
 ) -> Sequence[Finding]:
@@ -206,7 +235,6 @@ def _policy_findings(
         return ()
     allowed, shadow = pool.spec.overage.seats, pool.spec.mode is Mode.SHADOW
     return (
-        *(() if shadow else findings.over_capacity(live=live, capacity=has.capacity, overage=allowed)),
         *findings.overage(held=above, allowed=allowed, capacity=has.capacity),
         *(findings.draining(live=live) if pool.spec.drain else ()),
         *(findings.shadow_mode(would_deny=would_deny) if shadow else ()),

@@ -154,6 +154,12 @@ class PoolConfig:
     """How long a seat is away at most."""
     borrow_low_water: int = 0
     """So many seats of the capacity are never borrowed."""
+    evict_after: Millis | None = None
+    """How long after the pool was made smaller seats above what is allowed are evicted; None where they never are."""
+    ends_at_once: bool = False
+    """A pool that is suspended ends its leases, and does not leave them to run out."""
+    linger: Millis = NO_TIME
+    """How long seats that were given back are kept for their holder."""
 
     @property
     def digest(self) -> str:
@@ -235,6 +241,14 @@ class PoolCounts:
     """Whether seats can be borrowed at all."""
     borrow_limit: int = 0
     """Refusals to lend a seat, because of the number or the time."""
+    evicted: int = 0
+    """Leases that were ended since the pool had too few seats for them."""
+    suspended: int = 0
+    """Leases that were ended by a suspension."""
+    due: int = 0
+    """Seats that are to be ended, and that the chunk limit left for the next sweep."""
+    evicts_at: Millis | None = None
+    """The instant at which seats above what is allowed are evicted; None where none are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -509,6 +523,8 @@ class SessionRow:
     """Since when it has so many seats."""
     group: str
     expires_in: Millis
+    lingers: bool
+    """It was given back, and its seats are kept for the holder until it expires."""
     key_id: str
     """Public id of the licence key with which it was last acquired."""
     client_version: str

@@ -17,8 +17,8 @@ class Told:
 
 
 def worth_telling(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
-    """Trouble and its end, also with issuers of tokens; the beginning and the end of overage, a pool that has run empty, and a
-    trial that ends soon.
+    """Trouble and its end, also with issuers of tokens; the beginning and the end of overage, leases that are about to be
+    evicted, a pool that has run empty, and a trial that ends soon.
 
     That a new object became ready is what its status says; no Event repeats it.
     """
@@ -26,13 +26,18 @@ def worth_telling(before: Sequence[Condition], after: Sequence[Condition]) -> li
     issuers = _of_trouble(ConditionType.IDENTITY_READY, before, after)
     # One trouble is one Event, also where it is the reason for both.
     issuers = [told for told in issuers if told not in ready]
-    return [
-        *ready,
-        *issuers,
-        *_of_overage(before, after),
-        *_of_draining(before, after),
-        *_of_trial(before, after),
-    ]
+    of_seats = (*_of_eviction(before, after), *_of_overage(before, after), *_of_draining(before, after))
+    return [*ready, *issuers, *of_seats, *_of_trial(before, after)]
+
+
+def leases_evicted(before: int | None, after: int | None) -> Told | None:
+    """Were leases evicted between two statuses that count them?"""
+    evicted = (after or 0) - (before or 0)
+    if evicted <= 0:
+        return None
+    were = "1 lease was" if evicted == 1 else f"{evicted} leases were"
+    note = f"{were} evicted: more seats were held than the pool has."
+    return Told(reason=Reason.LEASES_EVICTED, note=note, warning=True)
 
 
 def _of_trouble(kind: ConditionType, before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
@@ -46,6 +51,14 @@ def _of_trouble(kind: ConditionType, before: Sequence[Condition], after: Sequenc
     else:
         worth = then is not None and then.status is ConditionStatus.FALSE
     return [Told(reason=now.reason, note=now.message, warning=trouble)] if worth else []
+
+
+def _of_eviction(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
+    then, now = (find_condition(conditions, ConditionType.OVER_CAPACITY) for conditions in (before, after))
+    pending = now is not None and now.reason == Reason.EVICTION_PENDING
+    if now is None or not pending or (then is not None and then.reason == now.reason):
+        return []
+    return [Told(reason=now.reason, note=now.message, warning=True)]
 
 
 def _of_overage(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:

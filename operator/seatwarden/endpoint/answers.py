@@ -311,6 +311,10 @@ class SessionAnswer:
         ),
     ]
     expires_in: ExpiresIn
+    lingers: Annotated[
+        bool,
+        Field(description="It was given back, and its seats are kept for the holder until it expires."),
+    ]
     license_key_id: Annotated[
         str,
         Field(

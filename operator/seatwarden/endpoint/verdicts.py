@@ -307,6 +307,7 @@ def _session(row: SessionRow, tokens_key_id: str) -> answers.SessionAnswer:
         group=row.group or None,
         acquired_at=instant_text(row.acquired_at),
         expires_in=row.expires_in / 1000,
+        lingers=row.lingers,
         license_key_id=IDENTITY_KEY_ID if row.key_id == tokens_key_id else row.key_id,
         client_version=row.client_version,
         metadata=orjson.Fragment(row.metadata),

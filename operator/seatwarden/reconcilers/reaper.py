@@ -79,6 +79,11 @@ class Reaper:
             self._lending.add(pool)
             self._wheel.schedule(pool, self._lending_pause())
 
+    def hurry(self, pool: PoolUid) -> None:
+        """Visit ``pool`` at once, and then as before."""
+        if pool in self._pause:
+            self._wheel.schedule(pool, 0.0)
+
     def forget(self, pool: PoolUid) -> None:
         """Never visit ``pool`` again."""
         self._pause.pop(pool, None)
@@ -151,7 +156,9 @@ class Reaper:
         else:
             self._lending.discard(pool)
         soonest = max(counts.next_expiry_in / 1000, min(self.settings.busy, 1.0))
-        self._wheel.schedule(pool, 0.0 if counts.unpurged else min(spread(pause, self.jitter()), soonest))
+        self._wheel.schedule(
+            pool, 0.0 if counts.unpurged or counts.due else min(spread(pause, self.jitter()), soonest)
+        )
         if before is None or _published(before) != _published(counts):
             self.changed(pool)
         if before is not None and counts_went_back(before, counts):
@@ -178,4 +185,13 @@ def _published(counts: PoolCounts) -> tuple[object, ...]:
     numbers = (counts.live, counts.capacity, counts.peak, counts.epoch, counts.overage, counts.would_deny)
     at_gates = (counts.version_blocked, counts.rate_limited, counts.device_limit, counts.devices)
     lent = (counts.borrowed, counts.borrow_changes, counts.borrow_limit)
-    return (*numbers, *at_gates, *lent, *counts.groups.items(), counts.waiting, counts.recovering_for > 0)
+    ended = (counts.evicted, counts.evicts_at)
+    return (
+        *numbers,
+        *at_gates,
+        *lent,
+        *ended,
+        *counts.groups.items(),
+        counts.waiting,
+        counts.recovering_for > 0,
+    )

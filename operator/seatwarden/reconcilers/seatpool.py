@@ -20,6 +20,7 @@ from seatwarden.domain.pauses import pause_until
 from seatwarden.domain.pool_status import PoolRun, Provisioned, live_counts, pool_status
 from seatwarden.domain.seat_groups import seat_groups
 from seatwarden.domain.seats import DeviceRemoval, Millis, PoolConfig, PoolCounts, PoolState, PoolUid
+from seatwarden.domain.transitions import leases_evicted
 from seatwarden.domain.trials import valid_until
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.borrow_mirror import BorrowMirror
@@ -35,7 +36,7 @@ from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.conditions import ConditionType, find_condition
 from seatwarden.resources.names import FINALIZER, Kind
 from seatwarden.resources.reasons import Outlook, Reason
-from seatwarden.resources.seatpool import Mode, SeatPool, SeatPoolStatus
+from seatwarden.resources.seatpool import Mode, OnShrink, OnSuspend, SeatPool, SeatPoolStatus
 from seatwarden.resources.subscription import Phase
 
 log = structlog.get_logger(__name__)
@@ -171,7 +172,7 @@ class SeatPoolReconciler:
         if unfit is not None:
             raise Problem(Reason.REDIS_UNFIT, unfit)
         uid = PoolUid(pool.metadata.uid)
-        config = _config(pool, ring, above, closed.state if closed is not None else PoolState.ACTIVE)
+        config = _config(pool, ring, above, closed)
         self.allocator.want(uid, Wanted(config=config, remembered_epoch=pool.status.epoch))
         subscription = ObjectKey(Kind.SUBSCRIPTION, key.namespace, pool.spec.subscription_ref.name)
         settled = (await self.allocator.settle(subscription)).get(uid)
@@ -183,6 +184,9 @@ class SeatPoolReconciler:
             )
         self._key_of[uid] = key
         self.reaper.track(uid, lends=pool.spec.borrow.max_seats > 0)
+        if settled.live > (0 if config.ends_at_once else settled.capacity):
+            # What is due to end must not wait for the next round, and nor must the deadline be told then only.
+            self.reaper.hurry(uid)
         return settled
 
     async def _report(self, key: ObjectKey, pool: SeatPool, run: PoolRun) -> float | None:
@@ -208,7 +212,10 @@ class SeatPoolReconciler:
         live = live_counts(counts, borrows) if counts is not None else None
         # The spec that was reconciled, the status that is there: a spec that changed meanwhile has its own run coming.
         observed = current.model_copy(update={"spec": pool.spec, "metadata": pool.metadata})
-        await self.status.write(key, current, pool_status(observed, run, live, now=self.now()))
+        status = pool_status(observed, run, live, now=self.now())
+        await self.status.write(key, current, status)
+        if (told := leases_evicted(current.status.evicted, status.evicted)) is not None:
+            await self.status.event(key, current, told.reason, told.note, warning=told.warning)
         return again
 
     async def _mirror_borrows(
@@ -310,14 +317,14 @@ def _awaiting_resume(above: Upstream) -> str:
     )
 
 
-def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) -> PoolConfig:
+def _config(pool: SeatPool, ring: KeyRing, above: Upstream, closed: Closed | None) -> PoolConfig:
     """All but capacity and epoch, which the allocator decides."""
     until, overlap = _valid_until(above), pool.spec.licence_key.overlap
     return PoolConfig(
         tenant_uid=above.tenant.metadata.uid if above.tenant is not None else "",
         generation=pool.metadata.generation,
         epoch=0,
-        state=state,
+        state=closed.state if closed is not None else PoolState.ACTIVE,
         capacity=0,
         lease=_millis(pool.spec.lease.duration),
         heartbeat=_millis(pool.spec.lease.heartbeat),
@@ -349,7 +356,16 @@ def _config(pool: SeatPool, ring: KeyRing, above: Upstream, state: PoolState) ->
         borrow_seats=pool.spec.borrow.max_seats,
         borrow_longest=_millis(pool.spec.borrow.max_duration),
         borrow_low_water=pool.spec.borrow.low_water,
+        evict_after=_millis(pool.spec.evict_after) if pool.spec.on_shrink is OnShrink.EVICT else None,
+        ends_at_once=_ends_at_once(pool, closed),
+        linger=_millis(pool.spec.linger),
     )
+
+
+def _ends_at_once(pool: SeatPool, closed: Closed | None) -> bool:
+    """Only a suspension that somebody asked for ends leases. A Subscription that is made anew is not there for a moment."""
+    asked_for = closed is not None and closed.phase is Phase.SUSPENDED
+    return asked_for and pool.spec.on_suspend is OnSuspend.IMMEDIATELY
 
 
 def _identity_key(pool: SeatPool, above: Upstream) -> dict[str, str]:

@@ -137,6 +137,18 @@ class Reason(StrEnum):
         "More seats are held than the pool has with its overage, since it was made smaller; none is granted for now.",
         "Wait for holders to give seats back, or raise the seats again.",
     )
+    EVICTION_PENDING = (
+        "EvictionPending",
+        Outlook.RETRYING,
+        "More seats are held than the pool has with its overage, and the oldest leases are about to be evicted.",
+        "Raise the seats again, or set spec.onShrink to Drain, if holders are to keep what they have.",
+    )
+    LEASES_EVICTED = (
+        "LeasesEvicted",
+        Outlook.SETTLED,
+        "Leases were ended since the pool has fewer seats, as spec.onShrink says. Said in an Event only.",
+        "Nothing; programs that lost their seat may ask for one again.",
+    )
     OVERAGE_IN_USE = (
         "OverageInUse",
         Outlook.SETTLED,

@@ -86,6 +86,20 @@ class Mode(StrEnum):
     SHADOW = "Shadow"
 
 
+class OnShrink(StrEnum):
+    """What becomes of seats above what is allowed when the pool gets fewer."""
+
+    DRAIN = "Drain"
+    EVICT = "Evict"
+
+
+class OnSuspend(StrEnum):
+    """What becomes of leases when the Tenant is suspended."""
+
+    AT_LEASE_END = "AtLeaseEnd"
+    IMMEDIATELY = "Immediately"
+
+
 class VersionWindow(SpecModel):
     """Which versions of client programs get a seat."""
 
@@ -124,6 +138,18 @@ class SeatPoolSpec(SpecModel):
     drain: Bool = False
     """True lets the pool run empty: no new seat is given, and who holds one keeps it. The condition Draining tells
     when it is empty. Default false."""
+    on_shrink: OnShrink = OnShrink.DRAIN
+    """What becomes of seats above what is allowed when the pool gets fewer. Drain leaves them to their holders until
+    these give them back. Evict ends so many leases, the oldest first, after evictAfter. Default Drain."""
+    evict_after: Annotated[timedelta, DurationBetween("0s", "24h")] = timedelta(minutes=5)
+    """How long holders have to give back by themselves what is too much, before leases are evicted, such as 30s or 5m; from 0s
+    to 24h. For onShrink Evict alone. Default 5m."""
+    on_suspend: OnSuspend = OnSuspend.AT_LEASE_END
+    """What becomes of leases when the Tenant is suspended. AtLeaseEnd lets each run out, as none is renewed. Immediately
+    ends them all at once. Default AtLeaseEnd."""
+    linger: Annotated[timedelta, DurationBetween("0s", "1h")] = timedelta(0)
+    """How long a seat that was given back is kept for its holder, who gets it again without waiting, such as 60s; from 0s to
+    1h. It counts as held meanwhile. Default 0s."""
     versions: VersionWindow = VersionWindow()
     """Which versions of client programs get a seat. A seat that is held is kept, whatever the version."""
     mode: Mode = Mode.ENFORCE
@@ -237,6 +263,8 @@ class SeatPoolStatus(Model):
     """Seats held above the capacity at this moment, by permission of spec.overage."""
     would_deny: Count | None = None
     """Grants that would have been refused if spec.mode were Enforce, since the pool was made."""
+    evicted: Count | None = None
+    """Leases that spec.onShrink ended, since Redis knows the pool."""
     queued: Count | None = None
     """Programs that wait for a seat at this moment. Follows the truth by some seconds."""
     borrowed: Count | None = None

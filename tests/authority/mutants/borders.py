@@ -178,7 +178,7 @@ def a_removed_pool_leaves_nothing(twin: Twin) -> None:
     twin.release(twin.seat(holder(1)))
     twin.configure(capacity=0, overage=1, rate_key=9, device_limit=9)
     twin.seat(holder(2))
-    twin.configure(queue_size=2)
+    twin.configure(queue_size=2, evict_after=Millis(1))
     twin.acquire(holder(3), would_wait=True)
     twin.runner.ask(("ZADD", twin.keys.offers, 1, "a seat"), ("ZADD", twin.keys.borrows, 1, "a seat"))
     assert twin.runner.ask(("EXISTS", *twin.keys)) == [len(twin.keys)]

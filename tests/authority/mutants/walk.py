@@ -68,7 +68,7 @@ def _pass_time(twin: Twin, rng: random.Random) -> None:
 
 
 def _change(twin: Twin, rng: random.Random) -> None:
-    match rng.randrange(11):
+    match rng.randrange(13):
         case 0 | 1:
             twin.configure(capacity=rng.choice([0, 1, 3, 3, 5]))
         case 2:
@@ -93,8 +93,8 @@ def _change(twin: Twin, rng: random.Random) -> None:
         case 6:
             drain, shadow = rng.choice([(False, False), (False, False), (True, False), (False, True)])
             twin.configure(drain=drain, shadow=shadow)
-        case 9:
-            _change_gates(twin, rng)
+        case 9 | 10 | 11:
+            rng.choice([_change_gates, _change_endings, _change_endings])(twin, rng)
         case _:
             epoch = twin.config.epoch + rng.choice([-1, 0, 1])
             keys = rng.choice([{KEY: "a"}, {KEY: "a", OTHER_KEY: "b"}])
@@ -110,3 +110,16 @@ def _change_gates(twin: Twin, rng: random.Random) -> None:
     twin.configure(version_min=first, version_max=last, **rates, **devices)
     twin.devices()
     twin.remove_device(holder(rng.randrange(7)), by_operator=rng.random() < 0.5)
+
+
+def _change_endings(twin: Twin, rng: random.Random) -> None:
+    if rng.random() < 0.5:
+        # Much is to be ended only where much is held.
+        twin.configure(capacity=max(0, twin.model.live(twin.now) - rng.choice([1, 2])), overage=0)
+        return
+    after, linger = rng.choice([None, 0, 1000, LEASE]), rng.choice([0, 1000, LEASE // 2, 2 * LEASE])
+    twin.configure(
+        evict_after=None if after is None else Millis(after),
+        ends_at_once=rng.random() < 0.5,
+        linger=Millis(linger),
+    )

@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from seatwarden.domain.borrowing import Borrows, to_restore
@@ -97,29 +97,9 @@ class Administration:
         wanted = replace(self._wanted, **changes)
         epoch = next_epoch(remembered=self._remembered, observed=self._twin.model.epoch)
         self._wanted = replace(wanted, epoch=max(epoch, wanted.epoch))
-        names = (
-            "generation",
-            "epoch",
-            "state",
-            "capacity",
-            "lease",
-            "heartbeat",
-            "valid_until",
-            "key_ids",
-            "document",
-            "overage",
-            "drain",
-            "shadow",
-            "version_min",
-            "version_max",
-            "rate_key",
-            "rate_holder",
-            "device_limit",
-            "borrow_seats",
-            "borrow_longest",
-            "borrow_low_water",
-        )
-        self._remembered = self._twin.configure(**{name: getattr(self._wanted, name) for name in names}).epoch
+        # All fields: one that was left out would never be tried.
+        told = {each.name: getattr(self._wanted, each.name) for each in fields(self._wanted)}
+        self._remembered = self._twin.configure(**told).epoch
 
     def _look(self) -> None:
         self._remembered = max(self._remembered, self._twin.model.epoch)
@@ -173,6 +153,19 @@ class Administration:
         most = rng.choice([0, 1, seats // 2 + 1, seats])
         return {"borrow_seats": most, "borrow_longest": longest, "borrow_low_water": rng.choice([0, 0, 1])}
 
+    def _endings(self) -> dict[str, Any]:
+        rng, lease = self._rng, self._scenario.lease
+        after, linger = (
+            rng.choice([None, 0, 1000, lease]),
+            Millis(rng.choice([0, 1000, lease // 2, 3 * lease])),
+        )
+        self.longest_lease = max(self.longest_lease, linger)
+        return {
+            "evict_after": None if after is None else Millis(after),
+            "ends_at_once": rng.random() < 0.5,
+            "linger": linger,
+        }
+
     def _reconfigure(self) -> None:
         twin, rng = self._twin, self._rng
         # A pool that was put back with a shorter lease than holders have been told cannot know of them.
@@ -186,6 +179,8 @@ class Administration:
             "shadow",
             "groups",
             "queue",
+            "endings",
+            "endings",
         ]
         wishes += ["gates", "gates"]
         wishes += ["lending", "lending"] if self._scenario.borrows else []
@@ -216,8 +211,9 @@ class Administration:
                     only_groups=rng.random() < 0.1,
                     holder_limit=rng.choice([None, None, 2]),
                 )
-            case "gates" | "lending" as name:
-                self._tell(**(self._gates() if name == "gates" else self._lending()))
+            case "gates" | "lending" | "endings" as name:
+                kinds = {"gates": self._gates, "lending": self._lending, "endings": self._endings}
+                self._tell(**kinds[name]())
             case _:
                 self._tell(document=f'{{"plan":"{rng.random()}"}}')
 

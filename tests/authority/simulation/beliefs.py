@@ -27,6 +27,8 @@ class Beliefs:
     """By holder: the newest lease, and until when some client believes in which fence."""
 
     quantity_of: Callable[[str], int]
+    was_ended: Callable[[str, int], bool]
+    """Did the operator end the lease of this holder and fence? Its client finds out with the next heartbeat."""
     stakes: dict[str, Stake] = field(default_factory=dict)
     until: dict[str, tuple[int, int]] = field(default_factory=dict)
     spared: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -133,11 +135,13 @@ class Beliefs:
         spared, longer = self.spared.get(holder, (0, 0))
         if stake is None or stake.fence != fence or stake.given_back or holder in self.astray:
             return False
+        if self.was_ended(holder, fence):
+            return False
         made_good = spared == fence and now < longer and holder not in self.refused
         return made_good or (known == fence and now < until)
 
     def count(self, now: int) -> int:
-        """How many seats are believed in, but for those of outsiders."""
+        """How many seats are believed in, but for those of outsiders and of leases that the operator ended."""
         return sum(
             self.quantity_of(holder)
             for holder, (fence, until) in self.until.items()

@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from seatwarden.domain.borrowing import Borrow, BorrowRefusal, Return, ReturnVerdict
 from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal, SignedLease
@@ -40,6 +40,17 @@ class Outcome:
     simulated: Millis
 
 
+def _endings(scenario: Scenario) -> dict[str, Any]:
+    """How leases end in this world from its beginning."""
+    rng = random.Random(scenario.seed + 2)
+    after = rng.choice([None, 0, 1000, scenario.lease])
+    return {
+        "evict_after": None if after is None else Millis(after),
+        "ends_at_once": rng.random() < 0.5,
+        "linger": Millis(rng.choice([0, 0, 1000, scenario.lease // 2])),
+    }
+
+
 class World:
     """The clients' `Line` to a `Twin`."""
 
@@ -51,7 +62,7 @@ class World:
         self.history = hashlib.sha256()
         self.recent: list[str] = []
         self.happened: Counter[str] = Counter()
-        self.beliefs = Beliefs(scenario.quantity_of)
+        self.beliefs = Beliefs(scenario.quantity_of, self._was_ended)
         self.network = Network(timetable, scenario, self.rng)
         self.twin = Twin(
             runner,
@@ -60,6 +71,7 @@ class World:
             heartbeat=Millis(scenario.lease // 3),
             borrow_seats=scenario.seats // 2 + 1 if scenario.borrows else 0,
             borrow_longest=Millis(scenario.lease * LONGEST_BORROW),
+            **_endings(scenario),
         )
         self.endpoints = Endpoints(self.twin, volatile=scenario.volatile)
         self.administration = Administration(self.endpoints, self.network, timetable, scenario, self.rng)
@@ -113,6 +125,10 @@ class World:
             return answer
 
         self.network.carry(call, then)
+
+    def _was_ended(self, holder: str, fence: int) -> bool:
+        lease = self.twin.model.leases.get(holder)
+        return lease is not None and lease.fence == fence and lease.ended in {Code.EVICTED, Code.SUSPENDED}
 
     def signed(self, grant: Grant, wish: Wish) -> SignedLease | None:
         return self.twin.proof(grant, wish.holder, wish.nonce) if self.scenario.signs else None
