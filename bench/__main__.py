@@ -57,12 +57,34 @@ def operator(pools: int) -> None:
     type=click.IntRange(1000, 10_000_000),
     help="Of the pool whose memory is measured. 1000000 for a report.",
 )
-def seats(rounds: int, seconds: float, calls: int, live_seconds: float, leases: int) -> None:
+@click.option(
+    "--turns",
+    default=300,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Turns of a few calls by which the scripts of policies are timed.",
+)
+@click.option(
+    "--waiting",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(10, 100_000),
+    help="How many wait in the long queue.",
+)
+def seats(  # each is one option
+    rounds: int, seconds: float, calls: int, live_seconds: float, leases: int, turns: int, waiting: int
+) -> None:
     """Hold the seat path against a bare HTTP handler and against Redis itself."""
     from bench.seats_bench import Options, measure
 
     options = Options(
-        rounds=rounds, seconds=seconds, once=calls, live_seconds=live_seconds, memory_leases=leases
+        rounds=rounds,
+        seconds=seconds,
+        once=calls,
+        live_seconds=live_seconds,
+        memory_leases=leases,
+        turns=turns,
+        waiting=waiting,
     )
     _report("seats", asyncio.run(measure(options)))
 

@@ -7,18 +7,18 @@ measured in turns, round after round, so that a disturbance meets all alike; a f
 with the smallest and the largest beside it. CPU time is read from the kernel for each process.
 """
 
-import statistics
-from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import click
 
 from bench.load import LoadPlan, finish_load, run_load, start_load
+from bench.policy_costs import MANY_GROUPS, every_policy, group_of, policy_rows
 from bench.redis_rates import redis_rate
 from bench.rows import Row
+from bench.samples import Samples
 from bench.seat_memory import memory_rows
-from bench.seats_world import SESSIONS, SeatPool, Server, World, endpoint, holder, new_pool, world
+from bench.seats_world import SESSIONS, SeatPool, Server, World, endpoint, new_pool, world
 from seatwarden.domain.seats import Grant
 
 CONNECTIONS = 64
@@ -40,34 +40,8 @@ class Options:
     once: int
     live_seconds: float
     memory_leases: int
-
-
-@dataclass(slots=True)
-class Samples:
-    """What was measured, by name, a value for each round."""
-
-    values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    units: dict[str, str] = field(default_factory=dict)
-
-    def add(self, name: str, value: float, unit: str) -> None:
-        """One value of one round."""
-        self.values[name].append(value)
-        self.units[name] = unit
-
-    def median(self, name: str) -> float:
-        """The median of the rounds."""
-        return statistics.median(self.values[name])
-
-    def row(self, name: str, reference: str | None = None) -> Row:
-        """As a row; ``reference`` names what it is held against."""
-        return Row(
-            name=name,
-            value=self.median(name),
-            unit=self.units[name],
-            reference=None if reference is None else self.median(reference),
-            low=min(self.values[name]),
-            high=max(self.values[name]),
-        )
+    turns: int
+    waiting: int
 
 
 @dataclass(slots=True)
@@ -78,6 +52,8 @@ class Bench:
     options: Options
     pool: SeatPool
     grants: list[Grant]
+    strict: SeatPool
+    strict_grants: list[Grant]
     samples: Samples = field(default_factory=Samples)
     taken: int = LEASES
 
@@ -113,15 +89,20 @@ async def measure(options: Options) -> list[Row]:
     """Run it all; a minute or two with the defaults."""
     async with world() as made:
         pool = await new_pool(made.authority, seats=10_000_000)
-        bench = Bench(made, options, pool, await pool.seats(LEASES))
+        strict = await new_pool(made.authority, seats=10_000_000, **every_policy())
+        bench = Bench(made, options, pool, await pool.seats(LEASES), strict, await strict.seats(LEASES))
         for number in range(options.rounds):
             click.echo(f"round {number + 1} of {options.rounds} …")
             for part in (_single_calls, _bulk, _redis, _workers):
                 await part(bench)
+            await _policies(bench, number)
         click.echo("live sessions …")
         live = await _live(bench)
+        click.echo("policies …")
+        policies = await policy_rows(made, turns=options.turns, waiting=options.waiting)
         click.echo(f"memory of {options.memory_leases} leases …")
-        return [*_rows(bench.samples), *live, *await memory_rows(made, options.memory_leases)]
+        memory = await memory_rows(made, options.memory_leases)
+        return [*_rows(bench.samples), *policies, *live, *memory]
 
 
 async def _single_calls(bench: Bench) -> None:
@@ -144,10 +125,7 @@ async def _single_calls(bench: Bench) -> None:
     count = bench.options.once
     numbers = range(bench.taken, bench.taken + count)
     bench.taken += 2 * count
-    wishes = [
-        pool.request("POST", "/api/v1/licenses/acquire", {"hardware_id": holder(number)})
-        for number in numbers
-    ]
+    wishes = [pool.wish(number) for number in numbers]
     bench.load("acquire", served, bench.once(served, wishes))
     ended = await pool.seats(count, begin=numbers.stop)
     releases = [
@@ -193,6 +171,24 @@ async def _workers(bench: Bench) -> None:
             bench.load(f"heartbeat_{workers}_workers", served, bench.closed(served, beats))
 
 
+async def _policies(bench: Bench, number: int) -> None:
+    """The pool with every policy and the one with none, one directly after the other; who is first, changes."""
+    holders = range(bench.taken, bench.taken + bench.options.once)
+    bench.taken += bench.options.once
+    turns = [("with_every_policy", bench.strict, bench.strict_grants)]
+    turns.insert(number % 2, ("without_policies", bench.pool, bench.grants))
+    served = bench.world.endpoint
+    for name, pool, grants in turns:
+        beats = [pool.heartbeat(grant) for grant in grants]
+        bench.load(f"heartbeat_{name}", served, bench.closed(served, beats))
+    for name, pool, _ in turns:
+        wishes = [
+            pool.wish(one, group=group_of(one, MANY_GROUPS) if pool is bench.strict else "")
+            for one in holders
+        ]
+        bench.load(f"acquire_{name}", served, bench.once(served, wishes))
+
+
 async def _live(bench: Bench) -> list[Row]:
     beats, looks = [], []
     for _ in range(LIVE_POOLS):
@@ -232,6 +228,11 @@ def _rows(samples: Samples) -> list[Row]:
     many = [f"heartbeat_{workers}_workers" for workers in MANY_WORKERS]
     rows = [samples.row("bare"), samples.row("bare_with_proof")]
     rows += [samples.row(name, bare.get(name, "bare")) for name in (*calls, *many)]
+    policies = [
+        (f"{call}_with_every_policy", f"{call}_without_policies") for call in ("heartbeat", "acquire")
+    ]
+    for strict, plain in policies:
+        rows += [samples.row(plain), samples.row(strict, plain)]
     rows.append(samples.row("bulk_heartbeat", "redis_alone_16_at_a_time"))
     rows += [samples.row("redis_alone"), samples.row("redis_alone_16_at_a_time")]
     for kind in ("p50", "p99", "cpu"):
@@ -240,5 +241,7 @@ def _rows(samples: Samples) -> list[Row]:
             samples.row(f"{name}_{kind}", f"{bare.get(name, 'bare')}_{kind}") for name in (*calls, *many)
         ]
         rows.append(samples.row(f"bulk_heartbeat_{kind}"))
+    for kind in ("p99", "cpu", "redis_cpu"):
+        rows += [samples.row(f"{strict}_{kind}", f"{plain}_{kind}") for strict, plain in policies]
     rows += [samples.row(f"{name}_redis_cpu") for name in (*calls, *many, "bulk_heartbeat")]
     return rows

@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from bench.cpu import children, cpu_seconds
@@ -19,7 +20,16 @@ from bench.load import http_request
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.domain.licence_key import SECRET_BYTES, LicenceKey, new_licence_key
-from seatwarden.domain.seats import AcquireRequest, Grant, Millis, PoolConfig, PoolState, PoolUid
+from seatwarden.domain.seats import (
+    AcquireRequest,
+    Beat,
+    Grant,
+    Millis,
+    PoolConfig,
+    PoolState,
+    PoolUid,
+    Refusal,
+)
 from seatwarden.endpoint.proofs import Proofs
 from seatwarden.local.valkey import ValkeyOptions, valkey_server
 from seatwarden.runtime.given_cluster import write_private
@@ -44,6 +54,10 @@ class Server:
         return sum(map(cpu_seconds, (self.pid, *children(self.pid))))
 
 
+def _no_group(_holder: int) -> str:
+    return ""
+
+
 @dataclass(slots=True)
 class SeatPool:
     """A pool and its key."""
@@ -54,21 +68,42 @@ class SeatPool:
 
     async def seats(self, count: int, *, begin: int = 0) -> list[Grant]:
         """Take ``count`` seats for as many holders."""
-        grants: list[Grant] = []
-        for start in range(begin, begin + count, ACQUIRES_AT_A_TIME):
+        return granted(await self.ask(range(begin, begin + count)))
+
+    async def ask(
+        self, holders: Sequence[int], *, group: Callable[[int], str] = _no_group, would_wait: bool = False
+    ) -> list[Grant | Refusal]:
+        """Ask for a seat for each of ``holders``; ``group`` tells which one a holder names."""
+        answers: list[Grant | Refusal] = []
+        for start in range(0, len(holders), ACQUIRES_AT_A_TIME):
             wishes = [
-                AcquireRequest(key_hash=self.key.sha256, holder=holder(number))
-                for number in range(start, min(start + ACQUIRES_AT_A_TIME, begin + count))
+                AcquireRequest(
+                    key_hash=self.key.sha256,
+                    holder=holder(number),
+                    group=group(number),
+                    would_wait=would_wait,
+                    client_version="3.2.1",
+                )
+                for number in holders[start : start + ACQUIRES_AT_A_TIME]
             ]
-            answers = await asyncio.gather(*(self.authority.acquire(self.uid, wish) for wish in wishes))
-            for answer in answers:
-                assert isinstance(answer, Grant), answer
-                grants.append(answer)
-        return grants
+            answers += await asyncio.gather(*(self.authority.acquire(self.uid, wish) for wish in wishes))
+        return answers
+
+    async def give_back(self, grants: Sequence[Grant]) -> None:
+        """Release them."""
+        ends = (Beat(lease_id=grant.lease_id, fence=grant.fence) for grant in grants)
+        await asyncio.gather(*(self.authority.release(self.uid, self.key.sha256, end) for end in ends))
 
     def request(self, method: str, path: str, body: object) -> str:
         """A request with the pool's key."""
         return http_request(method, path, body, self.key.text)
+
+    def wish(self, number: int, *, group: str = "") -> str:
+        """A wish for a seat; where it names a group, also the version of its program."""
+        body = {"hardware_id": holder(number)}
+        if group:
+            body |= {"group": group, "client_version": "3.2.1"}
+        return self.request("POST", "/api/v1/licenses/acquire", body)
 
     def heartbeat(self, grant: Grant) -> str:
         """A heartbeat of one lease."""
@@ -88,8 +123,15 @@ def holder(number: int) -> str:
     return f"{number:064x}"
 
 
-async def new_pool(authority: RedisSeatAuthority, *, seats: int) -> SeatPool:
-    """A pool of that many seats with leases of an hour."""
+def granted(answers: Sequence[Grant | Refusal]) -> list[Grant]:
+    """The answers, each of which has to be a seat."""
+    for answer in answers:
+        assert isinstance(answer, Grant), answer
+    return [answer for answer in answers if isinstance(answer, Grant)]
+
+
+async def new_pool(authority: RedisSeatAuthority, *, seats: int, **policies: Any) -> SeatPool:
+    """A pool of that many seats with leases of an hour, and with the ``policies``, which are fields of `PoolConfig`."""
     uid = PoolUid(str(uuid4()))
     key = new_licence_key(uid, secrets.token_bytes(SECRET_BYTES))
     config = PoolConfig(
@@ -104,6 +146,7 @@ async def new_pool(authority: RedisSeatAuthority, *, seats: int) -> SeatPool:
         valid_until=None,
         key_ids={key.sha256: key.key_id},
         document='{"entitlements":{"export":true},"plan":"Team"}',
+        **policies,
     )
     await authority.configure(uid, config, term=1)
     return SeatPool(uid, key, authority)
