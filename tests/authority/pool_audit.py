@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import AllPoolKeys
 from seatwarden.domain.seats import Code, KeyUse, Millis, PoolUid, SessionPage, SessionRow
-from tests.authority.desk import KEY
 from tests.authority.ledger_replay import LedgerReplay
 from tests.authority.model import SeatModel
 from tests.authority.virtual_time import GivenTimeRunner, at_once
@@ -240,11 +239,13 @@ def ledger_of(runner: GivenTimeRunner, keys: AllPoolKeys) -> list[dict[str, str]
     return [dict(_pairs(fields)) for fields in texts]
 
 
-def all_pages(authority: RedisSeatAuthority, pool: PoolUid, limit: int, *, live: int) -> list[SessionRow]:
+def all_pages(
+    authority: RedisSeatAuthority, pool: PoolUid, key: str, limit: int, *, live: int
+) -> list[SessionRow]:
     """The rows of all pages, while the clock stands and ``live`` leases live."""
     rows, cursor = list[SessionRow](), None
     while True:
-        page = at_once(authority.sessions(pool, KEY, limit=limit, cursor=cursor))
+        page = at_once(authority.sessions(pool, key, limit=limit, cursor=cursor))
         assert isinstance(page, SessionPage)
         rows += page.rows
         cursor = page.cursor

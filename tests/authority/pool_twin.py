@@ -90,6 +90,11 @@ class PoolTwin:
         """The group that a key is for; empty where it is for all."""
         return self.config.key_groups.get(key, "")
 
+    @property
+    def keys_that_open(self) -> list[str]:
+        """Those of its keys that do so now."""
+        return [key for key in self.config.key_ids if self.opened_by(key)]
+
     def remove(self) -> None:
         at_once(self.authority.remove(self.pool))
         self.replays.all_that_is_left()

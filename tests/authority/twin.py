@@ -273,10 +273,21 @@ class Twin(PoolTwin):
         ):
             assert self._both(listed, lambda _: None)[0] == Refusal(code=Code.NOT_ENTITLED)
 
-    def sessions(self, limit: int = 500) -> list[SessionRow]:
+    def is_shut_to(self, key: str) -> None:
+        """A dead key, or one that was never the pool's, learns nothing."""
+        asked = (
+            self.authority.validate(self.pool, key),
+            self.authority.sessions(self.pool, key, limit=1, cursor=None),
+            self.authority.devices(self.pool, key),
+            self.authority.remove_device(self.pool, key, "0" * 64),
+        )
+        codes = {getattr(self._both(call, lambda _: None)[0], "code", None) for call in asked}
+        assert codes == {Code.INVALID_LICENSE}
+
+    def sessions(self, limit: int = 500, *, key: str = KEY) -> list[SessionRow]:
         """All pages, while the clock stands."""
         unexpired = sum(lease.expiry > self.now for lease in self.model.holding())
-        rows = all_pages(self.authority, self.pool, limit, live=unexpired)
+        rows = all_pages(self.authority, self.pool, key, limit, live=unexpired)
         live = [
             (
                 *(lease.lease_id, lease.fence, lease.quantity, lease.group, lease.since),
@@ -296,10 +307,10 @@ class Twin(PoolTwin):
         assert [row.holder for row in rows] == [self.holders[row.lease_id] for row in rows]
         return rows
 
-    def devices(self) -> DeviceList:
+    def devices(self, *, key: str = KEY) -> DeviceList:
         """The list, while the clock stands."""
-        assert not self.group_of_key(KEY)
-        answer, _ = self._both(self.authority.devices(self.pool, KEY), lambda _: None)
+        assert not self.group_of_key(key)
+        answer, _ = self._both(self.authority.devices(self.pool, key), lambda _: None)
         assert isinstance(answer, DeviceList)
         model = self.model
         assert [(one.holder, one.registered_at) for one in answer.devices] == sorted(

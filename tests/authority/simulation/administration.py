@@ -1,6 +1,5 @@
 """The operator and fate: caps move, pools are suspended, scripts are flushed, the network goes dark."""
 
-import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -9,10 +8,11 @@ from typing import Any
 from seatwarden.domain.borrowing import Borrows, to_restore
 from seatwarden.domain.epoch import next_epoch
 from seatwarden.domain.seats import Millis, PoolState, SeatGroup
-from tests.authority.desk import KEY, holder
+from tests.authority.desk import holder
 from tests.authority.loss import Lost
 from tests.authority.simulation.client import LONGEST_BORROW
 from tests.authority.simulation.endpoints import OPERATOR, Away, Endpoints
+from tests.authority.simulation.licence_keys import LicenceKeys
 from tests.authority.simulation.network import Network
 from tests.authority.simulation.scenario import Scenario
 from tests.authority.simulation.timetable import Timetable
@@ -21,7 +21,6 @@ from tests.authority.simulation.timetable import Timetable
 LOOK_MILLISECONDS = 10_000
 # Pools that lend are visited so often.
 MIRROR_MILLISECONDS = 2_000
-NEXT_KEY = hashlib.sha256(b"the next licence key").hexdigest()
 
 
 class Administration:
@@ -34,7 +33,9 @@ class Administration:
         timetable: Timetable,
         scenario: Scenario,
         rng: random.Random,
+        keys: LicenceKeys,
     ) -> None:
+        self._keys = keys
         self._endpoints = endpoints
         self._twin = endpoints.twin
         self._wanted = self._twin.config
@@ -49,6 +50,7 @@ class Administration:
         self._every(scenario.resize_pause, self._resize)
         self._every(scenario.suspend_pause, self._change_state)
         self._every(scenario.reconfigure_pause, self._reconfigure)
+        self._every(scenario.rotate_pause, self._rotate)
         self._every(scenario.flush_pause, self._flush)
         self._every(scenario.blackout_pause, self._blackout)
         self._every(LOOK_MILLISECONDS, self._look)
@@ -91,6 +93,7 @@ class Administration:
         self._twin.config = self._wanted = replace(self._wanted, epoch=epoch)
         self._remembered = epoch
         self._twin.set_up(term=1)
+        self._keys.put_into_the_secret()
         self._endpoints.forgotten = False
 
     def _tell(self, **changes: Any) -> None:
@@ -100,6 +103,7 @@ class Administration:
         # All fields: one that was left out would never be tried.
         told = {each.name: getattr(self._wanted, each.name) for each in fields(self._wanted)}
         self._remembered = self._twin.configure(**told).epoch
+        self._keys.put_into_the_secret()
 
     def _look(self) -> None:
         self._remembered = max(self._remembered, self._twin.model.epoch)
@@ -118,15 +122,23 @@ class Administration:
         self._twin.sweep()
         if self._rng.random() < 0.2:
             self._twin.observe()
-            self._twin.sessions(limit=self._rng.choice([1, 7, 500]))
-            devices = self._twin.devices().devices
+            key = self._rng.choice(self._twin.keys_that_open)
+            self._twin.sessions(limit=self._rng.choice([1, 7, 500]), key=key)
+            devices = self._twin.devices(key=key).devices
             if devices:
                 self._twin.remove_device(
-                    self._rng.choice(devices).holder, by_operator=self._rng.random() < 0.5
+                    self._rng.choice(devices).holder, by_operator=self._rng.random() < 0.5, key=key
                 )
 
     def _resize(self) -> None:
         self._tell(capacity=self._rng.randint(0, int(self._scenario.seats * 1.3) + 1))
+
+    def _rotate(self) -> None:
+        lease = self._scenario.lease
+        overlap = self._rng.choice([0, 1000, lease // 3, lease, 4 * lease])
+        if not self._keys.rotate(self._timetable.now, overlap):
+            self.done["rotation waits"] = self.done.get("rotation waits", 0) + 1
+        self._tell(key_ids=self._keys.key_ids, keys_die=self._keys.keys_die)
 
     def _change_state(self) -> None:
         suspended = self._wanted.state is PoolState.SUSPENDED
@@ -172,7 +184,6 @@ class Administration:
         wishes = [
             "valid_until",
             "valid_until",
-            "keys",
             "document",
             "overage",
             "drain",
@@ -193,8 +204,6 @@ class Administration:
                 soon = twin.now + rng.randint(-1000, 3 * self._scenario.lease)
                 ended = self._wanted.valid_until is not None
                 self._tell(valid_until=None if ended else Millis(soon))
-            case "keys":
-                self._tell(key_ids={KEY: "kept", **rng.choice([{}, {NEXT_KEY: "next"}])})
             # Above the cap not all come back, and one that ran out may come before one that did not.
             case "epoch" if twin.model.live(twin.now) <= twin.model.limit:
                 self._tell(epoch=self._wanted.epoch + rng.choice([0, 1, 3]))
@@ -207,7 +216,7 @@ class Administration:
                 self._tell(queue_size=rng.choice([0, 2, 50]), claim=claim)
             case "groups":
                 self._tell(
-                    groups={name: self._group(name) for name in "abc" if rng.random() < 0.6},
+                    groups={name: self._group(name) for name in "abc" if rng.random() < 0.8},
                     only_groups=rng.random() < 0.1,
                     holder_limit=rng.choice([None, None, 2]),
                 )

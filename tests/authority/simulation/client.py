@@ -20,16 +20,22 @@ class Line(Protocol):
 
     def acquire(self, wish: "Wish", then: Callable[[Grant | Refusal], None]) -> None: ...
     def beat(
-        self, holder: str, beat: Beat, signed: SignedLease | None, then: Callable[[BeatVerdict], None]
+        self,
+        holder: str,
+        beat: Beat,
+        signed: SignedLease | None,
+        key: str,
+        then: Callable[[BeatVerdict], None],
     ) -> None: ...
     def signed(self, grant: Grant, wish: "Wish") -> SignedLease | None: ...
-    def release(self, holder: str, beat: Beat) -> None: ...
+    def release(self, holder: str, beat: Beat, key: str) -> None: ...
     def borrow(
-        self, holder: str, beat: Beat, length: int, then: Callable[[Borrow | BorrowRefusal], None]
+        self, holder: str, beat: Beat, length: int, key: str, then: Callable[[Borrow | BorrowRefusal], None]
     ) -> None: ...
-    def give_back(self, holder: str, beat: Beat) -> None: ...
+    def give_back(self, holder: str, beat: Beat, key: str) -> None: ...
     def believe(self, holder: str, fence: int, until: int) -> None: ...
     def stop(self, holder: str) -> None: ...
+    def newest_key(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Wish:
 
     holder: str
     nonce: str
+    licence_key: str
     key: str | None
     signed: SignedLease | None
     first_sent: int
@@ -74,6 +81,7 @@ class Client:
         self._wish: Wish | None = None
         self._wishes = 0
         self._nonce = self._new_nonce()
+        self._key = line.newest_key()
         self._sleep(rng.randint(0, scenario.lease // 2))
 
     def _new_nonce(self) -> str:
@@ -88,6 +96,8 @@ class Client:
         self._timetable.after(max(1, pause), lambda: self._wake() if turn == self._turn else None)
 
     def _wake(self) -> None:
+        if self._rng.random() < self._scenario.key_looks:
+            self._key = self._line.newest_key()
         if self._lease is None:
             self._ask()
             return
@@ -120,6 +130,9 @@ class Client:
             if turn != self._turn:
                 return
             self._unanswered, self._wish = 0, None
+            if answer.code is Code.INVALID_LICENSE:
+                self._take_the_newest_key()
+                return
             if isinstance(answer, Refusal):
                 wait = self._scenario.lease if answer.retry_after is None else answer.retry_after
                 self._sleep(int(wait * self._rng.uniform(0.9, 1.2)) + 1)
@@ -139,6 +152,7 @@ class Client:
         return Wish(
             self.holder,
             self._nonce,
+            self._key,
             key,
             self._signed,
             self._timetable.now,
@@ -156,6 +170,9 @@ class Client:
             if turn != self._turn:
                 return
             self._unanswered = 0
+            if verdict.code is Code.INVALID_LICENSE:
+                self._take_the_newest_key()
+                return
             if verdict.expires_in == 0:
                 self._lease = self._signed = None
                 self._sleep(self._rng.randint(1, 1000))
@@ -164,12 +181,12 @@ class Client:
                 self._line.believe(self.holder, lease.fence, sent_at + verdict.expires_in)
             self._sleep(int(verdict.heartbeat * self._rng.uniform(0.9, 1)))
 
-        self._line.beat(self.holder, lease, self._signed, answered)
+        self._line.beat(self.holder, lease, self._signed, self._key, answered)
 
     def _release(self, lease: Beat) -> None:
         self._line.stop(self.holder)
         for _ in range(self._rng.choice([1, 1, 2])):
-            self._line.release(self.holder, lease)
+            self._line.release(self.holder, lease, self._key)
         self._lease = self._signed = None
         self._sleep(self._rng.randint(1, self._scenario.lease))
 
@@ -184,15 +201,20 @@ class Client:
                 return
             self._unanswered = 0
             if isinstance(answer, BorrowRefusal):
+                self._key = self._line.newest_key() if answer.code is Code.INVALID_LICENSE else self._key
                 # It holds its seat as before, and beats when it would have.
                 self._sleep(self._rng.randint(1, self._scenario.lease // 10))
                 return
             self._line.believe(self.holder, lease.fence, sent_at + answer.borrowed_for - 1)
             self._sleep(int(answer.borrowed_for * self._rng.uniform(0.1, 1.2)))
             if self._rng.random() < 0.3:
-                self._line.give_back(self.holder, lease)
+                self._line.give_back(self.holder, lease, self._key)
 
-        self._line.borrow(self.holder, lease, length, answered)
+        self._line.borrow(self.holder, lease, length, self._key, answered)
+
+    def _take_the_newest_key(self) -> None:
+        self._key = self._line.newest_key()
+        self._sleep(self._rng.randint(1, 1000))
 
     def _crash(self) -> None:
         self._lease = self._wish = None

@@ -73,22 +73,29 @@ class Endpoints:
         return call()
 
     def acquire(
-        self, holder: str, nonce: str, wish: str | None, shown: SignedLease | None, **details: Any
+        self,
+        holder: str,
+        nonce: str,
+        wish: str | None,
+        shown: SignedLease | None,
+        *,
+        key: str,
+        **details: Any,
     ) -> Grant | Refusal:
         def ask() -> Grant | Refusal:
             details["client_version"] = _version(holder)
-            return self.twin.acquire(holder, nonce, idempotency_key=wish, **details)
+            return self.twin.acquire(holder, nonce, key=key, idempotency_key=wish, **details)
 
         answer = self.via(_of(holder), ask)
         if shown is not None and _went_back(answer, shown):
-            self.twin.readmit(shown)
+            self.twin.readmit(shown, key=key)
             answer = ask()
         return answer
 
-    def beat(self, holder: str, beat: Beat, shown: SignedLease | None) -> BeatVerdict:
-        [verdict] = self.via(_of(holder), lambda: self.twin.beat(beat))
+    def beat(self, holder: str, beat: Beat, shown: SignedLease | None, *, key: str) -> BeatVerdict:
+        [verdict] = self.via(_of(holder), lambda: self.twin.beat(beat, key=key))
         if verdict.code in FORGOTTEN and shown is not None and shown.fence == beat.fence:
-            return self.twin.readmit(shown)
+            return self.twin.readmit(shown, key=key)
         return verdict
 
 

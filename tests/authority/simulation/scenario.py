@@ -43,6 +43,9 @@ class Scenario:
     operator_delay: int
     most_seats: int
     borrows: float
+    rotate_pause: int | None
+    key_looks: float
+    queue_size: int
 
     def quantity_of(self, holder: str) -> int:
         """How many seats the programs of ``holder`` ask for."""
@@ -103,4 +106,7 @@ def scenario_of(seed: int) -> Scenario:
         operator_delay=int(lease * rng.choice([0, 0.1, 1.5])),
         most_seats=rng.choice([1, 1, 2, 5]),
         borrows=share(0.1),
+        rotate_pause=pause(2.0),
+        key_looks=share(0.2),
+        queue_size=rng.choice([0, 0, 2, 50]),
     )

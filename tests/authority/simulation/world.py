@@ -13,13 +13,24 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from seatwarden.domain.borrowing import Borrow, BorrowRefusal, Return, ReturnVerdict
-from seatwarden.domain.seats import Beat, BeatVerdict, Code, Grant, Millis, PoolState, Refusal, SignedLease
+from seatwarden.domain.seats import (
+    Beat,
+    BeatVerdict,
+    Code,
+    Grant,
+    Millis,
+    PoolState,
+    Refusal,
+    SeatGroup,
+    SignedLease,
+)
 from tests.authority.desk import NO_POLICIES, holder
 from tests.authority.loss import Loss, Lost
 from tests.authority.simulation.administration import Administration
 from tests.authority.simulation.beliefs import Beliefs
 from tests.authority.simulation.client import LONGEST_BORROW, Client, Wish
 from tests.authority.simulation.endpoints import Away, Endpoints
+from tests.authority.simulation.licence_keys import LicenceKeys
 from tests.authority.simulation.losses import Losses
 from tests.authority.simulation.network import Network
 from tests.authority.simulation.scenario import Scenario
@@ -63,6 +74,7 @@ class World:
         self.recent: list[str] = []
         self.happened: Counter[str] = Counter()
         self.beliefs = Beliefs(scenario.quantity_of, self._was_ended)
+        self.keys = LicenceKeys(random.Random(scenario.seed + 3))
         self.network = Network(timetable, scenario, self.rng)
         self.twin = Twin(
             runner,
@@ -71,10 +83,16 @@ class World:
             heartbeat=Millis(scenario.lease // 3),
             borrow_seats=scenario.seats // 2 + 1 if scenario.borrows else 0,
             borrow_longest=Millis(scenario.lease * LONGEST_BORROW),
+            key_ids=self.keys.key_ids,
+            groups={name: SeatGroup() for name in "abc"},
+            queue_size=scenario.queue_size,
+            claim=Millis(max(1000, scenario.lease // 5)),
             **_endings(scenario),
         )
         self.endpoints = Endpoints(self.twin, volatile=scenario.volatile)
-        self.administration = Administration(self.endpoints, self.network, timetable, scenario, self.rng)
+        self.administration = Administration(
+            self.endpoints, self.network, timetable, scenario, self.rng, self.keys
+        )
         self.administration.put_back = self.beliefs.put_back
         self.losses = Losses(self.endpoints, self.beliefs, self.administration, timetable, scenario, self.rng)
         for number in range(scenario.clients):
@@ -113,12 +131,14 @@ class World:
                     wish.nonce,
                     wish.key,
                     wish.signed,
+                    key=wish.licence_key,
                     quantity=wish.quantity,
                     group=wish.group,
                     would_wait=wish.would_wait,
                 )
 
             answer = self._tell("acquire", holder, ask)
+            self._opened(wish.licence_key, answer.code)
             if isinstance(answer, Grant) and not self.twin.replays.told_last:
                 self.beliefs.acquired(holder, answer)
                 self._heard_of(holder)
@@ -133,13 +153,22 @@ class World:
     def signed(self, grant: Grant, wish: Wish) -> SignedLease | None:
         return self.twin.proof(grant, wish.holder, wish.nonce) if self.scenario.signs else None
 
+    def newest_key(self) -> str:
+        return self.keys.in_the_secret
+
     def beat(
-        self, holder: str, beat: Beat, signed: SignedLease | None, then: Callable[[BeatVerdict], None]
+        self,
+        holder: str,
+        beat: Beat,
+        signed: SignedLease | None,
+        key: str,
+        then: Callable[[BeatVerdict], None],
     ) -> None:
         def call() -> BeatVerdict:
             owed = self.beliefs.owed(holder, beat.fence, self.timetable.now)
-            verdict = self._tell("beat", holder, lambda: self.endpoints.beat(holder, beat, signed))
-            if verdict.code not in {Code.SUSPENDED, Code.EXPIRED}:
+            verdict = self._tell("beat", holder, lambda: self.endpoints.beat(holder, beat, signed, key=key))
+            self._opened(key, verdict.code)
+            if verdict.code not in {Code.SUSPENDED, Code.EXPIRED, Code.INVALID_LICENSE}:
                 assert verdict.expires_in > 0 or not owed, "a client that beat in time lost its seat"
             if verdict.code is Code.RECOVERING and owed and holder in self.beliefs.held_at_loss:
                 assert self.shrunk_since_loss() or self.beliefs.outsiders, "a holder was not let back in"
@@ -149,36 +178,55 @@ class World:
                 self.beliefs.renewed(holder, beat.fence)
                 self._heard_of(holder)
             if self.rng.random() < 0.1:
-                self.twin.validate(holder)
-                self.twin.validate(lease_id=beat.lease_id)
+                self._look(holder, beat.lease_id, key)
             return verdict
 
         self.network.carry(call, then)
 
-    def release(self, holder: str, beat: Beat) -> None:
+    def _look(self, holder: str, lease_id: str, key: str) -> None:
+        if self.twin.opened_by(key):
+            self.twin.validate(holder, key=key)
+            self.twin.validate(lease_id=lease_id, key=key)
+        else:
+            self.twin.is_shut_to(key)
+
+    def _opened(self, key: str, code: Code) -> None:
+        if self.keys.are_those_of(self.twin.config):
+            self.keys.check(key, code, now=self.timetable.now, by_the_authority=self.twin.now)
+        else:
+            self.happened["keys of an older copy"] += 1
+
+    def release(self, holder: str, beat: Beat, key: str) -> None:
         def call() -> Code:
-            code = self._tell("release", holder, lambda: self._via_any(lambda: self.twin.release(beat)))
+            code = self._tell(
+                "release", holder, lambda: self._via_any(lambda: self.twin.release(beat, key=key))
+            )
+            self._opened(key, code)
             self.beliefs.released(holder, beat.fence, code)
             return code
 
         self.network.carry(call, lambda _: None)
 
     def borrow(
-        self, holder: str, beat: Beat, length: int, then: Callable[[Borrow | BorrowRefusal], None]
+        self, holder: str, beat: Beat, length: int, key: str, then: Callable[[Borrow | BorrowRefusal], None]
     ) -> None:
         def call() -> Borrow | BorrowRefusal:
             answer = self._tell(
-                "borrow", holder, lambda: self._via_any(lambda: self.twin.borrow(beat, length))
+                "borrow", holder, lambda: self._via_any(lambda: self.twin.borrow(beat, length, key=key))
             )
+            self._opened(key, answer.code if isinstance(answer, BorrowRefusal) else Code.BORROWED)
             if isinstance(answer, Borrow):
                 self.beliefs.borrowed(holder, self.timetable.now + answer.borrowed_for)
             return answer
 
         self.network.carry(call, then)
 
-    def give_back(self, holder: str, beat: Beat) -> None:
+    def give_back(self, holder: str, beat: Beat, key: str) -> None:
         def call() -> ReturnVerdict:
-            back = self._tell("return", holder, lambda: self._via_any(lambda: self.twin.take_back(beat)))
+            back = self._tell(
+                "return", holder, lambda: self._via_any(lambda: self.twin.take_back(beat, key=key))
+            )
+            self._opened(key, back.code if isinstance(back, BeatVerdict) else Code.RETURNED)
             if isinstance(back, Return):
                 self.beliefs.returned(holder, beat.fence, self.timetable.now + back.expires_in)
             return back
@@ -249,7 +297,7 @@ class World:
         twin.configure(state=PoolState.ACTIVE, valid_until=None, capacity=self.scenario.seats, **NO_POLICIES)
         assert twin.watch.live == 0, "a seat is held by nobody"
         for number in range(self.scenario.seats + 1):
-            answer = twin.acquire(holder(10_000 + number), "last")
+            answer = twin.acquire(holder(10_000 + number), "last", key=self.newest_key())
             assert isinstance(answer, Grant) == (number < self.scenario.seats)
         while twin.sweep().unpurged:
             pass
