@@ -27,7 +27,7 @@ def server() -> Iterator[Valkey]:
         yield server
 
 
-@pytest.mark.behaviour(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 22, 23, 24)
+@pytest.mark.behaviour(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 26)
 def test_any_history_is_answered_as_the_model_answers_it(server: Valkey) -> None:
     machine: type[SeatMachine] = type("SeatMachineHere", (SeatMachine,), {"server": server})
     run_state_machine_as_test(

@@ -3,12 +3,15 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from seatwarden.domain.seats import Code, Grant, Millis, Refusal, SeatGroup
 from tests.authority.desk import HOUR, Desk
 
 CLAIM = Millis(20_000)
 
 
+@pytest.mark.behaviour(20)
 async def test_whoever_waits_is_told_its_place_and_gets_its_seat_in_turn(desk: Desk) -> None:
     await desk.configure(capacity=1, queue_size=5, claim=CLAIM)
     grant = await desk.seat(0)
@@ -23,6 +26,7 @@ async def test_whoever_waits_is_told_its_place_and_gets_its_seat_in_turn(desk: D
     assert [_position(await _waits(desk, number)) for number in (2, 3)] == [1, 2]
 
 
+@pytest.mark.behaviour(20)
 async def test_nobody_who_comes_anew_overtakes(desk: Desk) -> None:
     await desk.configure(capacity=2, queue_size=5, claim=CLAIM)
     first = await desk.seat(0)
@@ -34,6 +38,7 @@ async def test_nobody_who_comes_anew_overtakes(desk: Desk) -> None:
     assert _position(await _waits(desk, 4)) == 2
 
 
+@pytest.mark.behaviour(20)
 async def test_a_big_wish_is_not_starved_by_small_ones(desk: Desk) -> None:
     await desk.configure(capacity=3, queue_size=50, claim=CLAIM)
     held = [await desk.seat(number) for number in range(3)]
@@ -47,6 +52,7 @@ async def test_a_big_wish_is_not_starved_by_small_ones(desk: Desk) -> None:
     assert isinstance(await desk.ask(10, quantity=3, would_wait=True), Grant)
 
 
+@pytest.mark.behaviour(20)
 async def test_an_offer_that_nobody_claims_passes_on_in_its_millisecond(desk: Desk) -> None:
     await desk.configure(capacity=1, queue_size=5, claim=CLAIM)
     grant = await desk.seat(0)
@@ -60,6 +66,7 @@ async def test_an_offer_that_nobody_claims_passes_on_in_its_millisecond(desk: De
     assert _position(await _waits(desk, 1)) == 1
 
 
+@pytest.mark.behaviour(20)
 async def test_who_does_not_come_again_loses_its_place(desk: Desk) -> None:
     await desk.configure(capacity=1, queue_size=5, claim=CLAIM)
     await desk.seat(0)
@@ -69,6 +76,7 @@ async def test_who_does_not_come_again_loses_its_place(desk: Desk) -> None:
     assert _position(await _waits(desk, 1)) == 2
 
 
+@pytest.mark.behaviour(20)
 async def test_a_queue_takes_so_many_and_no_more(desk: Desk) -> None:
     await desk.configure(capacity=1, queue_size=2, claim=CLAIM)
     await desk.seat(0)
@@ -80,6 +88,7 @@ async def test_a_queue_takes_so_many_and_no_more(desk: Desk) -> None:
     assert _position(await _waits(desk, 2)) == 2, "who is in it stays"
 
 
+@pytest.mark.behaviour(20)
 async def test_a_crowd_in_the_queue_is_served_once_each_and_in_order(desk: Desk) -> None:
     await desk.configure(capacity=3, queue_size=100, claim=CLAIM)
     held = [await desk.seat(number) for number in range(3)]
@@ -96,6 +105,7 @@ async def test_a_crowd_in_the_queue_is_served_once_each_and_in_order(desk: Desk)
     assert served == sorted(served)
 
 
+@pytest.mark.behaviour(20)
 async def test_a_higher_priority_goes_first_and_within_one_who_came_first(desk: Desk) -> None:
     groups = {"vip": SeatGroup(priority=5), "rest": SeatGroup()}
     await desk.configure(capacity=1, queue_size=9, claim=CLAIM, groups=groups)
@@ -117,6 +127,7 @@ async def test_the_share_of_a_group_does_not_wait_behind_others(desk: Desk) -> N
     assert _position(await _waits(desk, 3, group="own")) == 2
 
 
+@pytest.mark.behaviour(20)
 async def test_what_can_never_be_had_does_not_stand_in_the_way(desk: Desk) -> None:
     await desk.configure(capacity=3, queue_size=9, claim=CLAIM)
     await desk.seat(0, quantity=3)
@@ -166,6 +177,7 @@ async def test_a_pool_that_drains_takes_nobody_into_its_queue_and_offers_nothing
     assert isinstance(await desk.ask(1, would_wait=True), Grant)
 
 
+@pytest.mark.behaviour(20)
 async def test_a_place_is_kept_through_a_recovery(desk: Desk) -> None:
     await desk.configure(capacity=1, queue_size=9, claim=CLAIM)
     await desk.seat(0)

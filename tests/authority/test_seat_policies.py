@@ -15,6 +15,7 @@ def _answers(found: list[Grant | Refusal]) -> list[tuple[Code, bool]]:
 BASE, ABOVE, REFUSED = (Code.GRANTED, False), (Code.GRANTED, True), (Code.POOL_EXHAUSTED, False)
 
 
+@pytest.mark.behaviour(17)
 async def test_overage_gives_so_many_seats_above_the_capacity_and_no_more(desk: Desk) -> None:
     await desk.configure(capacity=2, overage=2)
     found = [await desk.ask(number) for number in range(6)]
@@ -25,6 +26,7 @@ async def test_overage_gives_so_many_seats_above_the_capacity_and_no_more(desk: 
     assert (counts.overage, counts.overage_granted, counts.denied, counts.peak) == (2, 2, 2, 4)
 
 
+@pytest.mark.behaviour(17)
 async def test_a_crowd_gets_exactly_the_seats_and_the_overage(desk: Desk) -> None:
     await desk.configure(capacity=20, overage=5)
     found = await asyncio.gather(*(desk.ask(number) for number in range(100)))
@@ -32,6 +34,7 @@ async def test_a_crowd_gets_exactly_the_seats_and_the_overage(desk: Desk) -> Non
     assert (told.count(BASE), told.count(ABOVE), told.count(REFUSED)) == (20, 5, 75)
 
 
+@pytest.mark.behaviour(17)
 async def test_a_base_seat_that_gets_free_makes_the_oldest_overage_lease_a_base_one(desk: Desk) -> None:
     await desk.configure(capacity=1, overage=2)
     base, older, _ = [await desk.seat(number) for number in range(3)]
@@ -45,6 +48,7 @@ async def test_a_base_seat_that_gets_free_makes_the_oldest_overage_lease_a_base_
     assert (await desk.sweep()).overage == 0
 
 
+@pytest.mark.behaviour(17)
 async def test_more_capacity_makes_overage_leases_base_ones_and_less_marks_nobody(desk: Desk) -> None:
     await desk.configure(capacity=1, overage=3)
     for number in range(4):
@@ -55,6 +59,7 @@ async def test_more_capacity_makes_overage_leases_base_ones_and_less_marks_nobod
     assert (await desk.sweep()).overage == 1
 
 
+@pytest.mark.behaviour(17)
 async def test_an_overage_lease_that_runs_out_converts_nobody_and_a_base_one_does(desk: Desk) -> None:
     await desk.configure(capacity=1, overage=1)
     base = await desk.seat(0)
@@ -68,6 +73,7 @@ async def test_an_overage_lease_that_runs_out_converts_nobody_and_a_base_one_doe
     assert not await _is_above(desk, 1)
 
 
+@pytest.mark.behaviour(17)
 async def test_the_ledger_tells_which_grant_was_above_the_capacity_and_until_when(desk: Desk) -> None:
     await desk.configure(capacity=1, overage=1)
     base, above = await desk.seat(0), await desk.seat(1)
@@ -107,6 +113,7 @@ async def test_a_pool_that_drains_gives_no_new_seat_and_takes_none_away(desk: De
     assert (await desk.seat(0)).code is Code.GRANTED
 
 
+@pytest.mark.behaviour(32)
 async def test_draining_is_said_before_exhausted(desk: Desk) -> None:
     """Waiting for a seat helps where a pool is full, and not where it drains."""
     await desk.configure(capacity=0, drain=True)

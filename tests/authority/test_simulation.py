@@ -30,7 +30,7 @@ def _lived_through(seed: int, server: Valkey) -> Outcome:
     return outcome
 
 
-@pytest.mark.behaviour(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 22, 30)
+@pytest.mark.behaviour(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 26, 30)
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_no_promise_is_broken_in_fresh_worlds(
     batch: int, server: Valkey, fresh_seeds: Callable[[int], range]

@@ -225,6 +225,20 @@ def test_an_eviction_is_told_until_it_is_over_also_where_the_deadline_is_not_kno
     assert conditions_of(called_off)["OverCapacity"] == ("True", "OverCapacity")
 
 
+@pytest.mark.parametrize(
+    ("spec", "recovering_for", "free"),
+    [
+        ({}, 0, 3),
+        ({"drain": True}, 0, 0),
+        ({"drain": True, "mode": "Shadow"}, 0, 3),
+        ({}, 1000, 0),
+    ],
+)
+def test_no_seat_is_free_that_nobody_new_would_be_given(spec: Body, recovering_for: int, free: int) -> None:
+    run = run_of(provisioned(live=2, recovering_for=recovering_for))
+    assert status_of(run, pool=objects.pool(spec=spec)).free == free
+
+
 def test_the_same_run_told_again_later_is_the_same_status() -> None:
     run = run_of(provisioned(live=7), (Reason.TENANT_SUSPENDED, "suspended"))
     first = pool_status(objects.pool(), run, None, now=NOON)

@@ -28,6 +28,7 @@ async def client(start_endpoint: StartEndpoint, redis_url: str) -> AsyncIterator
     await seats.close()
 
 
+@pytest.mark.behaviour(20)
 async def test_a_place_in_the_queue_is_an_answer_and_not_a_refusal(client: EndpointClient) -> None:
     await client.acquire()
     queued = await client.acquire(hardware_id=OTHER, queue=True)
@@ -92,6 +93,7 @@ def test_without_the_header_nobody_waits() -> None:
     assert preferred_wait(CIMultiDict()) == 0
 
 
+@pytest.mark.behaviour(20)
 async def test_for_a_client_that_went_away_nothing_is_asked_any_more() -> None:
     place = QueuePlace(1, 1, None)
     told = Refusal(code=Code.QUEUED, retry_after=Millis(1), place=place)

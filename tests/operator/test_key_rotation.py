@@ -51,6 +51,7 @@ async def events(world: World, reason: str) -> list[Body]:
     return [event async for event in world.api.list(path) if event["reason"] == reason]
 
 
+@pytest.mark.behaviour(26)
 async def test_both_keys_open_the_pool_and_a_lease_goes_on_under_either(world: World) -> None:
     pool = await world.customer()
     old = await world.licence_key()
@@ -110,6 +111,7 @@ async def test_keys_are_put_back_into_a_redis_that_lost_everything(world: World)
     assert answers == [Code.RECOVERING, Code.RECOVERING]
 
 
+@pytest.mark.behaviour(26)
 async def test_an_earlier_key_dies_in_its_time_and_is_then_forgotten(world: World) -> None:
     await world.tenant()
     await world.subscription()
@@ -158,6 +160,7 @@ async def test_a_deleted_secret_ends_all_keys_at_once(world: World) -> None:
     assert sum(f"The one before, {second.key_id}, opens nothing any more." in note for note in notes) == 1
 
 
+@pytest.mark.behaviour(26)
 async def test_a_fifth_key_waits_until_there_is_room_and_says_so(world: World) -> None:
     pool = await world.customer()
     keys = [await world.licence_key(), *[await rotate(world, pool, day) for day in ("mon", "tue", "wed")]]

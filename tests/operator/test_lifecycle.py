@@ -160,6 +160,28 @@ async def test_subscription_ends_by_itself_at_its_instant(world: World) -> None:
     assert found["status"]["phase"] == "Expired"
 
 
+@pytest.mark.behaviour(25)
+async def test_a_subscription_that_ran_out_opens_its_pool_again_as_soon_as_it_is_prolonged(
+    world: World,
+) -> None:
+    pool = await world.customer()
+    team = ObjectKey(Kind.SUBSCRIPTION, world.namespace, "team")
+    grant, key = await world.acquire(1), await world.licence_key()
+    assert isinstance(grant, Grant)
+    beat = Beat(lease_id=grant.lease_id, fence=grant.fence)
+
+    await world.patch_spec(team, validUntil="2020-01-01T00:00:00Z")
+    await world.until_reason(pool, "SubscriptionExpired")
+    assert (await world.acquire(2)).code is Code.EXPIRED
+    assert (await world.seats.heartbeat(key.pool, key.sha256, [beat]))[0].code is Code.EXPIRED
+
+    # Long before anything is looked at again by itself.
+    await world.patch_spec(team, validUntil="2099-01-01T00:00:00Z")
+    await world.until_ready(pool)
+    assert (await world.seats.heartbeat(key.pool, key.sha256, [beat]))[0].code is Code.OK
+    assert (await world.acquire(2)).code is Code.GRANTED
+
+
 async def test_a_trial_is_told_to_programs_ends_by_itself_and_goes_on_when_it_is_bought(world: World) -> None:
     pool = await world.customer()
     team = ObjectKey(Kind.SUBSCRIPTION, world.namespace, "team")

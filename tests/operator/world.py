@@ -143,6 +143,11 @@ class World:
         assert key is not None
         return key
 
+    async def licence_key_ids(self) -> list[str]:
+        """The public ids of all licence keys, pool by pool, the newest of each first."""
+        pools = [pool async for pool in self.api.list(collection_path(Kind.SEAT_POOL, self.namespace))]
+        return [key["id"] for pool in pools for key in pool.get("status", {}).get("licenceKeys", ())]
+
     async def acquire(self, number: int, pool: str = "dev", **details: Any) -> Grant | Refusal:
         """Take a seat for machine ``number`` with the key in the pool's Secret."""
         key = await self.licence_key(pool)

@@ -118,7 +118,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         ),
         capacity=capacity,
         used=live,
-        free=max(capacity - live, 0),
+        free=0 if recovery is not None or _gives_none(pool) else max(capacity - live, 0),
         peak=max(before.peak or 0, live, counts.peak if counts is not None else 0),
         overage=above,
         would_deny=would_deny,
@@ -168,6 +168,10 @@ def _devices(pool: SeatPool, counts: LiveCounts | None) -> DevicesStatus | None:
     return DevicesStatus(registered=told if counts is None else counts.devices, limit=limit)
 
 
+def _gives_none(pool: SeatPool) -> bool:
+    return pool.spec.drain and pool.spec.mode is Mode.ENFORCE
+
+
 def _recovery(run: PoolRun, counts: LiveCounts | None, now: datetime) -> str | None:
     """Until when only holders come back, as a sentence; None where anybody may."""
     told = counts if counts is not None else run.provisioned
@@ -196,7 +200,7 @@ def _findings(pool: SeatPool, run: PoolRun, recovery: str | None) -> Sequence[Fi
         told = findings.not_ready(Reason.RECOVERING, recovery)
     elif has is not None and has.capacity < pool.spec.seats:
         told = findings.not_ready(Reason.AWAITING_CAPACITY, _awaiting(pool, has))
-    elif pool.spec.drain and pool.spec.mode is Mode.ENFORCE:
+    elif _gives_none(pool):
         told = findings.ready("No new seat is given while spec.drain is true.")
     else:
         told = findings.ready(

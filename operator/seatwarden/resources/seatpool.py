@@ -256,7 +256,8 @@ class SeatPoolStatus(Model):
     used: Count | None = None
     """Seats held at this moment. Follows the truth by some seconds."""
     free: Count | None = None
-    """Seats that can be taken at this moment. Follows the truth by some seconds."""
+    """Seats that can be taken at this moment; 0 while the pool drains, and in a recovery. Follows the truth by some
+    seconds."""
     peak: Count | None = None
     """The most seats that were ever held at one time."""
     overage: Count | None = None

@@ -135,7 +135,7 @@ class Administration:
 
     def _rotate(self) -> None:
         lease = self._scenario.lease
-        overlap = self._rng.choice([0, 1000, lease // 3, lease, 4 * lease])
+        overlap = self._rng.choice([0, 1000, lease // 3, lease, 12 * lease])
         if not self._keys.rotate(self._timetable.now, overlap):
             self.done["rotation waits"] = self.done.get("rotation waits", 0) + 1
         self._tell(key_ids=self._keys.key_ids, keys_die=self._keys.keys_die)
