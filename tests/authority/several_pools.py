@@ -105,6 +105,7 @@ POLICIES: tuple[dict[str, Any], ...] = (
     {"capacity": 5},
     {"overage": 2},
     {"drain": True},
+    {"linger": Millis(10_000)},
     {"shadow": True},
     {"queue_size": 2},
     {"groups": {"a": SeatGroup(reserved=1, limit=2)}},
