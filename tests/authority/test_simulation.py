@@ -4,10 +4,14 @@ fifty new worlds a run, and a dozen of which it is certain that they lose what t
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
+from seatwarden.domain import key_ring
+from seatwarden.domain.key_ring import EarlierKey
 from seatwarden.local.valkey import Valkey
+from tests.authority.simulation import licence_keys
 from tests.authority.simulation.scenario import scenario_of
 from tests.authority.simulation.seeds import Failure, run_seed
 from tests.authority.simulation.servers import memory_server
@@ -82,3 +86,22 @@ def test_a_broken_promise_is_found_and_told_with_its_seed(server: Valkey) -> Non
     found = run_seed(1, server, texts={"acquire": careless})
     assert isinstance(found, Failure)
     assert "python -m tests.authority.simulation --seed 1" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.5, "a key that is alive was refused"), (2.0, "a key that is dead has opened the pool")],
+)
+def test_a_key_that_dies_at_another_instant_than_was_promised_is_found(
+    share: float, told: str, server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pool and model are told the same wrong instant: so only what customers were promised tells it."""
+
+    def careless(key: EarlierKey, overlap: timedelta) -> datetime:
+        return key.replaced_at + share * overlap
+
+    for module in (key_ring, licence_keys):
+        monkeypatch.setattr(module, "dies_at", careless)
+    found = run_seed(0, server)
+    assert isinstance(found, Failure)
+    assert told in found.broken

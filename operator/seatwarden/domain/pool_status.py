@@ -13,7 +13,7 @@ from seatwarden.domain.key_status import licence_keys, rotation_waiting, tokens
 from seatwarden.domain.seat_groups import seats_of_groups
 from seatwarden.domain.seats import NO_TIME, KeyUse, Millis, PoolCounts
 from seatwarden.resources.conditions import ConditionType, Finding, find_condition, merge_conditions
-from seatwarden.resources.names import GROUP, licence_key_secret
+from seatwarden.resources.names import POOL_LABEL, licence_key_secret
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.seat_limits import DevicesStatus
 from seatwarden.resources.seatpool import Mode, Refused, SeatPool, SeatPoolStatus
@@ -132,7 +132,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         devices=_devices(pool, counts),
         refused=refused,
         tenant=run.tenant or before.tenant,
-        selector=f"{GROUP}/pool={pool.metadata.name}",
+        selector=f"{POOL_LABEL}={pool.metadata.name}",
         epoch=has.epoch if has is not None else before.epoch,
         licence_key_secret=licence_key_secret(pool.metadata.name)
         if has is not None

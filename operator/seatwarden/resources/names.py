@@ -18,6 +18,9 @@ FIELD_MANAGER = "seatwarden"
 
 FINALIZER = f"{GROUP}/finalizer"
 
+POOL_LABEL = f"{GROUP}/pool"
+"""Label of what belongs to a SeatPool, with its name as the value: what the scale subresource selects by."""
+
 BUNDLE_VERSION_ANNOTATION = f"{GROUP}/bundle-version"
 RECONCILE_REQUESTED_AT = f"{GROUP}/reconcile-requested-at"
 """Annotation by which a person asks for a run now; its value is echoed in
