@@ -16,7 +16,7 @@ from tests.authority.simulation.servers import memory_server
 from tests.authority.twin import Twin
 from tests.authority.virtual_time import GivenTimeRunner, VirtualClock
 
-SAMPLE = 60
+SAMPLE = 40
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +37,11 @@ def test_the_right_scripts_pass_each_scene(scene: Scene, right: GivenTimeRunner)
     scene(Twin(right, lease=Millis(LEASE)))
 
 
-def test_sixty_mutants_of_a_fresh_seed_are_killed(
+@pytest.mark.timeout(600)  # one that slips through most scenes costs half a minute on a busy machine
+def test_forty_mutants_of_a_fresh_seed_are_killed(
     server: Valkey, right: GivenTimeRunner, fresh_seeds: Callable[[int], range]
 ) -> None:
-    """All of them are tried by `make mutate`, which takes a minute."""
+    """All of them are tried by `make mutate`, which takes a quarter of an hour."""
     [seed] = fresh_seeds(1)
     explained = equivalents()
     candidates = [mutant for mutant in all_mutants() if mutant.name not in explained]
