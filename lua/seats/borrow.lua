@@ -17,9 +17,7 @@ local pool, unopened = pool_opened_by(key_hash)
 if not pool then
     return unopened
 end
-local record = redis.call('HGET', LEASES, id)
-local expiry = tonumber(redis.call('ZSCORE', EXPIRY, id))
-local gone = gone_because(record, fence, expiry)
+local record, expiry, gone = named_lease(id, fence)
 local closed = closed_because(pool)
 local terms = redis.call('HMGET', CONFIG, 'borrow_seats', 'borrow_longest', 'borrow_low_water', 'drain')
 if gone then
@@ -34,7 +32,7 @@ end
 
 local quantity = quantity_of(record)
 local most, longest, low_water = tonumber(terms[1]) or 0, tonumber(terms[2]) or 0, tonumber(terms[3]) or 0
-local others = redis.call('ZCOUNT', BORROWS, BORROWED_NOW, '+inf') - (is_borrowed(id) and quantity or 0)
+local others = seats_away() - (is_borrowed(id) and quantity or 0)
 local left = math.max(0, math.min(most, pool.capacity - low_water) - others)
 longest = math.min(longest, pool.valid_until and pool.valid_until - now or longest)
 local length = wanted > 0 and wanted or longest
@@ -44,15 +42,11 @@ if quantity > left or length > longest then
 end
 
 local account = open_account()
-local seats = seats_of_lease(id, 1, quantity)
-local back_at = math.max(now + length, tonumber(redis.call('ZSCORE', BORROWS, id)) or 0)
-keep_seats(seats, back_at)
-for _, seat in ipairs(seats) do
-    redis.call('ZADD', BORROWS, back_at, seat)
-end
+local back_at = math.max(now + length, borrowed_until(id))
+keep_seats(seats_of_lease(id, 1, quantity), back_at)
+lend(account, id, record, back_at)
 note_borrows_changed()
 account.unpurged = account.used - live_leases()
-note(account, 'borrowed', account.clock, id, record, 'until', back_at)
 commit(account)
 return { 'borrowed', back_at - now, now, struct.unpack('>I8', record), hex(holder_of(record)), hex(nonce_of(record)),
     quantity, group_of(record), pool.capacity, live_leases() }

@@ -58,8 +58,8 @@ if quantity > counted and live - counted + quantity > pool.limit then
 end
 
 local lease = lease_from_now(pool.lease)
-let_in(account, pool, { id = id, fence = fence, holder = holder, nonce = nonce, quantity = quantity, group = group,
-    tail = tail, expiry = now + lease })
+let_in(account, pool, record, { id = id, fence = fence, holder = holder, nonce = nonce, quantity = quantity,
+    group = group, tail = tail, expiry = now + lease })
 commit(account)
 if pool.device_limit then
     -- It was one before the loss, which took the list as well.

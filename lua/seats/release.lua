@@ -32,15 +32,9 @@ end
 
 local function let_linger()
     local kept = fence_of(record) .. LINGERING .. string.sub(record, FENCE_BYTES + 2)
-    local until_when = {}
-    for _, seat in ipairs(seats_of_lease(id, 1, quantity_of(record))) do
-        table.insert(until_when, now + pool.linger)
-        table.insert(until_when, seat)
-    end
-    redis.call('ZADD', EXPIRY, 'XX', unpack(until_when))
-    if redis.call('ZREM', BORROWS, unpack(seats_of_lease(id, 1, quantity_of(record)))) > 0 then
-        note_borrows_changed()
-    end
+    local seats = seats_of_lease(id, 1, quantity_of(record))
+    score_seats(EXPIRY, seats, now + pool.linger, 'XX')
+    end_borrows(seats)
     redis.call('HSET', LEASES, id, kept)
     note_turn(pool, id, kept)
     note(account, 'lingering', account.clock, id, kept)

@@ -25,7 +25,7 @@ local function knows_better(id, record, fence, back_at)
     elseif fence_of(record) > fence or letter_of(record) ~= LIVE then
         return true
     end
-    return (tonumber(redis.call('ZSCORE', BORROWS, id)) or 0) >= back_at
+    return borrowed_until(id) >= back_at
 end
 
 local restored = 0
@@ -39,12 +39,9 @@ for i = 2, #ARGV, 5 do
             recover_from(account, fence, tonumber(config[2]))
         end
         local nonce = record and fence_of(record) == fence and nonce_of(record) or string.rep('\0', 8)
-        let_in(account, pool, { id = id, fence = fence, holder = holder, nonce = nonce, quantity = quantity,
-            group = group, tail = tail, expiry = math.max(back_at, recovering or 0) })
-        for _, seat in ipairs(seats_of_lease(id, 1, quantity)) do
-            redis.call('ZADD', BORROWS, back_at, seat)
-        end
-        note(account, 'borrowed', account.clock, id, redis.call('HGET', LEASES, id), 'until', back_at)
+        local back = let_in(account, pool, record, { id = id, fence = fence, holder = holder, nonce = nonce,
+            quantity = quantity, group = group, tail = tail, expiry = math.max(back_at, recovering or 0) })
+        lend(account, id, back, back_at)
         restored = restored + 1
     end
 end

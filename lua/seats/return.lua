@@ -12,9 +12,7 @@ local pool, unopened = pool_opened_by(key_hash)
 if not pool then
     return unopened
 end
-local record = redis.call('HGET', LEASES, id)
-local expiry = tonumber(redis.call('ZSCORE', EXPIRY, id))
-local gone = gone_because(record, fence, expiry)
+local record, expiry, gone = named_lease(id, fence)
 if gone then
     return { gone, 0 }
 end
@@ -24,11 +22,8 @@ if is_borrowed(id) then
     local account = open_account()
     local seats = seats_of_lease(id, 1, quantity)
     expiry = math.min(expiry, now + lease_from_now(pool.lease))
-    redis.call('ZREM', BORROWS, unpack(seats))
-    for _, seat in ipairs(seats) do
-        redis.call('ZADD', EXPIRY, expiry, seat)
-    end
-    note_borrows_changed()
+    end_borrows(seats)
+    score_seats(EXPIRY, seats, expiry, 'XX')
     account.unpurged = account.used - live_leases()
     note(account, 'returned', account.clock, id, record)
     commit(account)

@@ -9,9 +9,9 @@
 -- denials, refusals of a version, for a rate and of a device, devices, evicted, ended by a suspension, seats to be
 -- ended at once, when seats are evicted or nil, ids of the licence keys, {use of each or nil},
 -- groups, {seats of each or nil}, how many wait, borrowed seats, how often that changed, whether seats can be
--- borrowed, refused borrows}, or nil where the pool is unknown. In recovery nothing is purged, and
--- what is not confirmed is not counted as unpurged either. But the account is written then: of leases that ran out and
--- may come back a part is charged only, and a sum that was told once must not fall.
+-- borrowed, refused borrows, whether the pool drains}, or nil where the pool is unknown. In recovery nothing is purged,
+-- and what is not confirmed is not counted as unpurged either. But the account is written then: of leases that ran out
+-- and may come back a part is charged only, and a sum that was told once must not fall.
 
 local ledger_kept = tonumber(ARGV[1])
 
@@ -23,11 +23,11 @@ if not config[1] or not account then
 end
 local lease = tonumber(config[2])
 
-local pool, capacity, purged = pool_to_look_after(), tonumber(config[1]), purge(account)
+local pool, purged = pool_to_look_after(), purge(account)
 line_up(account, pool)
 local due = end_what_is_due(account, pool)
 local evicts_in = eviction_in(account, pool)
-convert_overage(account, capacity)
+convert_overage(account, pool.capacity)
 local changed = #account.entries > 0 or account.unpurged > 0
 if changed then
     commit(account)
@@ -56,7 +56,7 @@ local next_expiry_in = math.min(lease, soonest and kept_until(tonumber(soonest))
     pool.linger or lease, evicts_in or lease)
 return {
     account.epoch,
-    capacity,
+    pool.capacity,
     account.used - account.unpurged,
     account.peak,
     total[1],
@@ -90,4 +90,5 @@ return {
     tonumber(total[12]) or 0,
     config[6] and 1 or 0,
     tonumber(total[13]) or 0,
+    pool.drain and 1 or 0,
 }

@@ -99,7 +99,9 @@ async def test_overage_marks_that_redis_lost_cost_no_seat_and_stop_nothing(desk:
 
 async def test_a_pool_that_drains_gives_no_new_seat_and_takes_none_away(desk: Desk) -> None:
     held = await desk.seat(0, nonce="first run")
+    assert not (await desk.sweep()).drains
     await desk.configure(drain=True)
+    assert (await desk.sweep()).drains
     refused = await desk.refusal(1)
     assert (refused.code, refused.live, refused.retry_after) == (Code.DRAINING, 1, None)
     assert (await desk.beat(held)).code is Code.OK

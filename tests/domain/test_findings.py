@@ -118,6 +118,8 @@ def test_a_pool_that_drains_tells_how_many_seats_are_still_held() -> None:
     assert (held.type, held.status, held.reason) == (ConditionType.DRAINING, TRUE, Reason.DRAINING)
     assert (empty.type, empty.status, empty.reason) == (ConditionType.DRAINING, TRUE, Reason.DRAINED)
     assert held.message.startswith("3 seats are still held")
+    [uncertain] = findings.draining(live=0, is_certain=False)
+    assert (uncertain.reason, "being counted" in uncertain.message) == (Reason.DRAINING, True)
 
 
 def test_shadow_mode_tells_how_much_it_would_have_refused() -> None:

@@ -239,6 +239,29 @@ def test_no_seat_is_free_that_nobody_new_would_be_given(spec: Body, recovering_f
     assert status_of(run, pool=objects.pool(spec=spec)).free == free
 
 
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        pytest.param(None, "Drained", id="what the run that closed the pool saw"),
+        pytest.param(LiveCounts(live=0, peak=1), "Draining", id="counted before the pool was closed"),
+        pytest.param(LiveCounts(live=0, peak=1, drains=True), "Drained", id="counted behind that"),
+        pytest.param(LiveCounts(live=1, peak=1, drains=True), "Draining", id="somebody holds a seat"),
+    ],
+)
+def test_a_pool_is_drained_only_by_a_count_that_came_behind_the_last_grant(
+    counts: LiveCounts | None, reason: str
+) -> None:
+    draining = objects.pool(spec={"drain": True})
+    assert (
+        conditions_of(status_of(run_of(provisioned(live=0)), counts, pool=draining))["Draining"][1] == reason
+    )
+
+
+def test_a_pool_in_shadow_mode_gives_seats_though_it_should_drain_and_does_not_say_otherwise() -> None:
+    tried_out = objects.pool(spec={"drain": True, "mode": "Shadow"})
+    assert "Draining" not in conditions_of(status_of(run_of(provisioned(live=0)), pool=tried_out))
+
+
 def test_the_same_run_told_again_later_is_the_same_status() -> None:
     run = run_of(provisioned(live=7), (Reason.TENANT_SUSPENDED, "suspended"))
     first = pool_status(objects.pool(), run, None, now=NOON)

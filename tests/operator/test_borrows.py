@@ -1,7 +1,6 @@
 """What is borrowed: shown with `kubectl`, and put back from there when Redis has lost it."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -10,7 +9,7 @@ from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.domain.borrowing import Borrow, BorrowRefusal, Return
 from seatwarden.domain.seats import Beat, Code, Grant, Millis
 from seatwarden.reconcilers.engine import ObjectKey
-from tests.operator.world import PATIENCE_SECONDS, World, condition, holder
+from tests.operator.world import World, condition, holder
 
 KEYS = InstallationKeys([bytes(32)])
 HOUR = Millis(3_600_000)
@@ -51,7 +50,7 @@ async def test_a_borrow_that_redis_lost_is_put_back_at_once(idle_world: World, r
     await redis.flushall()
     found = await world.until(pool, lambda it: it["status"].get("borrowsEpoch") == 2)
     assert found["status"]["borrows"] == before
-    await _until_told(world, "BorrowsRestored")
+    await world.until_told("BorrowsRestored")
     await _goes_on(world, grant)
 
 
@@ -119,14 +118,3 @@ async def _goes_on(world: World, grant: Grant) -> None:
 
 def _beat(grant: Grant) -> Beat:
     return Beat(lease_id=grant.lease_id, fence=grant.fence)
-
-
-async def _until_told(world: World, reason: str) -> None:
-    path = f"/apis/events.k8s.io/v1/namespaces/{world.namespace}/events"
-
-    async def told() -> set[Any]:
-        return {event["reason"] async for event in world.api.list(path)}
-
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while reason not in await told():  # noqa: ASYNC110  # seen from outside only
-            await asyncio.sleep(0.05)

@@ -5,7 +5,7 @@ from typing import Any
 
 from seatwarden.domain.seats import Beat, Code, Grant, Refusal
 from seatwarden.reconcilers.engine import ObjectKey
-from tests.operator.world import PATIENCE_SECONDS, World, condition, holder
+from tests.operator.world import World, condition, holder
 
 
 async def test_overage_is_counted_and_told_from_its_beginning_to_its_end(world: World) -> None:
@@ -23,7 +23,7 @@ async def test_overage_is_counted_and_told_from_its_beginning_to_its_end(world: 
 
     await _release(world, grants[0])
     await world.until(pool, lambda it: it["status"]["overage"] == 0 and not condition(it, "Overage"))
-    await _until_told(world, {"OverageInUse", "OverageEnded"})
+    await world.until_told("OverageInUse", "OverageEnded")
 
 
 async def test_the_seats_of_each_group_are_shown_and_what_is_reserved_is_kept(world: World) -> None:
@@ -61,7 +61,7 @@ async def test_a_drained_pool_says_so_when_the_last_seat_came_back(world: World)
 
     await _release(world, grant)
     await world.until(pool, lambda it: condition(it, "Draining")["reason"] == "Drained")
-    await _until_told(world, {"Drained"})
+    await world.until_told("Drained")
 
     await _set(world, pool, drain=False)
     await world.until(pool, lambda it: not condition(it, "Draining"))
@@ -85,7 +85,7 @@ async def test_an_eviction_is_told_with_its_deadline_and_kept_to_it(world: World
     assert found["status"]["evicted"] == 2
     assert not condition(found, "OverCapacity")
     assert await _beat(world, grants) == [Code.EVICTED] * 2 + [Code.OK] * 3
-    await _until_told(world, {"EvictionPending", "LeasesEvicted"})
+    await world.until_told("EvictionPending", "LeasesEvicted")
 
 
 async def test_the_deadline_of_an_eviction_survives_the_operator(world: World) -> None:
@@ -178,11 +178,11 @@ async def test_devices_are_counted_and_one_is_removed_by_annotation(world: World
     await _ask_for_removal(world, pool, "no holder")
     await _ask_for_removal(world, pool, f"{holder(1)[:12]}@while it holds a seat")
     assert (await world.acquire(1)).code is Code.EXISTING
-    await _until_told(world, {"DeviceNotRemoved"})
+    await world.until_told("DeviceNotRemoved")
 
     await _release(world, grant)
     await _ask_for_removal(world, pool, f"{holder(1)[:12]}@now")
-    await _until_told(world, {"DeviceRemoved"})
+    await world.until_told("DeviceRemoved")
     assert isinstance(await world.acquire(2), Grant)
 
 
@@ -206,11 +206,3 @@ async def _beat(world: World, grants: list[Grant | Refusal]) -> list[Code]:
     key = await world.licence_key()
     beats = [Beat(lease_id=grant.lease_id, fence=grant.fence) for grant in grants if isinstance(grant, Grant)]
     return [verdict.code for verdict in await world.seats.heartbeat(key.pool, key.sha256, beats)]
-
-
-async def _until_told(world: World, reasons: set[str]) -> None:
-    """An Event is posted after the status that it tells of."""
-    path = f"/apis/events.k8s.io/v1/namespaces/{world.namespace}/events"
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not reasons <= {event["reason"] async for event in world.api.list(path)}:  # noqa: ASYNC110  # seen from outside only
-            await asyncio.sleep(0.05)

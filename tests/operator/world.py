@@ -172,6 +172,13 @@ class World:
         """The resource as soon as Ready has that reason."""
         return await self.until(key, lambda found: condition(found).get("reason") == reason)
 
+    async def until_told(self, *reasons: str) -> None:
+        """Wait for Events with these reasons. An Event is posted after the status that it tells of."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not {*reasons} <= {event["reason"] async for event in self.api.list(path)}:  # noqa: ASYNC110  # seen from outside only
+                await asyncio.sleep(0.05)
+
     async def until_gone(self, key: ObjectKey) -> None:
         """Return when there is no such resource any more."""
         await self.until_not_found(object_path(key))

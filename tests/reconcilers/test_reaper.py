@@ -187,7 +187,7 @@ async def test_numbers_are_told_when_they_are_new_and_only_then(rounds: Rounds) 
     assert rounds.reaper.counts == {POOL: replace(QUIET, live=3)}
 
 
-@pytest.mark.parametrize("change", ["live", "capacity", "peak", "epoch", "evicted", "evicts_at"])
+@pytest.mark.parametrize("change", ["live", "capacity", "peak", "epoch", "evicted", "evicts_at", "drains"])
 async def test_what_status_shows_is_news(rounds: Rounds, change: str) -> None:
     news: dict[str, Any] = {change: 9}
     with rounds.under_way():

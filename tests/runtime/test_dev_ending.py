@@ -18,9 +18,8 @@ SERVERS = 5  # etcd, API server, controller-manager, Valkey, and our own two mak
 
 def _typed(run: DevProcess, *lines: str) -> str:
     """Type lines after the one with the exports that was printed, as a person would."""
-    exports = next(line.strip() for line in run.said().splitlines() if line.strip().startswith("export "))
     done = subprocess.run(
-        ["/bin/sh", "-c", "\n".join(["set -e", exports, *lines])],
+        ["/bin/sh", "-c", "\n".join(["set -e", _printed(run, "  export "), *lines])],
         capture_output=True,
         text=True,
         timeout=60,
@@ -31,6 +30,9 @@ def _typed(run: DevProcess, *lines: str) -> str:
 
 
 def _printed(run: DevProcess, part: str) -> str:
+    """The first line with ``part``, as soon as all of it is there."""
+    run.wait_for(part)
+    wait_until(lambda: "\n" in run.said().partition(part)[2], what="the line is whole")
     return next(line.strip() for line in run.said().splitlines() if part in line)
 
 

@@ -10,7 +10,7 @@
 -- `used` equals ZCARD of `expiry`, and each record is either in `expiry` or in `ended`: both are checked on every
 -- change, as a lost or evicted key must be noticed and not counted on.
 --
--- It keeps one key beside the pool's seven, which only scripts are given that give or take a seat:
+-- It keeps one key beside the pool's eight, which only scripts are given that give or take a seat:
 --   elders  ZSET  lease id -> since when it has its seats, for a pool that evicts: whose turn it is, the oldest first.
 --                 Seats that linger go before all others. A pool that does not evict has no such key
 
@@ -99,21 +99,39 @@ local function count_for_group(account, group, seats)
     account.held_back = account.held_back + still_reserved(counted.reserved, counted.has)
 end
 
--- Sets when seats run out; an instant that is later already is kept.
-local function keep_seats(seats, expiry)
+-- Gives all of these seats one score, as ZADD does with that flag; CH is a flag that changes nothing.
+local function score_seats(key, seats, score, flag)
     for start = 1, #seats, SEATS_AT_ONCE do
         local scored = {}
         for i = start, math.min(#seats, start + SEATS_AT_ONCE - 1) do
-            table.insert(scored, expiry)
+            table.insert(scored, score)
             table.insert(scored, seats[i])
         end
-        redis.call('ZADD', EXPIRY, 'GT', unpack(scored))
+        redis.call('ZADD', key, flag, unpack(scored))
     end
+end
+
+-- Sets when seats run out; an instant that is later already is kept.
+local function keep_seats(seats, expiry)
+    score_seats(EXPIRY, seats, expiry, 'GT')
 end
 
 -- The operator mirrors the borrows, and has to learn that they are others than before.
 local function note_borrows_changed()
     redis.call('HINCRBY', STATE, 'borrow_changes', 1)
+end
+
+-- Seats, from the first to the last of these, are borrowed no longer.
+local function end_borrows(seats, first, last)
+    if redis.call('ZREM', BORROWS, unpack(seats, first, last)) > 0 then
+        note_borrows_changed()
+    end
+end
+
+-- The seats of a lease are borrowed until then. To be followed by a `commit`, and by a note that borrows have changed.
+local function lend(account, id, record, back_at)
+    score_seats(BORROWS, seats_of_lease(id, 1, quantity_of(record)), back_at, 'CH')
+    note(account, 'borrowed', account.clock, id, record, 'until', back_at)
 end
 
 -- Puts a lease where its turn is.
@@ -128,9 +146,7 @@ local function drop_seats(account, seats)
     for start = 1, #seats, SEATS_AT_ONCE do
         local last = math.min(#seats, start + SEATS_AT_ONCE - 1)
         redis.call('ZREM', EXPIRY, unpack(seats, start, last))
-        if redis.call('ZREM', BORROWS, unpack(seats, start, last)) > 0 then
-            note_borrows_changed()
-        end
+        end_borrows(seats, start, last)
         if account.over > 0 then
             account.over = account.over - redis.call('ZREM', OVERAGE, unpack(seats, start, last))
         end
@@ -206,14 +222,10 @@ local function purge_for_groups(account)
 end
 
 -- When the last lease ends that has to be renewed, 0 where there is none.
-local function last_expiry(borrowed)
-    local is_borrowed = {}
-    for _, seat in ipairs(borrowed) do
-        is_borrowed[seat] = true
-    end
-    local latest = redis.call('ZREVRANGE', EXPIRY, 0, #borrowed, 'WITHSCORES')
+local function last_expiry()
+    local latest = redis.call('ZREVRANGE', EXPIRY, 0, seats_away(), 'WITHSCORES')
     for i = 1, #latest, 2 do
-        if not is_borrowed[latest[i]] then
+        if not is_borrowed(latest[i]) then
             return tonumber(latest[i + 1])
         end
     end
@@ -231,13 +243,12 @@ local function begin_recovery(account, epoch, lease)
     account.counter = math.floor(now / FENCE_STEP) % FENCES_GO_ROUND
     -- One later than what any lease has that is known, or it would pass for confirmed: one of this very millisecond,
     -- one from when leases were longer, one from a clock that was ahead.
-    local borrowed = redis.call('ZRANGEBYSCORE', BORROWS, BORROWED_NOW, '+inf')
-    local recover_until = string.format('%.0f', math.max(now + lease, last_expiry(borrowed), recovering or 0) + 1)
+    local recover_until = string.format('%.0f', math.max(now + lease, last_expiry(), recovering or 0) + 1)
     redis.call('HSET', STATE, 'epoch', epoch)
     redis.call('HSET', CONFIG, 'recover_until', recover_until)
     heed_recovery(recover_until)
     -- Whoever is away with its seat cannot be heard of.
-    keep_seats(borrowed, recovering)
+    keep_seats(redis.call('ZRANGEBYSCORE', BORROWS, BORROWED_NOW, '+inf'), recovering)
     account.unpurged = account.used - live_leases()
     account.recovery = recover_until
 end

@@ -16,11 +16,6 @@ local function pool_to_look_after()
     return pool
 end
 
--- How many seats are away.
-local function seats_away()
-    return redis.call('ZCOUNT', BORROWS, BORROWED_NOW, '+inf')
-end
-
 -- How many seats are to be evicted, now or later.
 local function surplus_of(account, pool)
     local live = account.used - account.unpurged

@@ -196,9 +196,18 @@ end
 -- From which score on the members of `borrows` are borrowed still.
 local BORROWED_NOW = '(' .. string.format('%.0f', now)
 
-local function is_borrowed(id)
-    local borrowed_until = tonumber(redis.call('ZSCORE', BORROWS, id))
-    return borrowed_until and borrowed_until > now
+-- Until when a seat is borrowed, or was; 0 where it never was.
+local function borrowed_until(seat)
+    return tonumber(redis.call('ZSCORE', BORROWS, seat)) or 0
+end
+
+local function is_borrowed(seat)
+    return borrowed_until(seat) > now
+end
+
+-- How many seats are away.
+local function seats_away()
+    return redis.call('ZCOUNT', BORROWS, BORROWED_NOW, '+inf')
 end
 
 local suspension
@@ -225,6 +234,12 @@ local function gone_because(record, fence, expiry)
         return ENDED_BECAUSE[letter_for_running_out(expiry)]
     end
     return nil
+end
+
+-- The record of the lease with this id, when it expires, and why the holder of this fence has none, if so.
+local function named_lease(id, fence)
+    local record, expiry = redis.call('HGET', LEASES, id), tonumber(redis.call('ZSCORE', EXPIRY, id))
+    return record, expiry, gone_because(record, fence, expiry)
 end
 
 -- A holder has one lease id in a pool, unguessable without the pool's secret: no index from holder to lease.

@@ -19,10 +19,10 @@ local function recover_from(account, fence, lease)
 end
 
 -- Puts a lease in; there has to be room for it, or it has to come in all the same. `back` tells its id, fence, holder,
--- nonce, quantity, group, tail and expiry. To be followed by a `commit`.
-local function let_in(account, pool, back)
+-- nonce, quantity, group, tail and expiry; `record` is what the pool knows of it, if anything. Returns its record of
+-- then. To be followed by a `commit`.
+local function let_in(account, pool, record, back)
     local id, quantity, group = back.id, back.quantity, back.group
-    local record = redis.call('HGET', LEASES, id)
     local had, counted = seats_known(id, record)
     local live = live_leases()
     if record and had == 0 then
@@ -46,4 +46,5 @@ local function let_in(account, pool, back)
     end
     account.unpurged = account.used - live_leases()
     note(account, 'readmitted', account.clock, id, written, above, how_many)
+    return written
 end

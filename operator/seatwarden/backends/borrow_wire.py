@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from seatwarden.backends.redis_link import Argument
-from seatwarden.backends.redis_wire import fence_bytes, holder_bytes, lease_bytes, unexpected
+from seatwarden.backends.redis_wire import fence_bytes, holder_bytes, lease_arguments, told_length, unexpected
 from seatwarden.domain.borrowing import (
     Borrow,
     BorrowedLease,
@@ -22,7 +22,7 @@ NO_NOTES = bytes(KEY_ID_LENGTH // 2)
 
 def borrow_arguments(key_hash: str, beat: Beat, length: Millis) -> tuple[Argument, ...]:
     """The ARGV of borrow.lua; ``length`` 0 is as long as may be."""
-    return key_hash, lease_bytes(beat.lease_id), fence_bytes(beat.fence), length
+    return *lease_arguments(key_hash, beat), length
 
 
 def restore_arguments(borrowed: Sequence[BorrowedLease]) -> tuple[Argument, ...]:
@@ -81,7 +81,7 @@ def read_return(reply: list[bytes | int]) -> ReturnVerdict:
             int(signed_for),
         ]:
             return Return(
-                expires_in=Millis(max(0, left - 1)),
+                expires_in=told_length(left),
                 heartbeat=Millis(heartbeat),
                 at=Millis(at),
                 holder=holder.decode(),

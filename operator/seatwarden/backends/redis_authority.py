@@ -208,9 +208,7 @@ class RedisSeatAuthority:
         reply: bytes = await self._runner.run(
             redis_scripts.RELEASE,
             all_pool_keys(pool),
-            key_hash,
-            redis_wire.lease_bytes(beat.lease_id),
-            redis_wire.fence_bytes(beat.fence),
+            *redis_wire.lease_arguments(key_hash, beat),
             urgent=True,
         )
         return ReleaseVerdict(code=Code((await self._unopened(reply)).decode()))
@@ -227,13 +225,8 @@ class RedisSeatAuthority:
 
     async def take_back(self, pool: PoolUid, key_hash: str, beat: Beat) -> ReturnVerdict:
         """See `SeatPath.take_back`."""
-        reply = await self._runner.run(
-            redis_scripts.RETURN,
-            pool_keys(pool),
-            key_hash,
-            redis_wire.lease_bytes(beat.lease_id),
-            redis_wire.fence_bytes(beat.fence),
-        )
+        arguments = redis_wire.lease_arguments(key_hash, beat)
+        reply = await self._runner.run(redis_scripts.RETURN, pool_keys(pool), *arguments)
         if isinstance(reply, bytes):
             return BeatVerdict(code=Code((await self._unopened(reply)).decode()))
         return borrow_wire.read_return(reply)

@@ -191,6 +191,11 @@ def arrive_arguments(run_id: str, outages: Sequence[Outage], loss: Loss) -> tupl
     return (run_id, int(loss), *told)
 
 
+def lease_arguments(key_hash: str, beat: Beat) -> tuple[Argument, ...]:
+    """The ARGV of a script for one lease."""
+    return key_hash, lease_bytes(beat.lease_id), fence_bytes(beat.fence)
+
+
 def heartbeat_arguments(key_hash: str, beats: Sequence[Beat]) -> tuple[Argument, ...]:
     """The ARGV of heartbeat.lua."""
     if len(beats) == 1:  # the call that is made most by far
@@ -309,7 +314,7 @@ def read_acquired(reply: list[bytes | int | None], quantity: int = 1) -> Grant |
                 code=Code(code.decode()),
                 lease_id=lease.decode(),
                 fence=Fence(fence),
-                expires_in=_told(left),
+                expires_in=told_length(left),
                 heartbeat=Millis(beat),
                 capacity=capacity,
                 live=live,
@@ -384,7 +389,7 @@ def _beat_verdict(code: bytes | int, left: bytes | int, heartbeat: int) -> BeatV
     pause = Millis(heartbeat if left > 0 else 0)
     said = Code(code.decode())
     return BeatVerdict(
-        code=said, expires_in=Millis(left) if said is Code.RECOVERING else _told(left), heartbeat=pause
+        code=said, expires_in=Millis(left) if said is Code.RECOVERING else told_length(left), heartbeat=pause
     )
 
 
@@ -412,7 +417,7 @@ def read_validation(reply: list[bytes | int | None]) -> Validation:
                 document=document.decode(),
                 lease_id=None if lease is None else lease.decode(),
                 fence=None if fence is None else Fence(fence),
-                expires_in=_told(left),
+                expires_in=told_length(left),
                 version=None
                 if admitted is None
                 else VersionVerdict(bool(admitted), (window or b"").decode()),
@@ -485,6 +490,7 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
             int(borrow_changes),
             int(lends),
             int(borrow_limit),
+            int(drains),
         ]:
             numbers = (number for number in rest if isinstance(number, int))
             granted, released, expired, taken_over, denied, *rest_of_numbers = numbers
@@ -526,6 +532,7 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
                 borrow_changes=borrow_changes,
                 lends=bool(lends),
                 borrow_limit=borrow_limit,
+                drains=bool(drains),
             )
     raise unexpected("sweep")
 
@@ -587,7 +594,8 @@ def read_pulse(reply: list[int | None]) -> Pulse:
     raise unexpected("tick")
 
 
-def _told(left: int) -> Millis:
+def told_length(left: int) -> Millis:
+    """How long a lease lives, as it is told to who holds it."""
     # The scripts' clock is rounded down to a millisecond, so a lease may end by that much earlier than they count.
     # Whoever goes by the answer must not believe in a seat that another has already.
     return Millis(max(0, left - 1))

@@ -5,9 +5,6 @@ from typing import NamedTuple
 
 from seatwarden.domain.seats import NO_TIME, BeatVerdict, Code, Fence, Millis
 
-MOST_BORROWED_SEATS = 1000
-"""Of one pool: each borrow is an entry of its status."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Borrow:

@@ -84,10 +84,13 @@ def overage(*, held: int, allowed: int, capacity: int) -> tuple[Finding, ...]:
     return (_finding(ConditionType.OVERAGE, ConditionStatus.TRUE, Reason.OVERAGE_IN_USE, message),)
 
 
-def draining(*, live: int) -> tuple[Finding, ...]:
-    """How far a pool is that is to run empty."""
+def draining(*, live: int, is_certain: bool = True) -> tuple[Finding, ...]:
+    """How far a pool is that is to run empty. Where ``live`` is not certain, it is not said that nobody holds a seat."""
     if live > 0:
         message = f"{live} seats are still held; no new one is given while spec.drain is true."
+        return (_finding(ConditionType.DRAINING, ConditionStatus.TRUE, Reason.DRAINING, message),)
+    if not is_certain:
+        message = "No new seat is given while spec.drain is true. The seats that are held are being counted."
         return (_finding(ConditionType.DRAINING, ConditionStatus.TRUE, Reason.DRAINING, message),)
     message = "No seat is held, and none is given while spec.drain is true."
     return (_finding(ConditionType.DRAINING, ConditionStatus.TRUE, Reason.DRAINED, message),)

@@ -11,3 +11,8 @@ def pause_until(instant: datetime | None, now: datetime) -> float | None:
     if instant is None or instant <= now:
         return None
     return min((instant - now).total_seconds() + _BEHIND_SECONDS, LONGEST_PAUSE_SECONDS)
+
+
+def soonest(*pauses: float | None) -> float | None:
+    """The shortest of ``pauses``; None where there is none."""
+    return min((pause for pause in pauses if pause is not None), default=None)

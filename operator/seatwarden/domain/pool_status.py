@@ -66,6 +66,8 @@ class LiveCounts:
     evicted: int = 0
     evicts_at: Millis | None = None
     """The instant at which seats above what is allowed are evicted; None where none are."""
+    drains: bool = False
+    """Whether the pool was to run empty already when this was counted."""
 
 
 def live_counts(counts: PoolCounts, borrows: Borrows | None) -> LiveCounts:
@@ -84,6 +86,7 @@ def live_counts(counts: PoolCounts, borrows: Borrows | None) -> LiveCounts:
         evicts_at=counts.evicts_at,
         borrowed=counts.borrowed,
         borrows=borrows,
+        drains=counts.drains,
         refused=Refused(
             version=counts.version_blocked,
             rate=counts.rate_limited,
@@ -110,7 +113,8 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
             (
                 *_findings(pool, run, recovery),
                 *_over_capacity(pool, has, counts, live=live),
-                *_policy_findings(pool, has, live=live, above=above, would_deny=would_deny),
+                *_policy_findings(pool, has, above=above, would_deny=would_deny),
+                *_draining(pool, has, counts, live=live),
                 *findings.recovering(recovery),
             ),
             generation=pool.metadata.generation,
@@ -232,7 +236,7 @@ def _clock_time(instant: Millis | None) -> str | None:
 
 
 def _policy_findings(
-    pool: SeatPool, has: Provisioned | None, *, live: int, above: int, would_deny: int
+    pool: SeatPool, has: Provisioned | None, *, above: int, would_deny: int
 ) -> Sequence[Finding]:
     """What the pool's policies make of the seats that are held."""
     if has is None:
@@ -240,10 +244,18 @@ def _policy_findings(
     allowed, shadow = pool.spec.overage.seats, pool.spec.mode is Mode.SHADOW
     return (
         *findings.overage(held=above, allowed=allowed, capacity=has.capacity),
-        *(findings.draining(live=live) if pool.spec.drain else ()),
         *(findings.shadow_mode(would_deny=would_deny) if shadow else ()),
         *findings.rotation_waiting(rotation_waiting(has.keys.waits_until)),
     )
+
+
+def _draining(
+    pool: SeatPool, has: Provisioned | None, counts: LiveCounts | None, *, live: int
+) -> Sequence[Finding]:
+    """A seat may have been given since the last count of a pool that did not drain then."""
+    if has is None or not _gives_none(pool):
+        return ()
+    return findings.draining(live=live, is_certain=counts is None or counts.drains)
 
 
 def _awaiting(pool: SeatPool, has: Provisioned) -> str:

@@ -241,6 +241,8 @@ class PoolCounts:
     """Whether seats can be borrowed at all."""
     borrow_limit: int = 0
     """Refusals to lend a seat, because of the number or the time."""
+    drains: bool = False
+    """Whether the pool was to run empty already when this was counted."""
     evicted: int = 0
     """Leases that were ended since the pool had too few seats for them."""
     suspended: int = 0

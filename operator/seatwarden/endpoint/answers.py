@@ -26,6 +26,8 @@ NextBeat = Annotated[
 ]
 SessionId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="The id of the lease.")]
 FenceNumber = Annotated[int, Field(ge=0, lt=2**53, description="The fence of the lease; it only grows.")]
+LeaseQuantity = Annotated[int, Field(description="How many seats the lease has.")]
+LeaseGroup = Annotated[str | None, Field(description="The group of the pool whose seats they are, if any.")]
 SignedLeaseText = Annotated[
     str | None,
     Field(
@@ -75,8 +77,8 @@ class AcquireAnswer:
     taken_over: Annotated[
         bool, Field(description="True where an earlier run of this holder lost the seat to this one.")
     ]
-    quantity: Annotated[int, Field(description="How many seats the lease has.")]
-    group: Annotated[str | None, Field(description="The group of the pool whose seats they are, if any.")]
+    quantity: LeaseQuantity
+    group: LeaseGroup
     overage: Annotated[
         int,
         Field(
@@ -176,8 +178,8 @@ class BorrowAnswer:
     borrowed_until: Annotated[
         str, Field(json_schema_extra={"format": "date-time"}, description="By the authority's clock, UTC.")
     ]
-    quantity: Annotated[int, Field(description="How many seats the lease has.")]
-    group: Annotated[str | None, Field(description="The group of the pool whose seats they are, if any.")]
+    quantity: LeaseQuantity
+    group: LeaseGroup
     lease: Annotated[
         str | None,
         Field(
@@ -301,8 +303,8 @@ class SessionAnswer:
 
     session_id: SessionId
     hardware_id: Annotated[str, Field(description="The holder.")]
-    quantity: Annotated[int, Field(description="How many seats the lease has.")]
-    group: Annotated[str | None, Field(description="The group of the pool whose seats they are, if any.")]
+    quantity: LeaseQuantity
+    group: LeaseGroup
     acquired_at: Annotated[
         str,
         Field(

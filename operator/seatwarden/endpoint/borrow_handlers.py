@@ -1,47 +1,23 @@
 """The calls with which a seat is taken away and brought back."""
 
-from collections.abc import Callable
-
 from aiohttp import web
 
-from seatwarden.backends.authority import SeatPath
 from seatwarden.domain.borrowing import Borrow, BorrowRefusal, Return
 from seatwarden.domain.seats import Beat, BeatVerdict, Code, Fence, Millis
 from seatwarden.endpoint import borrow_verdicts
-from seatwarden.endpoint.bodies import read_json_body
-from seatwarden.endpoint.credentials import Credentials
-from seatwarden.endpoint.own_leases import OwnLeases
+from seatwarden.endpoint.handlers import Handlers
 from seatwarden.endpoint.parameters import session_parameter
 from seatwarden.endpoint.problems import Outcome
-from seatwarden.endpoint.proofs import Proofs
 from seatwarden.endpoint.request_models import BorrowBody, ReturnBody
-from seatwarden.endpoint.settings import EndpointSettings
 
 
-class BorrowHandlers:
-    """The handlers, over one authority. ``spread`` gives a number from 0 up to 1 (see `verdicts`)."""
-
-    def __init__(
-        self,
-        *,
-        seats: SeatPath,
-        settings: EndpointSettings,
-        credentials: Credentials,
-        own: OwnLeases,
-        proofs: Proofs,
-        spread: Callable[[], float],
-    ) -> None:
-        self._seats = seats
-        self._settings = settings
-        self._credentials = credentials
-        self._own = own
-        self._proofs = proofs
-        self._spread = spread
+class BorrowHandlers(Handlers):
+    """The handlers of borrows."""
 
     async def borrow(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/sessions/{id}/borrow."""
         lease_id = session_parameter(request)
-        body = await read_json_body(request, BorrowBody, seconds=self._settings.body_seconds)
+        body = await self._body(request, BorrowBody)
         credential = await self._credentials.of(request, body)
         beat = Beat(lease_id, Fence(body.fence))
         length = Millis(0 if body.seconds is None else round(body.seconds * 1000))
@@ -58,7 +34,7 @@ class BorrowHandlers:
     async def give_back(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/sessions/{id}/return."""
         lease_id = session_parameter(request)
-        body = await read_json_body(request, ReturnBody, seconds=self._settings.body_seconds)
+        body = await self._body(request, ReturnBody)
         credential = await self._credentials.of(request, body)
         beat = Beat(lease_id, Fence(body.fence))
         if await self._own.among(credential, (lease_id,)) == [False]:

@@ -24,38 +24,32 @@ class Proofs:
 
     def of_grant(self, pool: PoolUid, holder: str, nonce: str, grant: Grant) -> str | None:
         """The signed lease that goes with a seat."""
-        if self.keys is None:
-            return None
-        lease = SignedLease(
-            pool=pool,
-            lease_id=grant.lease_id,
-            holder=holder,
-            nonce=nonce_digest(nonce),
-            fence=grant.fence,
-            issued_at=grant.at,
-            valid_until=Millis(grant.at + grant.signed_for),
-            quantity=grant.quantity,
-            group=grant.group,
-        )
-        return self.keys.sign(lease)
+        beat, run = Beat(grant.lease_id, grant.fence), (holder, nonce_digest(nonce))
+        return self._signed(pool, beat, run, grant, grant.signed_for)
 
     def of_borrow(self, pool: PoolUid, lease_id: str, borrow: Borrow) -> str | None:
         """The signed lease that goes away with a seat: it counts until the seat is to be back."""
-        return self._signed(pool, Beat(lease_id, borrow.fence), borrow, borrow.borrowed_for)
+        return self._signed(
+            pool, Beat(lease_id, borrow.fence), (borrow.holder, borrow.nonce), borrow, borrow.borrowed_for
+        )
 
     def of_return(self, pool: PoolUid, beat: Beat, back: Return) -> str | None:
         """The signed lease that takes the place of the one of the borrow."""
-        return self._signed(pool, beat, back, back.signed_for)
+        return self._signed(pool, beat, (back.holder, back.nonce), back, back.signed_for)
 
-    def _signed(self, pool: PoolUid, beat: Beat, told: Borrow | Return, length: Millis) -> str | None:
+    def _signed(
+        self, pool: PoolUid, beat: Beat, run: tuple[str, str], told: Grant | Borrow | Return, length: Millis
+    ) -> str | None:
+        """The lease of a ``run``, which is a holder and the digest of its nonce, for ``length`` from when it was ``told``."""
         if self.keys is None:
             return None
+        holder, nonce = run
         return self.keys.sign(
             SignedLease(
                 pool=pool,
                 lease_id=beat.lease_id,
-                holder=told.holder,
-                nonce=told.nonce,
+                holder=holder,
+                nonce=nonce,
                 fence=beat.fence,
                 issued_at=told.at,
                 valid_until=Millis(told.at + length),

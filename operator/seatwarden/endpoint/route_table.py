@@ -58,6 +58,31 @@ NEXT_PAGE = Link(
     parameters={"cursor": "$response.body#/next_cursor"},
 )
 
+# Why a seat is not given, whether it is asked for alone or with others.
+NO_SEAT = (
+    (403, Code.SUSPENDED),
+    (403, Code.EXPIRED),
+    (403, Code.NOT_ENTITLED),
+    (403, Code.HOLDER_LIMIT),
+    (403, Code.VERSION_BLOCKED),
+    (403, Code.DEVICE_LIMIT),
+    (409, Code.POOL_EXHAUSTED),
+    (409, Code.RESERVED),
+    (409, Code.GROUP_LIMIT),
+    (409, Code.DRAINING),
+    (409, Code.BORROWED),
+    (422, Code.IDEMPOTENCY_MISMATCH),
+    (429, Code.RATE_LIMITED),
+)
+# Why whoever names a lease does not hold it.
+NO_LEASE = (
+    (404, Code.UNKNOWN_SESSION),
+    (409, Code.STALE_FENCE),
+    (410, Code.LEASE_EXPIRED),
+    (410, Code.RELEASED),
+    (410, Code.EVICTED),
+    (410, Code.SUSPENDED),
+)
 IDEMPOTENCY = Parameter(
     name=IDEMPOTENCY_KEY,
     place="header",
@@ -87,22 +112,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
             ),
             Answer(status=202, description="A place in the queue.", body=answers.QueuedAnswer),
         ),
-        refusals=(
-            (403, Code.SUSPENDED),
-            (403, Code.EXPIRED),
-            (403, Code.NOT_ENTITLED),
-            (403, Code.HOLDER_LIMIT),
-            (403, Code.VERSION_BLOCKED),
-            (403, Code.DEVICE_LIMIT),
-            (409, Code.POOL_EXHAUSTED),
-            (409, Code.QUEUE_FULL),
-            (409, Code.RESERVED),
-            (409, Code.GROUP_LIMIT),
-            (409, Code.DRAINING),
-            (409, Code.BORROWED),
-            (422, Code.IDEMPOTENCY_MISMATCH),
-            (429, Code.RATE_LIMITED),
-        ),
+        refusals=(*NO_SEAT, (409, Code.QUEUE_FULL)),
     ),
     Operation(
         name="acquire_all",
@@ -123,22 +133,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
                 body=answers.AcquireAllAnswer,
             ),
         ),
-        refusals=(
-            (403, Code.SUSPENDED),
-            (403, Code.EXPIRED),
-            (403, Code.NOT_ENTITLED),
-            (403, Code.HOLDER_LIMIT),
-            (403, Code.VERSION_BLOCKED),
-            (403, Code.DEVICE_LIMIT),
-            (409, Code.POOL_EXHAUSTED),
-            (409, Code.RESERVED),
-            (409, Code.GROUP_LIMIT),
-            (409, Code.DRAINING),
-            (409, Code.BORROWED),
-            (409, Code.POOLS_APART),
-            (422, Code.IDEMPOTENCY_MISMATCH),
-            (429, Code.RATE_LIMITED),
-        ),
+        refusals=(*NO_SEAT, (409, Code.POOLS_APART)),
     ),
     Operation(
         name="heartbeat",
@@ -150,15 +145,7 @@ SEAT_OPERATIONS: tuple[Operation[SeatHandlers], ...] = (
         body=HeartbeatBody,
         parameters=(SESSION_ID,),
         answers=(Answer(status=200, description="The lease lives.", body=answers.HeartbeatAnswer),),
-        refusals=(
-            (404, Code.UNKNOWN_SESSION),
-            (409, Code.STALE_FENCE),
-            (410, Code.LEASE_EXPIRED),
-            (410, Code.RELEASED),
-            (410, Code.EVICTED),
-            (410, Code.SUSPENDED),
-            (410, Code.EXPIRED),
-        ),
+        refusals=(*NO_LEASE, (410, Code.EXPIRED)),
     ),
     Operation(
         name="bulk_heartbeat",
@@ -294,16 +281,11 @@ BORROW_OPERATIONS: tuple[Operation[BorrowHandlers], ...] = (
         parameters=(SESSION_ID,),
         answers=(Answer(status=200, description="The seat is borrowed.", body=answers.BorrowAnswer),),
         refusals=(
-            (404, Code.UNKNOWN_SESSION),
-            (409, Code.STALE_FENCE),
+            *NO_LEASE,
             (409, Code.BORROW_LIMIT),
             (409, Code.DRAINING),
             (403, Code.SUSPENDED),
             (403, Code.EXPIRED),
-            (410, Code.LEASE_EXPIRED),
-            (410, Code.RELEASED),
-            (410, Code.EVICTED),
-            (410, Code.SUSPENDED),
         ),
     ),
     Operation(
@@ -317,14 +299,7 @@ BORROW_OPERATIONS: tuple[Operation[BorrowHandlers], ...] = (
         body=ReturnBody,
         parameters=(SESSION_ID,),
         answers=(Answer(status=200, description="The lease floats again.", body=answers.ReturnAnswer),),
-        refusals=(
-            (404, Code.UNKNOWN_SESSION),
-            (409, Code.STALE_FENCE),
-            (410, Code.LEASE_EXPIRED),
-            (410, Code.RELEASED),
-            (410, Code.EVICTED),
-            (410, Code.SUSPENDED),
-        ),
+        refusals=NO_LEASE,
     ),
 )
 

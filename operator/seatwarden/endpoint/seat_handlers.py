@@ -1,11 +1,9 @@
 """The calls of client programs. Each handler: parse, ask the authority, answer."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Sequence
 
 from aiohttp import web
 
-from seatwarden.backends.authority import SeatPath
 from seatwarden.domain.identity_token import identity_key_hash
 from seatwarden.domain.licence_key import key_id_of
 from seatwarden.domain.seats import (
@@ -22,11 +20,11 @@ from seatwarden.domain.seats import (
     SignedLease,
 )
 from seatwarden.endpoint import device_verdicts, verdicts
-from seatwarden.endpoint.bodies import decode, invalid_request, read_body, read_json_body, require_json
+from seatwarden.endpoint.bodies import decode, invalid_request, read_body, require_json
 from seatwarden.endpoint.codes import RequestCode
-from seatwarden.endpoint.credentials import Credential, Credentials
+from seatwarden.endpoint.credentials import Credential
+from seatwarden.endpoint.handlers import Handlers
 from seatwarden.endpoint.long_poll import preferred_wait, seat_in_turn
-from seatwarden.endpoint.own_leases import OwnLeases
 from seatwarden.endpoint.parameters import (
     device_parameter,
     fence_parameter,
@@ -36,17 +34,15 @@ from seatwarden.endpoint.parameters import (
     session_parameter,
 )
 from seatwarden.endpoint.problems import FieldError, Outcome, Problem, Refused
-from seatwarden.endpoint.proofs import FORGOTTEN, Proofs
+from seatwarden.endpoint.proofs import FORGOTTEN
 from seatwarden.endpoint.request_models import (
     AcquireAllBody,
     AcquireBody,
     BulkHeartbeatBody,
     HeartbeatBody,
     ReleaseBody,
-    RequestBody,
     ValidateBody,
 )
-from seatwarden.endpoint.settings import EndpointSettings
 
 SPREAD_STEPS = 1 << 16
 ONLY_WITH_A_KEY = (
@@ -54,28 +50,10 @@ ONLY_WITH_A_KEY = (
     " a token shows its own seat with validate."
 )
 _NOT_THERE = BeatVerdict(code=Code.UNKNOWN_SESSION)
-Body = TypeVar("Body", bound=RequestBody)
 
 
-class SeatHandlers:
-    """The handlers, over one authority. ``spread`` gives a number from 0 up to 1 (see `verdicts`)."""
-
-    def __init__(
-        self,
-        *,
-        seats: SeatPath,
-        settings: EndpointSettings,
-        credentials: Credentials,
-        own: OwnLeases,
-        proofs: Proofs,
-        spread: Callable[[], float],
-    ) -> None:
-        self._seats = seats
-        self._credentials = credentials
-        self._own = own
-        self._proofs = proofs
-        self._settings = settings
-        self._spread = spread
+class SeatHandlers(Handlers):
+    """The handlers of seats and devices."""
 
     async def acquire(self, request: web.Request) -> Outcome:
         """POST /api/v1/licenses/acquire."""
@@ -286,9 +264,6 @@ class SeatHandlers:
     ) -> Awaitable[BeatVerdict]:
         notes = {} if wish is None else {"client_version": wish.client_version, "metadata": wish.metadata}
         return self._seats.readmit(credential.pool, credential.key_hash, proved, **notes)
-
-    async def _body(self, request: web.Request, model: type[Body]) -> Body:
-        return await read_json_body(request, model, seconds=self._settings.body_seconds)
 
 
 def _holder(credential: Credential, body: AcquireBody | AcquireAllBody) -> str:

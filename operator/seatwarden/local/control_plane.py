@@ -89,7 +89,7 @@ async def control_plane(tools: Tools, state: Path | None = None) -> AsyncIterato
     try:
         yield plane.access
     finally:
-        await asyncio.to_thread(plane.stop)
+        plane.stop()
 
 
 def _state_folder(named: Path | None) -> Path:
@@ -111,7 +111,8 @@ def _own(folder: Path) -> IO[str]:
 
 
 async def _start_processes(tools: Tools, folder: Path, group: ProcessGroup) -> tuple[Child, PlaneAccess]:
-    await asyncio.to_thread(prepare_state_folder, folder)
+    # Not in a thread: that would go on writing into the folder while a cancelled start removes it.
+    prepare_state_folder(folder)
     etcd = group.start(plane_commands.etcd(tools), name="etcd", log=folder / "logs" / "etcd.log", cwd=folder)
     await _until_listening(etcd, folder / plane_commands.ETCD_SOCKET)
     access = await _start_api_server(tools, folder, group, etcd)

@@ -185,7 +185,7 @@ def _published(counts: PoolCounts) -> tuple[object, ...]:
     numbers = (counts.live, counts.capacity, counts.peak, counts.epoch, counts.overage, counts.would_deny)
     at_gates = (counts.version_blocked, counts.rate_limited, counts.device_limit, counts.devices)
     lent = (counts.borrowed, counts.borrow_changes, counts.borrow_limit)
-    ended = (counts.evicted, counts.evicts_at)
+    ended = (counts.evicted, counts.evicts_at, counts.drains)
     return (
         *numbers,
         *at_gates,

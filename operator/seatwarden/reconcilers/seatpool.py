@@ -16,7 +16,7 @@ from seatwarden.domain.identity_token import IDENTITY_KEY_ID, identity_key_hash
 from seatwarden.domain.key_ring import KeyRing, Turn, dies_at, next_death
 from seatwarden.domain.key_status import rotated, rotation_waiting
 from seatwarden.domain.licence_key import key_id_of
-from seatwarden.domain.pauses import pause_until
+from seatwarden.domain.pauses import pause_until, soonest
 from seatwarden.domain.pool_status import PoolRun, Provisioned, live_counts, pool_status
 from seatwarden.domain.seat_groups import seat_groups
 from seatwarden.domain.seats import DeviceRemoval, Millis, PoolConfig, PoolCounts, PoolState, PoolUid
@@ -137,7 +137,7 @@ class SeatPoolReconciler:
             reason, note = removal_told(request, removal)
             await self.status.event(key, pool, reason, note, warning=reason is Reason.DEVICE_NOT_REMOVED)
         next_key_dies = next_death(keys.ring, pool.spec.licence_key.overlap)
-        return _soonest(
+        return soonest(
             again, pause_until(_valid_until(above), above.now), pause_until(next_key_dies, above.now)
         )
 
@@ -184,8 +184,11 @@ class SeatPoolReconciler:
             )
         self._key_of[uid] = key
         self.reaper.track(uid, lends=pool.spec.borrow.max_seats > 0)
-        if settled.live > (0 if config.ends_at_once else settled.capacity):
-            # What is due to end must not wait for the next round, and nor must the deadline be told then only.
+        counted = self.reaper.counts.get(uid)
+        is_late = counted is not None and config.drain and not counted.drains
+        if is_late or settled.live > (0 if config.ends_at_once else settled.capacity):
+            # What is due to end must not wait for the next round, and nor must the deadline be told then only, or that
+            # nobody holds a seat any more.
             self.reaper.hurry(uid)
         return settled
 
@@ -197,7 +200,7 @@ class SeatPoolReconciler:
             return STALLED_RECHECK_SECONDS
         has = run.provisioned
         awaits = has is not None and has.capacity < has.entitled
-        return _soonest(again, AWAITING_RECHECK_SECONDS if awaits else None)
+        return soonest(again, AWAITING_RECHECK_SECONDS if awaits else None)
 
     async def _publish(self, key: ObjectKey, pool: SeatPool) -> float | None:
         uid = PoolUid(pool.metadata.uid)
@@ -406,10 +409,6 @@ def _provisioned(settled: Settled, keys: Turn, *, takes_tokens: bool) -> Provisi
 
 def _valid_until(above: Upstream) -> datetime | None:
     return valid_until(above.subscription) if above.subscription is not None else None
-
-
-def _soonest(*pauses: float | None) -> float | None:
-    return min((pause for pause in pauses if pause is not None), default=None)
 
 
 def _instant(instant: datetime) -> Millis:

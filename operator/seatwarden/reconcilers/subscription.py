@@ -6,7 +6,7 @@ from datetime import datetime
 
 from seatwarden.domain import findings
 from seatwarden.domain.gates import SUBSCRIPTION_GATES, Upstream, first_closed
-from seatwarden.domain.pauses import pause_until
+from seatwarden.domain.pauses import pause_until, soonest
 from seatwarden.domain.trials import told_end, trial_changes_at, trialing
 from seatwarden.reconcilers.engine import Cause, ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
@@ -37,10 +37,9 @@ class SubscriptionReconciler:
             return await report_suspended(self.status, key, entry)
         now = self.now()
         await self.status.write(key, entry, self._wanted_status(key, entry, now))
-        pauses = (
-            pause_until(instant, now) for instant in (entry.spec.valid_until, trial_changes_at(entry, now))
+        return soonest(
+            pause_until(entry.spec.valid_until, now), pause_until(trial_changes_at(entry, now), now)
         )
-        return min((pause for pause in pauses if pause is not None), default=None)
 
     def _wanted_status(self, key: ObjectKey, found: Subscription, now: datetime) -> SubscriptionStatus:
         tenant_name = found.spec.tenant_ref.name

@@ -9,6 +9,7 @@ from seatwarden.resources.base import Count, Instant, Int32, Model, Seats, SpecM
 from seatwarden.resources.rules import DurationBetween
 
 MOST_BORROWED = 1000
+"""Seats of one pool: each borrow is an entry of its status."""
 
 
 class BorrowPolicy(SpecModel):

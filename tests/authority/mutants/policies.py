@@ -100,7 +100,9 @@ def what_drains_refuses_first_and_what_is_full_tells_a_wait(twin: Twin) -> None:
     drains = twin.acquire(holder(2))
     assert isinstance(drains, Refusal)
     assert (drains.code, drains.retry_after) == (Code.DRAINING, None)
+    assert twin.sweep().drains
     twin.configure(drain=False, capacity=0, overage=0)
+    assert not twin.sweep().drains
     none = twin.acquire(holder(2))
     assert isinstance(none, Refusal)
     assert none.retry_after is None
