@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -120,6 +120,27 @@ def test_a_pool_that_drains_tells_how_many_seats_are_still_held() -> None:
     assert held.message.startswith("3 seats are still held")
     [uncertain] = findings.draining(live=0, is_certain=False)
     assert (uncertain.reason, "being counted" in uncertain.message) == (Reason.DRAINING, True)
+
+
+def test_what_is_borrowed_is_told_where_one_waits_for_seats() -> None:
+    until = datetime(2026, 12, 24, 18, 0, 7, tzinfo=UTC)
+    assert findings.borrowed_away(seats=0, until=None) == ""
+    one = findings.borrowed_away(seats=1, until=until)
+    assert one == " One of them is borrowed, until 2026-12-24 18:00:07 UTC at the latest."
+    several = findings.borrowed_away(seats=2, until=until)
+    [drains], [shrunk] = (
+        findings.draining(live=3, away=several),
+        findings.over_capacity(live=8, capacity=5, evicts_at="noon", away=several),
+    )
+    assert drains.message == (
+        "3 seats are still held; no new one is given while spec.drain is true. "
+        "2 of them are borrowed, until 2026-12-24 18:00:07 UTC at the latest."
+    )
+    assert shrunk.message == (
+        "8 seats are held and the pool has 5; none is granted until 3 more came back. "
+        "2 of them are borrowed, until 2026-12-24 18:00:07 UTC at the latest. "
+        "What is still too much at noon is evicted, the oldest leases first."
+    )
 
 
 def test_shadow_mode_tells_how_much_it_would_have_refused() -> None:

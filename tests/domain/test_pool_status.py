@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatwarden.domain.borrowing import BorrowedLease, Borrows
 from seatwarden.domain.key_ring import KeyRing, Turn
 from seatwarden.domain.licence_key import SECRET_BYTES, new_licence_key
 from seatwarden.domain.pool_status import LiveCounts, PoolRun, Provisioned, pool_status
-from seatwarden.domain.seats import Millis
+from seatwarden.domain.seats import Fence, Millis
 from seatwarden.resources.conditions import ConditionType, find_condition
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
@@ -255,6 +256,30 @@ def test_a_pool_is_drained_only_by_a_count_that_came_behind_the_last_grant(
     assert (
         conditions_of(status_of(run_of(provisioned(live=0)), counts, pool=draining))["Draining"][1] == reason
     )
+
+
+def test_a_pool_that_waits_for_borrowed_seats_tells_until_when_also_where_they_are_not_known_just_now() -> (
+    None
+):
+    away = [_borrowed("a", 60_000, seats=2), _borrowed("b", 30_000)]
+    counts = LiveCounts(live=4, peak=4, drains=True, borrowed=3, borrows=Borrows(1, tuple(away)))
+    draining = objects.pool(spec={"drain": True, "seats": 1})
+    run = run_of(provisioned(live=4, capacity=1))
+    told = status_of(run, counts, pool=draining)
+    until = (
+        f"3 of them are borrowed, until {NOON + timedelta(minutes=1):%Y-%m-%d %H:%M:%S} UTC at the latest."
+    )
+    assert [until in each.message for each in told.conditions if each.type in _WAITING] == [True, True]
+    started_anew = objects.pool(spec={"drain": True, "seats": 1}, status=told.wire())
+    assert status_of(run, pool=started_anew).conditions == told.conditions
+
+
+_WAITING = (ConditionType.DRAINING, ConditionType.OVER_CAPACITY)
+
+
+def _borrowed(holder: str, left: int, *, seats: int = 1) -> BorrowedLease:
+    until = Millis(int(NOON.timestamp() * 1000) + left)
+    return BorrowedLease(holder * 64, Fence(1), until, seats, "")
 
 
 def test_a_pool_in_shadow_mode_gives_seats_though_it_should_drain_and_does_not_say_otherwise() -> None:

@@ -3,6 +3,7 @@
 What is being worked on is ``Reconciling``, what needs a person is ``Stalled``.
 """
 
+from datetime import datetime
 from typing import assert_never
 
 from seatwarden.resources.conditions import ConditionStatus, ConditionType, Finding
@@ -52,11 +53,12 @@ def recovering(message: str | None) -> tuple[Finding, ...]:
 
 
 def over_capacity(
-    *, live: int, capacity: int, overage: int = 0, evicts_at: str | None = None
+    *, live: int, capacity: int, overage: int = 0, evicts_at: str | None = None, away: str = ""
 ) -> tuple[Finding, ...]:
     """Are more seats held than there are, with the overage that is allowed? Said only while it is so.
 
-    ``evicts_at`` is the instant, as text, at which those are evicted that are still too many.
+    ``evicts_at`` is the instant, as text, at which those are evicted that are still too many, and ``away`` is what
+    `borrowed_away` says.
     """
     surplus = live - capacity - overage
     if surplus <= 0:
@@ -64,6 +66,7 @@ def over_capacity(
     allowed = f"{capacity} and {overage} overage" if overage else f"{capacity}"
     message = (
         f"{live} seats are held and the pool has {allowed}; none is granted until {surplus} more came back."
+        f"{away}"
     )
     if evicts_at is not None:
         message += f" What is still too much at {evicts_at} is evicted, the oldest leases first."
@@ -76,6 +79,14 @@ def eviction_pending(message: str) -> tuple[Finding, ...]:
     return (_finding(ConditionType.OVER_CAPACITY, ConditionStatus.TRUE, Reason.EVICTION_PENDING, message),)
 
 
+def borrowed_away(*, seats: int, until: datetime | None) -> str:
+    """Which of the seats that are held cannot come back by an end of their program, as a sentence that follows another."""
+    if until is None:
+        return ""
+    which = "One of them is borrowed" if seats == 1 else f"{seats} of them are borrowed"
+    return f" {which}, until {until:%Y-%m-%d %H:%M:%S} UTC at the latest."
+
+
 def overage(*, held: int, allowed: int, capacity: int) -> tuple[Finding, ...]:
     """Are overage seats held? Said only while it is so."""
     if held <= 0:
@@ -84,10 +95,13 @@ def overage(*, held: int, allowed: int, capacity: int) -> tuple[Finding, ...]:
     return (_finding(ConditionType.OVERAGE, ConditionStatus.TRUE, Reason.OVERAGE_IN_USE, message),)
 
 
-def draining(*, live: int, is_certain: bool = True) -> tuple[Finding, ...]:
-    """How far a pool is that is to run empty. Where ``live`` is not certain, it is not said that nobody holds a seat."""
+def draining(*, live: int, is_certain: bool = True, away: str = "") -> tuple[Finding, ...]:
+    """How far a pool is that is to run empty. Where ``live`` is not certain, it is not said that nobody holds a seat.
+
+    ``away`` is what `borrowed_away` says.
+    """
     if live > 0:
-        message = f"{live} seats are still held; no new one is given while spec.drain is true."
+        message = f"{live} seats are still held; no new one is given while spec.drain is true.{away}"
         return (_finding(ConditionType.DRAINING, ConditionStatus.TRUE, Reason.DRAINING, message),)
     if not is_certain:
         message = "No new seat is given while spec.drain is true. The seats that are held are being counted."

@@ -12,6 +12,7 @@ from seatwarden.domain.key_ring import Turn
 from seatwarden.domain.key_status import licence_keys, rotation_waiting, tokens
 from seatwarden.domain.seat_groups import seats_of_groups
 from seatwarden.domain.seats import NO_TIME, KeyUse, Millis, PoolCounts
+from seatwarden.resources.borrowing import BorrowStatus
 from seatwarden.resources.conditions import ConditionType, Finding, find_condition, merge_conditions
 from seatwarden.resources.names import POOL_LABEL, licence_key_secret
 from seatwarden.resources.reasons import Reason
@@ -106,15 +107,17 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
     would_deny = counts.would_deny if counts is not None else before.would_deny or 0
     refused = counts.refused if counts is not None else before.refused or _NONE_REFUSED
     recovery = _recovery(run, counts, now)
+    borrows = _borrows(before, counts)
+    away = _borrowed_away(borrows["borrows"])
     return SeatPoolStatus(
         observed_generation=pool.metadata.generation,
         conditions=merge_conditions(
             before.conditions,
             (
                 *_findings(pool, run, recovery),
-                *_over_capacity(pool, has, counts, live=live),
+                *_over_capacity(pool, has, counts, live=live, away=away),
                 *_policy_findings(pool, has, above=above, would_deny=would_deny),
-                *_draining(pool, has, counts, live=live),
+                *_draining(pool, has, counts, live=live, away=away),
                 *findings.recovering(recovery),
             ),
             generation=pool.metadata.generation,
@@ -127,7 +130,7 @@ def pool_status(pool: SeatPool, run: PoolRun, counts: LiveCounts | None, *, now:
         overage=above,
         would_deny=would_deny,
         borrowed=counts.borrowed if counts is not None else before.borrowed or 0,
-        **_borrows(before, counts),
+        **borrows,
         evicted=counts.evicted if counts is not None else before.evicted or 0,
         queued=counts.waiting if counts is not None else before.queued or 0,
         groups=seats_of_groups(
@@ -162,6 +165,11 @@ def _borrows(before: SeatPoolStatus, counts: LiveCounts | None) -> dict[str, Any
     if known is None:
         return {"borrows": before.borrows, "borrows_epoch": before.borrows_epoch}
     return {"borrows": told_borrows(known.leases), "borrows_epoch": known.epoch if known.leases else None}
+
+
+def _borrowed_away(borrows: Sequence[BorrowStatus]) -> str:
+    until = max((each.until for each in borrows), default=None)
+    return findings.borrowed_away(seats=sum(each.seats for each in borrows), until=until)
 
 
 def _devices(pool: SeatPool, counts: LiveCounts | None) -> DevicesStatus | None:
@@ -214,7 +222,7 @@ def _findings(pool: SeatPool, run: PoolRun, recovery: str | None) -> Sequence[Fi
 
 
 def _over_capacity(
-    pool: SeatPool, has: Provisioned | None, counts: LiveCounts | None, *, live: int
+    pool: SeatPool, has: Provisioned | None, counts: LiveCounts | None, *, live: int, away: str
 ) -> Sequence[Finding]:
     if has is None or pool.spec.mode is Mode.SHADOW:
         return ()
@@ -223,6 +231,7 @@ def _over_capacity(
         capacity=has.capacity,
         overage=pool.spec.overage.seats,
         evicts_at=_clock_time(counts.evicts_at) if counts is not None else None,
+        away=away,
     )
     before = find_condition(pool.status.conditions, ConditionType.OVER_CAPACITY)
     if found and counts is None and before is not None and before.reason == Reason.EVICTION_PENDING:
@@ -250,12 +259,12 @@ def _policy_findings(
 
 
 def _draining(
-    pool: SeatPool, has: Provisioned | None, counts: LiveCounts | None, *, live: int
+    pool: SeatPool, has: Provisioned | None, counts: LiveCounts | None, *, live: int, away: str
 ) -> Sequence[Finding]:
     """A seat may have been given since the last count of a pool that did not drain then."""
     if has is None or not _gives_none(pool):
         return ()
-    return findings.draining(live=live, is_certain=counts is None or counts.drains)
+    return findings.draining(live=live, is_certain=counts is None or counts.drains, away=away)
 
 
 def _awaiting(pool: SeatPool, has: Provisioned) -> str:
