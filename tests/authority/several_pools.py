@@ -61,7 +61,12 @@ class Pools:
         ]
         first = requests[0][0]
         first.runner.looks = tuple
+        before = [_written(twin) for twin, _ in requests]
         answer = at_once(first.authority.acquire_all([(twin.pool, request) for twin, request in requests]))
+        if isinstance(answer, Shortfall):
+            others = [(twin, was) for (twin, _), was in zip(requests, before, strict=True)]
+            del others[answer.number]
+            assert all(_written(twin) == was for twin, was in others), "a pool shows that another refused"
         asked = requests if isinstance(answer, list) else [requests[answer.number]]
         told: Sequence[Grant | Refusal] = answer if isinstance(answer, list) else [answer.refusal]
         for (twin, request), each in zip(asked, told, strict=True):
@@ -98,6 +103,25 @@ class Pools:
         for twin in self.twins:
             twin.audit()
             twin.watch.live = twin.model.live(twin.now)
+
+
+_READ: dict[bytes, tuple[str, ...]] = {
+    b"hash": ("HGETALL",),
+    b"zset": ("ZRANGE", "0", "-1", "WITHSCORES"),
+    b"stream": ("XRANGE", "-", "+"),
+    b"none": ("EXISTS",),
+}
+
+
+def _written(twin: Twin) -> list[object]:
+    """All that the pool has in Redis. The order in which a hash tells its fields means nothing."""
+    kinds = twin.runner.ask(*(("TYPE", key) for key in twin.keys))
+    reads = [(_READ[kind][0], key, *_READ[kind][1:]) for kind, key in zip(kinds, twin.keys, strict=True)]
+    found = twin.runner.ask(*reads)
+    return [
+        sorted(zip(one[::2], one[1::2], strict=True)) if kind == b"hash" else one
+        for kind, one in zip(kinds, found, strict=True)
+    ]
 
 
 POLICIES: tuple[dict[str, Any], ...] = (
