@@ -530,9 +530,9 @@ def read_counts(reply: list[bytes | int | list[bytes | None]] | None) -> PoolCou
                 waiting=waiting,
                 borrowed=borrowed,
                 borrow_changes=borrow_changes,
-                lends=bool(lends),
+                lends=lends == 1,
                 borrow_limit=borrow_limit,
-                drains=bool(drains),
+                drains=drains == 1,
             )
     raise unexpected("sweep")
 
