@@ -1,8 +1,11 @@
 """The page about the Python client tells of what there is."""
 
 import ast
+import datetime as dt
 import inspect
+import pathlib
 import re
+from typing import Any
 
 import pytest
 
@@ -13,16 +16,28 @@ from tests.docs.pages import PAGES
 
 PAGE = next(page for page in PAGES if page.path.name == "python-client.md")
 BLOCKS = PAGE.blocks("python")
+EXPORTS = {
+    "seatwarden.client": {*client.__all__},
+    "datetime": {*dt.__all__},
+    "pathlib": {*pathlib.__all__},
+}
+CALLS: dict[str, Any] = {
+    "hold": client.Client.hold,
+    "away": client.Client.away,
+    "borrow": client.Seat.borrow,
+    "give_back": client.Client.give_back,
+    "validate": client.Client.validate,
+}
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_program_parses_imports_what_exists_and_uses_what_exists(block: str) -> None:
     for node in ast.walk(ast.parse(block)):
         if isinstance(node, ast.ImportFrom):
-            assert node.module == "seatwarden.client"
-            assert {name.name for name in node.names} <= set(client.__all__)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "hold":
-            known = inspect.signature(client.Client.hold).parameters
+            assert node.module in EXPORTS
+            assert {name.name for name in node.names} <= EXPORTS[node.module]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS:
+            known = inspect.signature(CALLS[node.func.attr]).parameters
             assert {keyword.arg for keyword in node.keywords} <= set(known)
     for name in re.findall(r"\bseat\.(\w+)", block):
         assert hasattr(client.Seat, name) or name == "lost"

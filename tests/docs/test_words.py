@@ -24,6 +24,8 @@ _OUTSIDE_WORDS = {"Authorization"}
 _LOG_WORDS = {"request_id"}
 _CLIENT_WORDS = {
     *client.__all__,
+    *vars(client.Client),
+    *vars(client.Seat),
     *inspect.signature(client.Client).parameters,
     *inspect.signature(client.Client.hold).parameters,
 }

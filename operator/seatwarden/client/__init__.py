@@ -9,8 +9,11 @@
 `AsyncClient` does the same with `async with`. The guide is docs/python-client.md.
 """
 
-from seatwarden.client.aio import AsyncClient, AsyncSeat
+from seatwarden.client.aio import AsyncClient
+from seatwarden.client.aio_seat import AsyncBorrowedSeat, AsyncSeat
+from seatwarden.client.borrowed import Borrowed
 from seatwarden.client.errors import (
+    BorrowRefused,
     EndpointUnavailable,
     LicenceRefused,
     NoSeatFree,
@@ -23,11 +26,16 @@ from seatwarden.client.errors import (
 from seatwarden.client.holders import holder_id
 from seatwarden.client.keeping import Loss
 from seatwarden.client.licence import Licence, LicenceGroup
-from seatwarden.client.sync import Client, Seat
+from seatwarden.client.sync import Client
+from seatwarden.client.sync_seat import BorrowedSeat, Seat
 
 __all__ = [
+    "AsyncBorrowedSeat",
     "AsyncClient",
     "AsyncSeat",
+    "BorrowRefused",
+    "Borrowed",
+    "BorrowedSeat",
     "Client",
     "EndpointUnavailable",
     "Licence",

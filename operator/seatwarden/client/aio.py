@@ -1,86 +1,24 @@
 """The client for programs with asyncio: a task keeps the seat while the program works."""
 
-import asyncio
 import contextlib
-import os
-import random
 from collections.abc import AsyncIterator, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import httpx
-
-from seatwarden.client import asking, calls
-from seatwarden.client.answers import Answer
-from seatwarden.client.asking import Asking, Seated
-from seatwarden.client.calls import Call, Wish
-from seatwarden.client.clock import LONGEST_NAP, Clock, steady_seconds
-from seatwarden.client.errors import SeatRefused
+from seatwarden.client import calls
+from seatwarden.client.aio_calls import AsyncCaller
+from seatwarden.client.aio_seat import AsyncBorrowedSeat, AsyncSeat, kept_by_task
+from seatwarden.client.away import TimeAway
+from seatwarden.client.borrowed import Borrowed, Name, returned
+from seatwarden.client.calls import Wish
+from seatwarden.client.clock import Clock, steady_seconds, wall_seconds
 from seatwarden.client.holders import looked_at, named
-from seatwarden.client.keeping import FIRST_PAUSE
+from seatwarden.client.keeping import granted
 from seatwarden.client.licence import Licence, licence_of
-from seatwarden.client.seat import HeldSeat, OnLoss, log
-from seatwarden.client.settings import base_url, key_source
+from seatwarden.client.seat import OnLoss
 from seatwarden.client.termination import cancelled_by_sigterm
-from seatwarden.client.transport import CALL_SECONDS, RELEASE_TRIES, Addressed, answer_of, failed
 
 
-class AsyncSeat(HeldSeat):
-    """A seat that a task keeps. ``lost`` is set when it is gone, so await ``lost.wait()``; ``loss`` tells why."""
-
-    def __init__(
-        self,
-        client: "AsyncClient",
-        seated: Seated,
-        *,
-        answered: float,
-        wish: Wish,
-        strict: bool,
-        on_loss: OnLoss | None,
-    ) -> None:
-        super().__init__(seated, answered=answered, lease=wish.lease, strict=strict, clock=client.clock)
-        self.lost = asyncio.Event()
-        self._client = client
-        self._named = wish.named
-        self._on_loss = on_loss
-        self._left = False
-        self._task = asyncio.create_task(self._keep(), name="seatwarden-heartbeat")
-
-    async def _keep(self) -> None:
-        try:
-            while True:
-                now = self._clock()
-                self._keeping = self._keeping.at(now)
-                if self._keeping.loss is not None:
-                    break
-                if self._keeping.beat_at is not None and self._keeping.beat_at <= now:
-                    await self._beat(now)
-                else:
-                    await asyncio.sleep(min(self._keeping.wakes_at - now, LONGEST_NAP))
-        except BaseException:
-            if not self._left:
-                self._stopped()
-                self.lost.set()
-            raise
-        self.lost.set()
-        if self._on_loss is not None:
-            self._on_loss(self._keeping.loss)
-
-    async def _beat(self, now: float) -> None:
-        call = calls.heartbeat(self.session, self.fence, self._keeping.lease, self._named)
-        answer = await self._client.send(call, within=self._keeping.ends_at - now)
-        self._heard(answer, asked=now, jitter=random.random())  # noqa: S311  it spreads waits, and guards nothing
-
-    async def _leave(self) -> None:
-        to_release = self._to_release()
-        self._left = True
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        if to_release:
-            await self._client.release(self.session, self.fence, self._named)
-
-
-class AsyncClient:
+class AsyncClient(AsyncCaller):
     """One seat endpoint, and the licence key of one pool. For one event loop.
 
     The URL and the key come from the arguments, or else from `SEATWARDEN_URL` and `SEATWARDEN_LICENSE_KEY` (or its file in
@@ -91,40 +29,6 @@ class AsyncClient:
     Raises:
         SetupError: the URL or the key is missing or malformed.
     """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        license_key: str | None = None,
-        license_key_file: str | os.PathLike[str] | None = None,
-        token_file: str | os.PathLike[str] | None = None,
-        pool: str | None = None,
-        call_seconds: float = CALL_SECONDS,
-        http: httpx.AsyncClient | None = None,
-        clock: Clock = steady_seconds,
-    ) -> None:
-        keys = key_source(license_key, license_key_file, token_file, pool)
-        self.address = Addressed(base_url(url), keys, call_seconds)
-        self.clock = clock
-        self._own_http = http is None
-        self._http = httpx.AsyncClient() if http is None else http
-
-    def __repr__(self) -> str:
-        return f"AsyncClient({self.address.url!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        if self._own_http:
-            await self._http.aclose()
 
     @contextlib.asynccontextmanager
     async def hold(
@@ -164,12 +68,13 @@ class AsyncClient:
             lease=lease,
         )
         with cancelled_by_sigterm():
-            seated, answered = await self._ask_for_seat(wish, wait)
-            seat = AsyncSeat(self, seated, answered=answered, wish=wish, strict=strict, on_loss=on_loss)
-            try:
+            seated, answered = await self.ask(lambda name: calls.acquire(wish, name), wait)
+            kept = granted(
+                seated.answer, since=seated.since, answered=answered, lease=wish.lease, strict=strict
+            )
+            seat = AsyncSeat(self, seated.answer, kept, wish.named)
+            async with kept_by_task((seat,), seat.lost, on_loss):
                 yield seat
-            finally:
-                await seat._leave()  # noqa: SLF001  ours
 
     async def validate(
         self,
@@ -197,38 +102,36 @@ class AsyncClient:
         )
         return licence_of(await self.send(call))
 
-    async def send(self, call: Call, *, within: float | None = None) -> Answer:
-        """The answer to one call, or that there was none. Waits no longer than a call may take, and ``within`` seconds."""
-        seconds = self.address.call_seconds if within is None else self.address.time_limit(within)
-        request = self.address.request(self._http, call, seconds)
-        try:
-            return answer_of(await self._http.send(request))
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            return failed(error)
+    async def give_back(self, borrowed: Borrowed) -> bool:
+        """Return a borrowed seat before its time. False where it was over or returned already.
 
-    async def release(self, session: str, fence: int, named: Mapping[str, str]) -> None:
-        """Give a seat back, as well as it can be done. Where it cannot, the lease ends by itself."""
-        left = RELEASE_TRIES
-        while (answer := await self.send(calls.release(session, fence, named))).silent or answer.server_fault:
-            left -= 1
-            if not left:
-                log.warning("the seat could not be given back (%s); its lease ends by itself", answer.code)
-                return
-            await asyncio.sleep(FIRST_PAUSE)
+        The seat is released in the same step. Its file and its signed lease are to be thrown away then.
 
-    async def _ask_for_seat(self, wish: Wish, wait: float) -> tuple[Seated, float]:
-        state: Asking = asking.begin(self.clock(), wait, calls.new_name())
-        while True:
-            while (left := state.ask_at - self.clock()) > 0:  # noqa: ASYNC110  the clock is what is waited for
-                await asyncio.sleep(min(left, LONGEST_NAP))
-            asked = self.clock()
-            answer = await self.send(calls.acquire(wish, state.name))
-            now = self.clock()
-            found = state.heard(answer, asked=asked, now=now, jitter=random.random(), new_name=calls.new_name)  # noqa: S311  it spreads waits
-            match found:
-                case Asking():
-                    state = found
-                case SeatRefused():
-                    raise found
-                case Seated():
-                    return found, now
+        Raises:
+            SeatRefused: the key is not accepted, or the endpoint cannot be reached; its subclasses tell which. The seat stays
+                borrowed then, until its time is over.
+        """
+        return returned(await self.insist(calls.release(borrowed.session, borrowed.fence, borrowed.named)))
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def away(
+        file: Name,
+        *,
+        on_loss: OnLoss | None = None,
+        clock: Clock = steady_seconds,
+        wall: Clock = wall_seconds,
+    ) -> AsyncIterator[AsyncBorrowedSeat]:
+        """Work on the borrowed seat in ``file`` for as long as the block lasts. No network is needed, and no key.
+
+        The file is where `AsyncSeat.borrow` saved it. ``on_loss`` is called once in the event loop, when that is
+        over. Leaving the block does not return the seat, see `give_back`.
+
+        Raises:
+            SeatLost: the time of the seat is over.
+            SetupError: the file cannot be read, or is no borrowed seat.
+        """
+        seat = AsyncBorrowedSeat(TimeAway(file, clock=clock, wall=wall), clock=clock)
+        with cancelled_by_sigterm():
+            async with kept_by_task((seat,), seat.lost, on_loss):
+                yield seat

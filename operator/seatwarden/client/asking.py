@@ -78,6 +78,13 @@ class Asking:
             return replace(self, ask_at=now, name=new_name(), since=None, replays=self.replays + 1)
         return refusal(answer)
 
+    def unsettled(self, answer: Answer, *, now: float, jitter: float) -> "Asking | None":
+        """When to send a call again which may not have got through; None where its ``answer`` settles it."""
+        if answer.good:
+            return None
+        found = self._without_seat(answer, since=now, now=now, jitter=jitter, new_name=lambda: self.name)
+        return found if isinstance(found, Asking) else None
+
     def _without_seat(
         self, answer: Answer, *, since: float, now: float, jitter: float, new_name: Callable[[], str]
     ) -> "SeatRefused | Asking":

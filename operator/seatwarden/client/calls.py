@@ -15,7 +15,7 @@ class Call:
 
     method: str
     path: str
-    body: dict[str, Any]
+    body: dict[str, Any] = field(repr=False)
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -85,3 +85,9 @@ def heartbeat(session: str, fence: int, lease: str | None, named: Mapping[str, s
 def release(session: str, fence: int, named: Mapping[str, str]) -> Call:
     """Give the seat back."""
     return Call("DELETE", f"{_LICENSES}/sessions/{session}", {**named, "fence": fence})
+
+
+def borrow(session: str, fence: int, seconds: float | None, named: Mapping[str, str]) -> Call:
+    """Take the seat away for so many ``seconds``, or None for as long as may be."""
+    length = {} if seconds is None else {"seconds": seconds}
+    return Call("POST", f"{_LICENSES}/sessions/{session}/borrow", {**named, "fence": fence, **length})

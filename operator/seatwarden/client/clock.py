@@ -18,3 +18,8 @@ def steady_seconds() -> float:
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
+
+
+def wall_seconds() -> float:
+    """Seconds since 1970 by the clock of this machine, which people and daemons set: the only one that outlives a start."""
+    return time.time()

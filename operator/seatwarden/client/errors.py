@@ -34,6 +34,10 @@ class NoSeatFree(SeatRefused):
     """All seats are taken now."""
 
 
+class BorrowRefused(SeatRefused):
+    """The seat cannot be taken away, or not for so long. It is still held."""
+
+
 class LicenceRefused(SeatRefused):
     """The licence does not allow it: the key is wrong, or the licence is suspended or has run out."""
 
@@ -51,4 +55,4 @@ class SeatLost(SeatError):
 
 
 class SetupError(ValueError):
-    """The URL, the licence key or the holder is missing or malformed; the text says which and where it is looked for."""
+    """The URL, the licence key, the holder or the file of a borrowed seat is missing or malformed; the text says which."""

@@ -26,6 +26,9 @@ A seat is **lost**, for ever, when
 +---------------------------+------------------------------------------------------------+
 
 The status decides, and not a list of codes: so a newer endpoint may give a code that this client does not know.
+
+A seat that is **borrowed** is held until it is to be back, unless a heartbeat hears that it is gone. They go on, since only they
+tell that another run has it.
 """
 
 from dataclasses import dataclass, replace
@@ -57,7 +60,7 @@ class Keeping:
     """The state of one seat. Instants are seconds of the clock that all methods are given ``now`` of.
 
     ``beat_at`` is None where no more heartbeats are sent, ``told`` the last thing said about the lease, and ``rhythm`` the
-    seconds between two heartbeats.
+    seconds between two heartbeats. ``away_until`` is when a borrowed seat is to be back.
     """
 
     valid_until: float
@@ -71,13 +74,19 @@ class Keeping:
     failures: int = 0
     last_trouble: str = ""
     loss: Loss | None = None
+    away_until: float = 0.0
+
+    @property
+    def sure_until(self) -> float:
+        """Until when the seat is ours for certain."""
+        return max(self.valid_until, self.away_until)
 
     @property
     def ends_at(self) -> float:
         """When the seat is lost, if no more is heard."""
         if self.strict or self.told != OK or self.beat_at is None:
-            return self.valid_until
-        return max(self.valid_until, self.grace_until)
+            return self.sure_until
+        return max(self.sure_until, self.grace_until)
 
     @property
     def wakes_at(self) -> float:
@@ -86,7 +95,7 @@ class Keeping:
 
     def held(self, now: float) -> bool:
         """Is the seat ours for certain?"""
-        return self.loss is None and now < self.valid_until
+        return self.loss is None and now < self.sure_until
 
     def at(self, now: float) -> "Keeping":
         """The state after nothing has been heard until ``now``."""
@@ -98,6 +107,10 @@ class Keeping:
     def ended(self, loss: Loss) -> "Keeping":
         """The seat is lost, and stays so."""
         return self if self.loss is not None else replace(self, loss=loss, beat_at=None)
+
+    def borrowed(self, until: float, lease: str | None) -> "Keeping":
+        """The seat is borrowed ``until`` then, which ``lease`` proves."""
+        return replace(self, away_until=max(self.away_until, until), lease=lease or self.lease)
 
     def heard(self, answer: Answer, *, asked: float, now: float, jitter: float) -> "Keeping":
         """The state after a heartbeat that was sent at ``asked`` and answered, or given up, at ``now``.

@@ -2,39 +2,40 @@
 
 import logging
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from seatwarden.client import keeping
 from seatwarden.client.answers import Answer
-from seatwarden.client.asking import Seated
+from seatwarden.client.borrowed import Borrowed
 from seatwarden.client.clock import Clock
 from seatwarden.client.errors import BEAT_STOPPED, SeatLost
-from seatwarden.client.keeping import Loss
+from seatwarden.client.keeping import Keeping, Loss
 
 log = logging.getLogger("seatwarden.client")
 # A program that has not set up logging shall not have lines of ours among its errors.
 log.addHandler(logging.NullHandler())
 
 OnLoss = Callable[[Loss], object]
+AnySeat = TypeVar("AnySeat", bound="HeldSeat")
 
 
 class HeldSeat:
     """What a seat of either client tells."""
 
-    def __init__(
-        self, seated: Seated, *, answered: float, lease: str | None, strict: bool, clock: Clock
-    ) -> None:
-        self.session: str = seated.answer.session
+    def __init__(self, *, session: str, fence: int, taken_over: bool, kept: Keeping, clock: Clock) -> None:
+        self.session: str = session
         """The id of the lease."""
-        self.fence: int = seated.answer.fence
+        self.fence: int = fence
         """Only grows in a pool. Write it with what you write to a shared place, and refuse older ones there."""
-        self.taken_over: bool = seated.answer.taken_over
+        self.taken_over: bool = taken_over
         """Did an earlier run of this holder lose the seat to this one?"""
         self._clock = clock
         self._owner = os.getpid()
-        self._keeping = keeping.granted(
-            seated.answer, since=seated.since, answered=answered, lease=lease, strict=strict
-        )
+        self._keeping = kept
+        self._is_away = False
+        # The program borrows in one thread while another one beats.
+        self._changing = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.session} fence={self.fence} held={self.held}>"
@@ -48,7 +49,7 @@ class HeldSeat:
     def valid_for(self) -> float:
         """Seconds for which the seat is ours for certain, if nothing more is heard; 0 where it is not."""
         now = self._clock()
-        return self._keeping.valid_until - now if self._keeping.held(now) else 0.0
+        return self._keeping.sure_until - now if self._keeping.held(now) else 0.0
 
     @property
     def told(self) -> str:
@@ -75,18 +76,42 @@ class HeldSeat:
         if loss is not None:
             raise SeatLost(loss.code, loss.message)
 
+    def _change(self, step: Callable[[Keeping], Keeping]) -> Keeping:
+        """The state after ``step``, which is now that of the seat."""
+        with self._changing:
+            self._keeping = step(self._keeping)
+            return self._keeping
+
     def _heard(self, answer: Answer, *, asked: float, jitter: float) -> None:
-        before = self._keeping
-        self._keeping = before.heard(answer, asked=asked, now=self._clock(), jitter=jitter)
-        if not answer.good and before.failures == 0:
+        first_trouble = self._keeping.failures == 0
+        now = self._clock()
+        self._change(lambda kept: kept.heard(answer, asked=asked, now=now, jitter=jitter))
+        if not answer.good and first_trouble:
             log.warning("a heartbeat was not answered with ok: %s", answer.code)
 
     def _stopped(self) -> None:
-        self._keeping = self._keeping.ended(
-            Loss(BEAT_STOPPED, "The heartbeats have stopped by a fault of the program. The seat is not kept.")
+        told = Loss(
+            BEAT_STOPPED, "The heartbeats have stopped by a fault of the program. The seat is not kept."
         )
+        self._change(lambda kept: kept.ended(told))
+
+    def _gone(self, answer: Answer) -> SeatLost:
+        """The seat is lost by what the endpoint said, as an error."""
+        told = Loss(answer.code, answer.message, told=True)
+        loss = self._change(lambda kept: kept.ended(told)).loss or told
+        return SeatLost(loss.code, loss.message)
+
+    def _went_away(self, borrowed: Borrowed, *, asked: float) -> None:
+        self._change(lambda kept: kept.borrowed(asked + borrowed.seconds, borrowed.lease))
+        self._is_away = True
 
     def _to_release(self) -> bool:
         # A forked child has a copy of this object, and not the seat.
         loss = self._keeping.loss
-        return os.getpid() == self._owner and not (loss is not None and loss.told)
+        told_gone = loss is not None and loss.told
+        return os.getpid() == self._owner and not told_gone and not self._is_away
+
+
+def first_due(seats: Sequence[AnySeat]) -> tuple[AnySeat, Keeping]:
+    """The one of ``seats`` with which there is something to do first, and its state."""
+    return min(((seat, seat._keeping) for seat in seats), key=lambda pair: pair[1].wakes_at)  # noqa: SLF001  ours

@@ -11,7 +11,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from seatwarden.client import Loss, Seat
+from seatwarden.client import Loss
+from seatwarden.client.sync_seat import KeptSeat
 
 SEAT_LOST = signal.SIGRTMIN
 """A signal of our own to ourselves: the thread that keeps the seat says that it is lost."""
@@ -59,7 +60,7 @@ def start_program(command: Sequence[str], mask: set[signal.Signals | int]) -> in
 
 
 def run_program(
-    process: int, seat: Seat, *, lost: Callable[[], None], ends_with_seat: bool, grace_seconds: float
+    process: int, seat: KeptSeat, *, lost: Callable[[], None], ends_with_seat: bool, grace_seconds: float
 ) -> tuple[int, bool]:
     """Wait for the program: its exit status as a shell tells it, and whether it was ended because the seat was lost.
 

@@ -1,0 +1,115 @@
+"""Sends the calls of the async client, and repeats what may be repeated."""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from seatwarden.client import asking, calls
+from seatwarden.client.answers import Answer
+from seatwarden.client.asking import Asking, Seated
+from seatwarden.client.calls import Call
+from seatwarden.client.clock import LONGEST_NAP, Clock, steady_seconds
+from seatwarden.client.errors import SeatRefused
+from seatwarden.client.keeping import FIRST_PAUSE
+from seatwarden.client.seat import log
+from seatwarden.client.settings import base_url, key_source
+from seatwarden.client.transport import CALL_SECONDS, RELEASE_TRIES, Addressed, answer_of, failed
+
+
+class AsyncCaller:
+    """The connections to one endpoint, and what is shown there. For one event loop."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        license_key: str | None = None,
+        license_key_file: str | os.PathLike[str] | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        pool: str | None = None,
+        call_seconds: float = CALL_SECONDS,
+        http: httpx.AsyncClient | None = None,
+        clock: Clock = steady_seconds,
+    ) -> None:
+        keys = key_source(license_key, license_key_file, token_file, pool)
+        self.address = Addressed(base_url(url), keys, call_seconds)
+        self.clock = clock
+        self._own_http = http is None
+        self._http = httpx.AsyncClient() if http is None else http
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.address.url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._own_http:
+            await self._http.aclose()
+
+    async def send(self, call: Call, *, within: float | None = None) -> Answer:
+        """The answer to one call, or that there was none. Waits no longer than a call may take, and ``within`` seconds."""
+        seconds = self.address.call_seconds if within is None else self.address.time_limit(within)
+        request = self.address.request(self._http, call, seconds)
+        try:
+            return answer_of(await self._http.send(request))
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            return failed(error)
+
+    async def release(self, session: str, fence: int, named: Mapping[str, str]) -> bool:
+        """Give a seat back, as well as it can be done. False where it cannot: then the lease ends by itself."""
+        left = RELEASE_TRIES
+        while (answer := await self.send(calls.release(session, fence, named))).silent or answer.server_fault:
+            left -= 1
+            if not left:
+                log.warning("the seat could not be given back (%s); its lease ends by itself", answer.code)
+                return False
+            await asyncio.sleep(FIRST_PAUSE)
+        return True
+
+    async def ask(self, made: Callable[[str], Call], wait: float) -> tuple[Seated, float]:
+        """The seat that the call gives which is ``made`` anew for each try, and when its answer came.
+
+        Raises:
+            SeatRefused: there is none after ``wait`` seconds, or no sense in waiting.
+        """
+        state: Asking = asking.begin(self.clock(), wait, calls.new_name())
+        while True:
+            await self._wait_until(state.ask_at)
+            asked = self.clock()
+            answer = await self.send(made(state.name))
+            now = self.clock()
+            found = state.heard(answer, asked=asked, now=now, jitter=random.random(), new_name=calls.new_name)  # noqa: S311  it spreads waits
+            match found:
+                case Asking():
+                    state = found
+                case SeatRefused():
+                    raise found
+                case Seated():
+                    return found, now
+
+    async def insist(self, call: Call) -> Answer:
+        """The answer to a call that gives no new seat, sent again a few times where there is none."""
+        state = asking.begin(self.clock(), 0.0, "")
+        while True:
+            await self._wait_until(state.ask_at)
+            answer = await self.send(call)
+            found = state.unsettled(answer, now=self.clock(), jitter=random.random())  # noqa: S311  it spreads waits
+            if found is None:
+                return answer
+            state = found
+
+    async def _wait_until(self, then: float) -> None:
+        while (left := then - self.clock()) > 0:  # noqa: ASYNC110  the clock is what is waited for
+            await asyncio.sleep(min(left, LONGEST_NAP))
