@@ -13,6 +13,8 @@ from tests.client.stand import PATIENCE_SECONDS
 # Where coverage measures a program it takes SIGTERM for itself, and a handler that is there is left alone.
 _OF_COVERAGE = {"COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"}
 HOLD = "from seatwarden.runtime.hold_command import hold; hold()"
+BORROW = "from seatwarden.runtime.borrow_command import borrow; borrow()"
+RETURN = "from seatwarden.runtime.borrow_command import return_seat; return_seat()"
 
 
 @dataclass

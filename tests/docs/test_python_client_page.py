@@ -11,7 +11,7 @@ import pytest
 
 from seatwarden import client
 from seatwarden.client.keeping import Loss
-from seatwarden.runtime import hold_command
+from seatwarden.runtime import hold_command, seat_statuses
 from tests.docs.pages import PAGES
 
 PAGE = next(page for page in PAGES if page.path.name == "python-client.md")
@@ -55,10 +55,10 @@ def test_the_table_has_every_status_of_hold() -> None:
     first_cells = " ".join(line.split("|")[1] for line in table.splitlines() if "|" in line)
     told = {int(number) for number in re.findall(r"[0-9]+", first_cells)}
     own = (
-        hold_command.NO_SEAT_NOW,
-        hold_command.SEAT_LOST,
-        hold_command.NOT_ALLOWED,
-        hold_command.BAD_SETUP,
+        seat_statuses.NO_SEAT_NOW,
+        seat_statuses.SEAT_LOST,
+        seat_statuses.NOT_ALLOWED,
+        seat_statuses.BAD_SETUP,
         hold_command.CANNOT_RUN,
         hold_command.NOT_FOUND,
     )

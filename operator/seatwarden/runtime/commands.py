@@ -8,6 +8,8 @@ _COMMANDS = {
     "operator": "seatwarden.runtime.operator_command:operator",
     "serve": "seatwarden.runtime.serve_command:serve",
     "hold": "seatwarden.runtime.hold_command:hold",
+    "borrow": "seatwarden.runtime.borrow_command:borrow",
+    "return": "seatwarden.runtime.borrow_command:return_seat",
     "dev": "seatwarden.runtime.dev_command:dev",
     "tools": "seatwarden.runtime.tools_command:tools",
 }
@@ -18,7 +20,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which a newcomer meets them."""
-        return ["dev", "operator", "serve", "hold", "tools"]
+        return ["dev", "operator", "serve", "hold", "borrow", "return", "tools"]
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""
