@@ -96,9 +96,9 @@ def test_a_file_that_is_away_for_a_moment_leaves_the_key_as_it_was(tmp_path: Pat
     file.write_text(KEY)
     with Client(URL, license_key_file=file) as client:
         file.write_text("")
-        assert client.address._keys.key() == KEY
+        assert client.address.keys.key() == KEY
         file.unlink()
-        assert client.address._keys.key() == KEY
+        assert client.address.keys.key() == KEY
 
 
 def test_nothing_shows_the_key() -> None:
@@ -108,7 +108,7 @@ def test_nothing_shows_the_key() -> None:
     with httpx.Client(transport=httpx.MockTransport(fail)) as http:
         client = Client(URL, license_key=KEY, http=http)
         answer = client.send(acquire(Wish(named={"hardware_id": "ab" * 32}), "name"))
-    shown = f"{client!r} {client.address._keys!r} {answer!r}"
+    shown = f"{client!r} {client.address.keys!r} {answer!r}"
     assert answer.silent
     assert KEY not in shown
 

@@ -209,13 +209,13 @@ def test_a_pool_has_a_name_of_two_parts(pool: str, token_file: Path) -> None:
 
 def test_a_file_that_is_away_for_a_moment_leaves_the_token_as_it_was(token_file: Path) -> None:
     with Client(URL, token_file=token_file, pool=POOL_NAME) as client:
-        before = client.address._keys.headers()
+        before = client.address.keys.headers()
         token_file.write_text("half a tok")
-        assert client.address._keys.headers() == before
+        assert client.address.keys.headers() == before
         token_file.unlink()
-        assert client.address._keys.headers() == before
+        assert client.address.keys.headers() == before
         assert before["Seatwarden-Pool"] == POOL_NAME
-        assert before["Authorization"] not in repr(client.address._keys)
+        assert before["Authorization"] not in repr(client.address.keys)
 
 
 def test_one_of_key_and_token_is_given(token_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

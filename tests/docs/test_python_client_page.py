@@ -23,11 +23,21 @@ EXPORTS = {
 }
 CALLS: dict[str, Any] = {
     "hold": client.Client.hold,
+    "hold_all": client.Client.hold_all,
+    "PoolWish": client.PoolWish,
     "away": client.Client.away,
     "borrow": client.Seat.borrow,
     "give_back": client.Client.give_back,
     "validate": client.Client.validate,
 }
+
+
+def called(node: ast.Call) -> str:
+    """The name of what is called, without what it is of."""
+    match node.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -36,11 +46,13 @@ def test_every_program_parses_imports_what_exists_and_uses_what_exists(block: st
         if isinstance(node, ast.ImportFrom):
             assert node.module in EXPORTS
             assert {name.name for name in node.names} <= EXPORTS[node.module]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS:
-            known = inspect.signature(CALLS[node.func.attr]).parameters
+        elif isinstance(node, ast.Call) and (name := called(node)) in CALLS:
+            known = inspect.signature(CALLS[name]).parameters
             assert {keyword.arg for keyword in node.keywords} <= set(known)
     for name in re.findall(r"\bseat\.(\w+)", block):
         assert hasattr(client.Seat, name) or name == "lost"
+    for name in re.findall(r"\bseats\.(\w+)", block):
+        assert hasattr(client.Seats, name) or name == "lost"
 
 
 def test_there_are_programs_and_what_the_page_says_of_a_seat_is_so() -> None:

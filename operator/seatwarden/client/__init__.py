@@ -10,7 +10,7 @@
 """
 
 from seatwarden.client.aio import AsyncClient
-from seatwarden.client.aio_seat import AsyncBorrowedSeat, AsyncSeat
+from seatwarden.client.aio_seat import AsyncBorrowedSeat, AsyncSeat, AsyncSeats
 from seatwarden.client.borrowed import Borrowed
 from seatwarden.client.errors import (
     BorrowRefused,
@@ -26,13 +26,15 @@ from seatwarden.client.errors import (
 from seatwarden.client.holders import holder_id
 from seatwarden.client.keeping import Loss
 from seatwarden.client.licence import Licence, LicenceGroup
+from seatwarden.client.several import PoolWish
 from seatwarden.client.sync import Client
-from seatwarden.client.sync_seat import BorrowedSeat, Seat
+from seatwarden.client.sync_seat import BorrowedSeat, Seat, Seats
 
 __all__ = [
     "AsyncBorrowedSeat",
     "AsyncClient",
     "AsyncSeat",
+    "AsyncSeats",
     "BorrowRefused",
     "Borrowed",
     "BorrowedSeat",
@@ -43,11 +45,13 @@ __all__ = [
     "LicenceRefused",
     "Loss",
     "NoSeatFree",
+    "PoolWish",
     "RequestRefused",
     "Seat",
     "SeatError",
     "SeatLost",
     "SeatRefused",
+    "Seats",
     "SetupError",
     "holder_id",
 ]

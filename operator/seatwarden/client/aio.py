@@ -6,7 +6,7 @@ from typing import Any
 
 from seatwarden.client import calls
 from seatwarden.client.aio_calls import AsyncCaller
-from seatwarden.client.aio_seat import AsyncBorrowedSeat, AsyncSeat, kept_by_task
+from seatwarden.client.aio_seat import AsyncBorrowedSeat, AsyncSeat, AsyncSeats, kept_by_task
 from seatwarden.client.away import TimeAway
 from seatwarden.client.borrowed import Borrowed, Name, returned
 from seatwarden.client.calls import Wish
@@ -15,6 +15,7 @@ from seatwarden.client.holders import looked_at, named
 from seatwarden.client.keeping import granted
 from seatwarden.client.licence import Licence, licence_of
 from seatwarden.client.seat import OnLoss
+from seatwarden.client.several import PoolWish, as_one, in_body, parts_of
 from seatwarden.client.termination import cancelled_by_sigterm
 
 
@@ -75,6 +76,55 @@ class AsyncClient(AsyncCaller):
             seat = AsyncSeat(self, seated.answer, kept, wish.named)
             async with kept_by_task((seat,), seat.lost, on_loss):
                 yield seat
+
+    @contextlib.asynccontextmanager
+    async def hold_all(
+        self,
+        *pools: PoolWish,
+        holder: str | None = None,
+        container: str | None = None,
+        project: str = "",
+        wait: float = 0.0,
+        client_version: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        strict: bool = False,
+        on_loss: OnLoss | None = None,
+    ) -> AsyncIterator[AsyncSeats]:
+        """Hold seats of several pools for as long as the block lasts: of all of them, or of none.
+
+        Each of ``pools`` is one; without a key or a name it is that of this client. Nobody waits in a queue: in ``wait`` it is
+        only asked again. ``on_loss`` is called once in the event loop, when the first of
+        the seats is lost; the others are kept until the block is left. For the rest see `hold`.
+
+        Raises:
+            SeatRefused: there is no seat in one of them; its ``pool`` tells which, and its subclass which kind of why.
+            SetupError: a pool is named in a wrong way, the holder is malformed, or this machine has no id.
+        """
+        wish = Wish(
+            named=named(holder, project, container, token=self.address.shows_token),
+            client_version=client_version,
+            metadata=metadata or {},
+        )
+        keys = [pool.keys(self.address.keys) for pool in pools]
+        with cancelled_by_sigterm():
+            seated, answered = await self.ask(
+                lambda name: calls.acquire_all(wish, in_body(pools, keys), name),
+                wait,
+                read=lambda answer: as_one(answer, len(pools)),
+            )
+            seats = AsyncSeats(
+                [
+                    AsyncSeat(
+                        self.beside(own),
+                        part,
+                        granted(part, since=seated.since, answered=answered, strict=strict),
+                        wish.named,
+                    )
+                    for own, part in zip(keys, parts_of(seated.answer), strict=True)
+                ]
+            )
+            async with kept_by_task(tuple(seats), seats.lost, on_loss):
+                yield seats
 
     async def validate(
         self,

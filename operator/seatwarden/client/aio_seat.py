@@ -15,6 +15,7 @@ from seatwarden.client.borrowed import Borrowed, Name, borrowed_of, is_gone, sec
 from seatwarden.client.clock import LONGEST_NAP, Clock, wall_seconds
 from seatwarden.client.keeping import Keeping
 from seatwarden.client.seat import HeldSeat, OnLoss, first_due
+from seatwarden.client.several import HeldSeats
 
 
 class AsyncKeptSeat(HeldSeat):
@@ -76,6 +77,14 @@ class AsyncSeat(AsyncKeptSeat):
 
     async def _leave(self) -> bool:
         return not self._to_release() or await self._client.release(self.session, self.fence, self._named)
+
+
+class AsyncSeats(HeldSeats[AsyncSeat]):
+    """Seats of several pools. ``lost`` is set when the first of them is gone, so await ``lost.wait()``; the others are kept."""
+
+    def __init__(self, seats: Sequence[AsyncSeat]) -> None:
+        super().__init__(seats)
+        self.lost = asyncio.Event()
 
 
 class AsyncBorrowedSeat(AsyncKeptSeat):

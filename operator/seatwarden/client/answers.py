@@ -71,6 +71,11 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Answ
         body = json.loads(content)
     except (ValueError, RecursionError):
         body = None
+    return answer_in(status, body, in_header)
+
+
+def answer_in(status: int, body: Any, in_header: float | None = None) -> Answer:
+    """The answer that is a JSON ``body``, or a part of one; ``in_header`` is the `Retry-After`."""
     if not isinstance(body, dict) or not isinstance(body.get("code"), str):
         return silence(f"what came with status {status} is not from it", in_header)
     in_body = length(body.get("retry_after"))

@@ -33,6 +33,7 @@ TRIES = 3
 FAULT_TRIES = 2
 POOL_EXHAUSTED = "pool_exhausted"
 QUEUED = "queued"
+POOLS_APART = "pools_apart"
 _RECOVERING = "recovering"
 _CONFLICT = 409
 _LATER = {408, 425, 429}
@@ -127,10 +128,12 @@ def refusal(answer: Answer) -> SeatRefused:
         kind = EndpointUnavailable
     elif answer.status in _LICENCE:
         kind = LicenceRefused
-    elif answer.status == _CONFLICT or answer.code == QUEUED:
+    elif (answer.status == _CONFLICT and answer.code != POOLS_APART) or answer.code == QUEUED:
         kind = NoSeatFree
     unserved = (
         "The wait was over before it was this program's turn in the queue." if answer.code == QUEUED else ""
     )
     message = answer.message or unserved or f"The endpoint answered with status {answer.status} and no seat."
-    return kind(answer.code, message, status=answer.status, retry_after=answer.retry_after)
+    number = answer.body.get("pool")
+    pool = number if isinstance(number, int) and not isinstance(number, bool) else None
+    return kind(answer.code, message, status=answer.status, retry_after=answer.retry_after, pool=pool)

@@ -1,7 +1,7 @@
 """The calls of the endpoint that a seat needs, as plain values: the sync and the async client send the same."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -55,6 +55,18 @@ def acquire(wish: Wish, name: str) -> Call:
         "lease": wish.lease,
     }
     return Call("POST", f"{_LICENSES}/acquire", body, {"Idempotency-Key": name})
+
+
+def acquire_all(wish: Wish, pools: Sequence[Mapping[str, Any]], name: str) -> Call:
+    """Ask for seats of all of these ``pools``, each of which says how it is opened. ``name`` is the `Idempotency-Key`."""
+    body = {
+        **wish.named,
+        "nonce": wish.nonce,
+        "client_version": wish.client_version,
+        "metadata": dict(wish.metadata),
+        "pools": [dict(pool) for pool in pools],
+    }
+    return Call("POST", f"{_LICENSES}/acquire-all", body, {"Idempotency-Key": name})
 
 
 def validate(

@@ -20,14 +20,25 @@ class SeatError(Exception):
 
 
 class SeatRefused(SeatError):
-    """No seat was given. ``retry_after`` is the seconds after which a new try can help, None where that was not told."""
+    """No seat was given.
+
+    ``retry_after`` is the seconds after which a new try can help, None where that was not told. ``pool`` is which of several
+    pools refused, from 0 on.
+    """
 
     def __init__(
-        self, code: str, message: str, *, status: int | None = None, retry_after: float | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        pool: int | None = None,
     ) -> None:
         super().__init__(code, message)
         self.status = status
         self.retry_after = retry_after
+        self.pool = pool
 
 
 class NoSeatFree(SeatRefused):

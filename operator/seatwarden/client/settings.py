@@ -40,6 +40,10 @@ class KeySource:
         shown = {"Authorization": f"Bearer {self.key()}"}
         return shown if self.pool is None else shown | {"Seatwarden-Pool": self.pool}
 
+    def names_pool(self) -> dict[str, str]:
+        """How a wish for several pools names this one. Raises `SetupError` as `key` does."""
+        return {"license_key": self.key()} if self.pool is None else {"pool": self.pool}
+
     def key(self) -> str:
         """The key or token as it is now. Where the file cannot be read for a moment, as it was before.
 
@@ -92,6 +96,31 @@ def key_source(
         f"There is no licence key. Put it into the environment as {KEY_VARIABLE}, or its file as {KEY_FILE_VARIABLE};"
         f" or the file of a token as {TOKEN_FILE_VARIABLE}."
     )
+
+
+def key_beside(
+    own: KeySource, license_key: str | None, license_key_file: str | os.PathLike[str] | None, pool: str | None
+) -> KeySource:
+    """What opens another pool, for a program that shows ``own``; ``own`` itself where nothing is given.
+
+    Raises:
+        SetupError: it is malformed, or keys and a token are mixed.
+    """
+    has_key = license_key is not None or license_key_file is not None
+    if not has_key and pool is None:
+        return own
+    if has_key and pool is not None:
+        raise SetupError("A licence key names its pool itself. Give a key, or with a token the pool.")
+    if own.pool is None:
+        if pool is not None:
+            raise SetupError("Pools are named with a token only. Give the licence key of each pool.")
+        return key_source(license_key, license_key_file)
+    if has_key:
+        raise SetupError(
+            "There are a licence key and a token. With a token name each pool as NAMESPACE/NAME."
+        )
+    assert own.file is not None, "a token is always in a file"
+    return _token_source(own.file, pool)
 
 
 def _token_source(file: Path, pool: str | None) -> KeySource:

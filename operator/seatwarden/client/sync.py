@@ -13,8 +13,9 @@ from seatwarden.client.holders import looked_at, named
 from seatwarden.client.keeping import granted
 from seatwarden.client.licence import Licence, licence_of
 from seatwarden.client.seat import OnLoss
+from seatwarden.client.several import PoolWish, as_one, in_body, parts_of
 from seatwarden.client.sync_calls import Caller
-from seatwarden.client.sync_seat import BorrowedSeat, Seat, kept_by_thread
+from seatwarden.client.sync_seat import BorrowedSeat, Seat, Seats, kept_by_thread
 from seatwarden.client.termination import unwound_by_sigterm
 from seatwarden.client.transport import CALL_SECONDS
 
@@ -77,6 +78,55 @@ class Client(Caller):
             seat = Seat(self, seated.answer, kept, wish.named)
             with kept_by_thread((seat,), seat.lost, on_loss, seconds=self.address.call_seconds):
                 yield seat
+
+    @contextlib.contextmanager
+    def hold_all(
+        self,
+        *pools: PoolWish,
+        holder: str | None = None,
+        container: str | None = None,
+        project: str = "",
+        wait: float = 0.0,
+        client_version: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        strict: bool = False,
+        on_loss: OnLoss | None = None,
+    ) -> Iterator[Seats]:
+        """Hold seats of several pools for as long as the block lasts: of all of them, or of none.
+
+        Each of ``pools`` is one; without a key or a name it is that of this client. Nobody waits in a queue: in ``wait`` it is
+        only asked again. ``on_loss`` is called once in the thread that keeps the seats, when the first of
+        the seats is lost; the others are kept until the block is left. For the rest see `hold`.
+
+        Raises:
+            SeatRefused: there is no seat in one of them; its ``pool`` tells which, and its subclass which kind of why.
+            SetupError: a pool is named in a wrong way, the holder is malformed, or this machine has no id.
+        """
+        wish = Wish(
+            named=named(holder, project, container, token=self.address.shows_token),
+            client_version=client_version,
+            metadata=metadata or {},
+        )
+        keys = [pool.keys(self.address.keys) for pool in pools]
+        with unwound_by_sigterm():
+            seated, answered = self.ask(
+                lambda name: calls.acquire_all(wish, in_body(pools, keys), name),
+                wait,
+                read=lambda answer: as_one(answer, len(pools)),
+            )
+            seats = Seats(
+                [
+                    Seat(
+                        self.beside(own),
+                        part,
+                        granted(part, since=seated.since, answered=answered, strict=strict),
+                        wish.named,
+                    )
+                    for own, part in zip(keys, parts_of(seated.answer), strict=True)
+                ]
+            )
+            with kept_by_thread(tuple(seats), seats.lost, on_loss, seconds=self.address.call_seconds):
+                yield seats
 
     def validate(
         self,

@@ -1,5 +1,6 @@
 """Sends the calls of the sync client, and repeats what may be repeated."""
 
+import copy
 import os
 import random
 import time
@@ -17,7 +18,7 @@ from seatwarden.client.clock import LONGEST_NAP, Clock, steady_seconds
 from seatwarden.client.errors import SeatRefused
 from seatwarden.client.keeping import FIRST_PAUSE
 from seatwarden.client.seat import log
-from seatwarden.client.settings import base_url, key_source
+from seatwarden.client.settings import KeySource, base_url, key_source
 from seatwarden.client.transport import CALL_SECONDS, RELEASE_TRIES, Addressed, answer_of, failed
 
 
@@ -58,6 +59,13 @@ class Caller:
         if self._own_http:
             self._http.close()
 
+    def beside(self, keys: KeySource) -> Self:
+        """The same connections, where ``keys`` are shown. They are not closed with it."""
+        other = copy.copy(self)
+        other.address = Addressed(self.address.url, keys, self.address.call_seconds)
+        other._own_http = False  # noqa: SLF001  ours
+        return other
+
     def send(self, call: Call, *, within: float | None = None) -> Answer:
         """The answer to one call, or that there was none. Waits no longer than a call may take, and ``within`` seconds."""
         seconds = self.address.call_seconds if within is None else self.address.time_limit(within)
@@ -78,8 +86,14 @@ class Caller:
             time.sleep(FIRST_PAUSE)
         return True
 
-    def ask(self, made: Callable[[str], Call], wait: float) -> tuple[Seated, float]:
-        """The seat that the call gives which is ``made`` anew for each try, and when its answer came.
+    def ask(
+        self,
+        made: Callable[[str], Call],
+        wait: float,
+        *,
+        read: Callable[[Answer], Answer] = lambda told: told,
+    ) -> tuple[Seated, float]:
+        """The seat that the call gives which is ``made`` anew for each try, and when its answer came, as ``read``.
 
         Raises:
             SeatRefused: there is none after ``wait`` seconds, or no sense in waiting.
@@ -88,7 +102,7 @@ class Caller:
         while True:
             self._wait_until(state.ask_at)
             asked = self.clock()
-            answer = self.send(made(state.name))
+            answer = read(self.send(made(state.name)))
             now = self.clock()
             found = state.heard(answer, asked=asked, now=now, jitter=random.random(), new_name=calls.new_name)  # noqa: S311  it spreads waits
             match found:

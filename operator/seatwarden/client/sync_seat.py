@@ -16,6 +16,7 @@ from seatwarden.client.borrowed import Borrowed, Name, borrowed_of, is_gone, sec
 from seatwarden.client.clock import LONGEST_NAP, Clock, wall_seconds
 from seatwarden.client.keeping import Keeping
 from seatwarden.client.seat import HeldSeat, OnLoss, first_due
+from seatwarden.client.several import HeldSeats
 from seatwarden.client.sync_calls import Caller
 
 
@@ -79,6 +80,14 @@ class Seat(KeptSeat):
 
     def _leave(self) -> bool:
         return not self._to_release() or self._client.release(self.session, self.fence, self._named)
+
+
+class Seats(HeldSeats[Seat]):
+    """Seats of several pools. ``lost`` is set when the first of them is gone; the others are kept nevertheless."""
+
+    def __init__(self, seats: Sequence[Seat]) -> None:
+        super().__init__(seats)
+        self.lost = threading.Event()
 
 
 class BorrowedSeat(KeptSeat):

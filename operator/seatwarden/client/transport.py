@@ -22,16 +22,16 @@ class Addressed:
             raise ValueError("call_seconds has to be a number above 0")
         self.url = url
         self.call_seconds = call_seconds
-        self._keys = keys
+        self.keys = keys
 
     @property
     def shows_token(self) -> bool:
         """Is a token shown, which says itself who holds the seat?"""
-        return self._keys.pool is not None
+        return self.keys.pool is not None
 
     def request(self, http: httpx.Client | httpx.AsyncClient, call: Call, seconds: float) -> httpx.Request:
         """``call`` as a request that is given up after so many ``seconds`` without a sign of life."""
-        headers = {**call.headers, **self._keys.headers(), "Content-Type": "application/json"}
+        headers = {**call.headers, **self.keys.headers(), "Content-Type": "application/json"}
         content = json.dumps(call.body, allow_nan=False, separators=(",", ":")).encode()
         return http.build_request(
             call.method, self.url + call.path, content=content, headers=headers, timeout=seconds
