@@ -217,6 +217,16 @@ def test_a_run_that_is_killed_has_noted_the_time_but_for_the_last_minute(file: P
     assert NOTE_SECONDS <= 60
 
 
+def test_the_time_is_noted_every_minute_until_it_is_over(file: Path, clocks: Clocks) -> None:
+    with away(file, clocks) as seat:
+        for _ in range(3):
+            seat._beat(clocks.steady, 1.0)
+            assert seat._keeping.beat_at == clocks.steady + NOTE_SECONDS
+            assert Borrowed.read(file).seen == clocks.wall
+            assert seat._keeping.ends_at == 1000.0 + 8 * HOUR
+            clocks.passes(HOUR)
+
+
 async def test_the_time_is_noted_while_the_program_runs(file: Path) -> None:
     begun = time.time()
     replace(taken(), since=begun, seen=begun).save(file)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from seatwarden.domain.identity_token import IDENTITY_KEY_ID, identity_key_hash
 from seatwarden.domain.seats import Millis, PoolState, SessionPage, SessionRow
 from seatwarden.domain.trust import Door
 from seatwarden.endpoint.route_table import SEAT_OPERATIONS
+from tests.client.programs import HOLD, running
 from tests.client.stand import HOLDER, OTHER, PATIENCE_SECONDS, POOL_NAME, Stand, stand_on, until
 from tests.client.test_tokens import ISSUES, pod_holder, pod_token
 from tests.endpoint.pools import LEASE, Pool, make_pool
@@ -259,6 +261,46 @@ async def test_a_key_in_a_file_is_read_for_each_try_and_never_shown(stand: Stand
         )
         assert other.key.text not in shown
         assert len(await rows_of(stand, other)) == 1
+
+
+async def test_a_program_runs_while_seats_of_all_pools_are_held(stand: Stand, tmp_path: Path) -> None:
+    other = await second_pool(stand)
+    file = tmp_path / "key"
+    file.write_text(other.key.text)
+    source = "import sys; print('begun', flush=True); sys.exit(int(input()))"
+    command = ("--also", str(file), "--", sys.executable, "-c", source)
+    async with running(HOLD, *command, environment=stand.environment()) as held:
+        assert await held.line() == "begun"
+        assert (len(await stand.sessions()), len(await rows_of(stand, other))) == (1, 1)
+        await held.type("9")
+        assert await held.end() == (9, "")
+    assert (await stand.sessions(), await rows_of(stand, other)) == ([], [])
+    async with (
+        AsyncClient(stand.url, license_key=other.key.text) as client,
+        client.hold(holder=OTHER),
+        running(HOLD, *command, environment=stand.environment()) as held,
+    ):
+        status, said = await held.end()
+    assert (status, "Pool 2 of 2 refused" in said) == (75, True)
+    assert await stand.sessions() == []
+
+
+async def test_a_program_is_ended_when_one_of_its_seats_is_lost(redis_url: str, tmp_path: Path) -> None:
+    async with stand_on(redis_url, lease=SHORT) as stand:
+        other = await second_pool(stand, lease=SHORT)
+        file = tmp_path / "key"
+        file.write_text(other.key.text)
+        source = "import time; print('begun', flush=True); time.sleep(600)"
+        command = ("--also", str(file), "--", sys.executable, "-c", source)
+        async with running(HOLD, *command, environment=stand.environment()) as held:
+            assert await held.line() == "begun"
+            async with (
+                AsyncClient(stand.url, license_key=other.key.text) as client,
+                client.hold(holder=HOLDER),
+            ):
+                status, said = await held.end()
+        assert (status, "The seat was lost (stale_fence)" in said) == (76, True)
+        assert await stand.sessions() == []
 
 
 ACQUIRE_ALL = next(one for one in SEAT_OPERATIONS if one.name == "acquire_all")

@@ -8,11 +8,11 @@ import contextlib
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 from seatwarden.client import Loss
-from seatwarden.client.sync_seat import KeptSeat
 
 SEAT_LOST = signal.SIGRTMIN
 """A signal of our own to ourselves: the thread that keeps the seat says that it is lost."""
@@ -60,12 +60,17 @@ def start_program(command: Sequence[str], mask: set[signal.Signals | int]) -> in
 
 
 def run_program(
-    process: int, seat: KeptSeat, *, lost: Callable[[], None], ends_with_seat: bool, grace_seconds: float
+    process: int,
+    seat_lost: threading.Event,
+    *,
+    lost: Callable[[], None],
+    ends_with_seat: bool,
+    grace_seconds: float,
 ) -> tuple[int, bool]:
     """Wait for the program: its exit status as a shell tells it, and whether it was ended because the seat was lost.
 
-    ``lost`` is called once when the seat is lost. Where ``ends_with_seat``, the program gets SIGTERM then, and SIGKILL
-    ``grace_seconds`` later.
+    ``seat_lost`` says that the seat is lost, and ``lost`` is called once then. Where ``ends_with_seat``, the program gets
+    SIGTERM then, and SIGKILL ``grace_seconds`` later.
     """
     told, kill_at = False, math.inf
     while True:
@@ -73,7 +78,7 @@ def run_program(
         if ended:
             code = os.waitstatus_to_exitcode(status)
             return (code if code >= 0 else 128 - code), told and ends_with_seat
-        if seat.lost.is_set() and not told:
+        if seat_lost.is_set() and not told:
             told = True
             lost()
             if ends_with_seat:

@@ -6,13 +6,25 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
-from seatwarden.client import BorrowedSeat, Client, Loss, Seat, SeatLost, SeatRefused, SetupError
+from seatwarden.client import (
+    BorrowedSeat,
+    Client,
+    Loss,
+    PoolWish,
+    Seat,
+    SeatLost,
+    SeatRefused,
+    Seats,
+    SetupError,
+)
 from seatwarden.runtime.held_program import run_program, signals_waited_for, start_program, tell_loss
 from seatwarden.runtime.seat_options import Length, seat_options
 from seatwarden.runtime.seat_statuses import (
@@ -36,6 +48,7 @@ Examples:
   seatwarden hold --wait 10m --project film -- blender -b scene.blend
   seatwarden hold --url https://seats.example --license-key-file /run/secrets/licence-key -- simulate
   seatwarden hold --token-file /run/secrets/seatwarden/token --pool team-a/dev -- simulate
+  seatwarden hold --license-key-file simulate-key --also export-key -- simulate
   seatwarden hold --borrowed film.json -- blender -b scene.blend
 
 \b
@@ -58,6 +71,15 @@ There is no option for the licence key or the token itself: the arguments of a p
     context_settings={"auto_envvar_prefix": "SEATWARDEN", "allow_interspersed_args": False},
 )
 @seat_options
+@click.option(
+    "--also",
+    multiple=True,
+    envvar="SEATWARDEN_ALSO",
+    show_envvar=True,
+    metavar="KEY_FILE|POOL",
+    help="Another pool of which a seat is needed too, by the file of its licence key, or with a token by its name. Can be given"
+    " several times. Seats of all pools are taken, or of none; --quantity and --group count for each of them.",
+)
 @click.option(
     "--borrowed",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -105,6 +127,7 @@ def hold(
     wait: timedelta,
     quantity: int,
     group: str,
+    also: tuple[str, ...],
     borrowed: Path | None,
     on_loss: str,
     kill_after: timedelta,
@@ -124,17 +147,20 @@ def hold(
     try:
         with contextlib.ExitStack() as held:
             if borrowed is not None:
-                seat: Seat | BorrowedSeat = held.enter_context(_away(borrowed))
+                seat: Seat | Seats | BorrowedSeat = held.enter_context(_away(borrowed))
             else:
-                client = Client(url, license_key_file=license_key_file, token_file=token_file, pool=pool)
+                client = held.enter_context(
+                    Client(url, license_key_file=license_key_file, token_file=token_file, pool=pool)
+                )
+                wishes = _wishes(client, also, quantity=quantity, group=group)
                 seat = held.enter_context(
-                    held.enter_context(client).hold(
+                    _floating(
+                        client,
+                        wishes,
                         holder=holder,
                         container=container,
                         project=project,
                         wait=wait.total_seconds(),
-                        quantity=quantity,
-                        group=group,
                         metadata={"hostname": socket.gethostname(), "program": Path(program).name[:200]},
                         strict=strict,
                         on_loss=tell_loss,
@@ -144,7 +170,7 @@ def hold(
             process = start_program(command, mask)
             status, lost = run_program(
                 process,
-                seat,
+                seat.lost,
                 lost=lambda: _tell(seat.loss),
                 ends_with_seat=on_loss == "terminate",
                 grace_seconds=kill_after.total_seconds(),
@@ -160,6 +186,23 @@ def hold(
     except OSError as error:
         end(CANNOT_RUN, f"{program} cannot be run: {error.strerror}.")
     sys.exit(SEAT_LOST if lost else status)
+
+
+def _wishes(client: Client, also: Sequence[str], *, quantity: int, group: str) -> list[PoolWish]:
+    """The pool of ``client``, and those that are named beside it."""
+    own = PoolWish(quantity=quantity, group=group)
+    if client.address.shows_token:
+        return [own, *(replace(own, pool=name) for name in also)]
+    return [own, *(replace(own, license_key_file=file) for file in also)]
+
+
+def _floating(
+    client: Client, wishes: Sequence[PoolWish], **asked: Any
+) -> contextlib.AbstractContextManager[Seat | Seats]:
+    """A seat as ``asked`` for; only one pool by itself has a queue."""
+    if len(wishes) > 1:
+        return client.hold_all(*wishes, **asked)
+    return client.hold(quantity=wishes[0].quantity, group=wishes[0].group, **asked)
 
 
 @contextlib.contextmanager
