@@ -200,3 +200,17 @@ def a_wish_for_several_pools_is_repeated(pools: Pools) -> None:
     again = at_once(pools.twins[0].authority.acquire_all(requests))
     assert again == first
     pools.remove()
+
+
+def what_became_of_overage_is_taken_back(pools: Pools) -> None:
+    """Two leases above the capacity become ordinary ones as others run out, in a call that another pool refuses."""
+    first = pools.at(0)
+    first.configure(capacity=2, overage=2)
+    grants = [first.seat(holder(number)) for number in range(4)]
+    first.clock.forward(LEASE - 1)
+    first.beat(*grants[2:])
+    first.clock.forward(1)
+    pools.at(1).configure(capacity=0)
+    assert isinstance(pools.acquire_all(holder(7), "", [(0, 1, ""), (1, 1, "")]), Shortfall)
+    assert first.runner.ask(("ZCARD", first.keys.overage)) == [2]
+    pools.remove()

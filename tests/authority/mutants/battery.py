@@ -28,7 +28,11 @@ from tests.authority.mutants import (
 )
 from tests.authority.mutants.corners import new_run_of
 from tests.authority.mutants.walk import LEASE, walk
-from tests.authority.several_pools import Pools, a_wish_for_several_pools_is_repeated
+from tests.authority.several_pools import (
+    Pools,
+    a_wish_for_several_pools_is_repeated,
+    what_became_of_overage_is_taken_back,
+)
 from tests.authority.several_pools import walk as walk_of_pools
 from tests.authority.twin import Twin
 from tests.authority.virtual_time import at_once
@@ -149,6 +153,7 @@ def wishes_for_several_pools(twin: Twin) -> None:
         walk_of_pools(pools, seed, steps=200)
         pools.remove()
     a_wish_for_several_pools_is_repeated(Pools(twin.runner))
+    what_became_of_overage_is_taken_back(Pools(twin.runner))
     twin.runner.looks = looks
 
 
