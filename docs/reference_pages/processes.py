@@ -30,8 +30,12 @@ _WHY = {
     (
         "",
         "secrets",
-    ): "Make and read the Secrets of licence keys and root keys, each by its name. Without `list` "
+    ): "Make and read the Secrets of licence keys, root keys and licence documents, each by its name. Without `list` "
     "and `watch` the operator cannot look through the Secrets of a namespace.",
+    (
+        "",
+        "configmaps",
+    ): "Publish the public root keys of each Tenant, in a ConfigMap that is found by its name.",
     ("", "/.well-known/openid-configuration"): "Learn the public keys with which tokens of the cluster's "
     "ServiceAccounts are verified.",
     ("events.k8s.io", "events"): "Tell about transitions.",

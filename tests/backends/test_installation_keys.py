@@ -5,9 +5,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from seatwarden.backends.installation_keys import InstallationKeys, UnusableKeys, read_installation_keys
+from seatwarden.backends.installation_keys import (
+    InstallationKeys,
+    UnusableKeys,
+    is_sealed,
+    read_installation_keys,
+)
 from seatwarden.domain.seats import Fence, Millis, PoolUid, SignedLease
+from seatwarden.domain.signed_lease import read_token
 
 POOL = PoolUid("5a6d0f2e-0000-4000-8000-000000000001")
 LEASE = SignedLease(
@@ -93,3 +100,47 @@ def test_a_missing_file_or_too_many_keys_are_refused(tmp_path: Path) -> None:
 
 def test_keys_are_never_shown() -> None:
     assert NEW.hex() not in repr(InstallationKeys([NEW]))
+
+
+def test_what_is_sealed_is_read_by_the_installation_alone_and_under_its_name() -> None:
+    keys = InstallationKeys([NEW])
+    text = keys.seal(b"a private key", "root key shop/acme")
+    assert is_sealed(text)
+    assert "private" not in text
+    assert keys.unseal(text, "root key shop/acme") == (b"a private key", True)
+    assert keys.seal(b"a private key", "root key shop/acme") != text, (
+        "the same nonce twice would tell of the key"
+    )
+    for other, name in ((InstallationKeys([OLD]), "root key shop/acme"), (keys, "root key shop/other")):
+        with pytest.raises(UnusableKeys) as refused:
+            other.unseal(text, name)
+        assert "private" not in str(refused.value)
+
+
+def test_what_an_older_key_sealed_is_read_and_told_to_be_old() -> None:
+    text = InstallationKeys([OLD]).seal(b"a private key", "name")
+    assert InstallationKeys([NEW, OLD]).unseal(text, "name") == (b"a private key", False)
+
+
+@pytest.mark.parametrize("broken", ["", "sealed:v1:", "sealed:v1:AAAA", "sealed:v1:no base64!", "PEM"])
+def test_what_was_not_sealed_is_refused(broken: str) -> None:
+    with pytest.raises(UnusableKeys):
+        InstallationKeys([OLD]).unseal(broken, "name")
+
+
+def test_a_sealed_text_that_was_changed_is_refused() -> None:
+    text = InstallationKeys([OLD]).seal(b"a private key", "name")
+    changed = text[:-6] + ("A" if text[-6] != "A" else "B") + text[-5:]
+    with pytest.raises(UnusableKeys):
+        InstallationKeys([OLD]).unseal(changed, "name")
+
+
+def test_the_public_lease_keys_verify_what_any_of_the_keys_signed() -> None:
+    keys = InstallationKeys([NEW, OLD])
+    public = dict(keys.lease_keys(POOL))
+    assert len(public) == 2
+    for signer in (InstallationKeys([NEW]), InstallationKeys([OLD])):
+        token = read_token(signer.sign(LEASE))
+        assert token is not None
+        Ed25519PublicKey.from_public_bytes(public[token.kid]).verify(token.signature, token.signed)
+    assert dict(keys.lease_keys(PoolUid("another"))).keys().isdisjoint(public)

@@ -18,7 +18,9 @@ import orjson
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
 from seatwarden.backends.kubernetes_api import Body, KubernetesApi
 from seatwarden.backends.kubernetes_connection import connect
+from seatwarden.backends.private_root_key import PrivateRootKey
 from seatwarden.domain.borrowing import BorrowedLease, Borrows
+from seatwarden.domain.root_key import RootAlgorithm
 from seatwarden.domain.seats import (
     Configured,
     DeviceRemoval,
@@ -30,7 +32,7 @@ from seatwarden.domain.seats import (
 )
 from seatwarden.local.identities import OPERATOR
 from seatwarden.reconcilers.controller import Controller, ControllerSettings
-from tests.operator.world import World
+from tests.operator.world import INSTALLATION, World
 
 _CONNECTIONS = 8
 _Answer = TypeVar("_Answer")
@@ -173,12 +175,12 @@ class MortalAuthority:
         return await self._life.read("note provisioned", self._authority.note_provisioned)
 
 
-async def live(world: World, life: Life, witness: Witness, keys: Iterator[bytes]) -> None:
+async def live(world: World, life: Life, witness: Witness, keys: Iterator[PrivateRootKey]) -> None:
     """Operate ``world``'s namespace until the life is over or told to stop. Root keys are taken from ``keys``."""
     connection = await connect(world.cluster.kubeconfig(OPERATOR))
     started = time.time_ns() // 1_000_000
 
-    async def next_key() -> bytes:
+    async def next_key(_: RootAlgorithm) -> PrivateRootKey:
         return next(keys)
 
     async def superseded(stale: StaleTerm) -> None:
@@ -190,6 +192,8 @@ async def live(world: World, life: Life, witness: Witness, keys: Iterator[bytes]
             api=MortalApi(session, connection.server, life),
             authority=MortalAuthority(world.seats, life, witness),
             identities=world.seats.identities(),
+            documents=world.seats.documents(),
+            installation=INSTALLATION,
             settings=ControllerSettings(
                 instance="mortal", namespaces=(world.namespace,), status_interval=0.1
             ),
@@ -202,7 +206,9 @@ async def live(world: World, life: Life, witness: Witness, keys: Iterator[bytes]
 
 
 @asynccontextmanager
-async def operated(world: World, first: Life, witness: Witness, keys: Iterator[bytes]) -> AsyncIterator[None]:
+async def operated(
+    world: World, first: Life, witness: Witness, keys: Iterator[PrivateRootKey]
+) -> AsyncIterator[None]:
     """Operators in ``world``: one that lives its life, and at its death another, which lives until the block ends."""
     second = Life()
 

@@ -8,7 +8,8 @@ from itertools import cycle
 import pytest
 from redis.asyncio import Redis
 
-from seatwarden.backends.local_root_key import generate_private_pem
+from seatwarden.backends.private_root_key import PrivateRootKey, generate
+from seatwarden.domain.root_key import RootAlgorithm
 from tests.operator.crash_story import Story
 from tests.operator.mortal_operator import FaultPoint, Life, Moment, operated
 from tests.operator.world import World
@@ -17,12 +18,12 @@ STORIES_AT_A_TIME = 6
 
 
 @pytest.fixture(scope="module")
-def root_keys() -> tuple[bytes, ...]:
+def root_keys() -> tuple[PrivateRootKey, ...]:
     """Two, as to make one takes half a second: an operator that made a second one for a Tenant would get the other."""
-    return tuple(asyncio.run(generate_private_pem()) for _ in range(2))
+    return tuple(asyncio.run(generate(RootAlgorithm.RS256)) for _ in range(2))
 
 
-async def told(around: World, redis: Redis, keys: Sequence[bytes], chapter: str, life: Life) -> None:
+async def told(around: World, redis: Redis, keys: Sequence[PrivateRootKey], chapter: str, life: Life) -> None:
     """Tell the story in a namespace of its own. It stays, with a Secret in it; to delete it would take longer than the story."""
     namespace = f"{around.namespace}-{chapter}"
     await around.api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
@@ -43,7 +44,7 @@ def fault_points(writes: list[str], moment: Moment) -> Iterator[FaultPoint]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("moment", Moment)
 async def test_killed_at_any_write_it_loses_nothing_and_doubles_nothing(
-    idle_world: World, redis: Redis, root_keys: tuple[bytes, ...], moment: Moment
+    idle_world: World, redis: Redis, root_keys: tuple[PrivateRootKey, ...], moment: Moment
 ) -> None:
     undisturbed = Life()
     await told(idle_world, redis, root_keys, "undisturbed", undisturbed)

@@ -11,7 +11,8 @@ from typing import TypeVar
 import pytest
 from redis.asyncio import Redis
 
-from seatwarden.backends.local_root_key import generate_private_pem
+from seatwarden.backends.private_root_key import generate
+from seatwarden.domain.root_key import RootAlgorithm
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import Change, ObjectStore
@@ -56,7 +57,7 @@ async def interrupted(world: World) -> AsyncIterator[InterruptedLife]:
         return
 
     life = InterruptedLife()
-    async with operated(world, life, nobody_watches, iter([await generate_private_pem()])):
+    async with operated(world, life, nobody_watches, iter([await generate(RootAlgorithm.RS256)])):
         yield life
 
 

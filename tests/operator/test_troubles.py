@@ -50,11 +50,13 @@ async def test_damaged_licence_key_is_shown_and_not_overwritten(world: World) ->
     await world.until_ready(pool)
 
 
-async def test_damaged_root_key_is_shown_and_not_overwritten(world: World) -> None:
+@pytest.mark.parametrize("renamed", [True, False], ids=["another field", "another text"])
+async def test_damaged_root_key_is_shown_and_not_overwritten(world: World, *, renamed: bool) -> None:
     tenant = await world.tenant()
     await world.until_ready(tenant)
     secret = await world.secret("acme-root-key")
-    damaged = secret | {"data": {"private.pem": base64.b64encode(b"not a key").decode()}}
+    field = "private.pem" if renamed else next(iter(secret["data"]))
+    damaged = secret | {"data": {field: base64.b64encode(b"not a key").decode()}}
     await world.api.replace(secret_path(world.namespace, "acme-root-key"), damaged)
     await world.annotate(tenant, REQUESTED, "1")
     found = await world.until_reason(tenant, "SigningKeyInvalid")

@@ -12,6 +12,7 @@ import yaml
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
+from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.kubernetes_api import KubernetesApi, NotFound
 from seatwarden.backends.redis_authority import RedisSeatAuthority
 from seatwarden.backends.redis_keys import AUTHORITY_KEYS
@@ -28,6 +29,7 @@ from seatwarden.runtime.operator_process import run_operator
 from seatwarden.runtime.operator_settings import OperatorSettings
 
 PATIENCE_SECONDS = 20.0
+INSTALLATION = InstallationKeys([bytes(range(32))])
 COLLECTOR_PATIENCE_SECONDS = 60.0
 Body = dict[str, Any]
 
@@ -55,6 +57,7 @@ class World:
         """How the operator runs here: with no more rights than in a cluster, and in this namespace only."""
         told: dict[str, Any] = {
             "redis_url": self.redis_url,
+            "installation_keys": INSTALLATION,
             "durability": self.durability,
             "kubeconfig": self.cluster.kubeconfig(OPERATOR),
             "namespaces": (self.namespace,),

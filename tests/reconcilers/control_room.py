@@ -10,6 +10,8 @@ from kubernetes.aio.client import Configuration
 
 from seatwarden.backends.authority import StaleTerm
 from seatwarden.backends.kubernetes_connection import KubernetesConnection
+from seatwarden.backends.private_root_key import PrivateRootKey
+from seatwarden.domain.root_key import RootAlgorithm
 from seatwarden.domain.seats import Millis, PoolCounts, PoolUid
 from seatwarden.reconcilers.controller import Controller, ControllerSettings
 from seatwarden.reconcilers.engine import ObjectKey, RetryLater
@@ -17,6 +19,7 @@ from seatwarden.reconcilers.paths import object_path
 from seatwarden.resources.names import Kind
 from tests.domain.objects import NAMESPACE, Body, pool_body, subscription_body, tenant_body
 from tests.reconcilers.authority_in_memory import AuthorityInMemory
+from tests.reconcilers.documents_in_memory import DocumentsInMemory
 from tests.reconcilers.identities_in_memory import IdentitiesInMemory
 from tests.reconcilers.kubernetes_in_memory import KubernetesInMemory
 
@@ -30,6 +33,7 @@ class ControlRoom:
     api: KubernetesInMemory = field(default_factory=KubernetesInMemory)
     authority: AuthorityInMemory = field(default_factory=AuthorityInMemory)
     identities: IdentitiesInMemory = field(default_factory=IdentitiesInMemory)
+    documents: DocumentsInMemory = field(default_factory=DocumentsInMemory)
 
     def __post_init__(self) -> None:
         self.controller = Controller(
@@ -37,6 +41,7 @@ class ControlRoom:
             api=self.api,
             authority=self.authority,
             identities=self.identities,
+            documents=self.documents,
             settings=ControllerSettings(instance="operator-0"),
             term=lambda: 1,
             confirm_term=_confirm_term,
@@ -108,5 +113,5 @@ async def _confirm_term(stale: StaleTerm) -> None:
     raise stale
 
 
-async def _no_root_key() -> bytes:
+async def _no_root_key(_: RootAlgorithm) -> PrivateRootKey:
     raise RetryLater("there is no key here")

@@ -60,6 +60,9 @@ class KubernetesInMemory(KubernetesApi):
 
     async def apply(self, path: str, body: Body) -> Body:
         self._note("apply", path, body)
+        if not path.endswith("/status"):
+            self.put(path, self.objects.get(path, {}) | body)
+            return self._copy(path)
         place = path.removesuffix("/status")
         known = self._found(place)
         if body["metadata"].get("uid", known["metadata"]["uid"]) != known["metadata"]["uid"]:

@@ -3,17 +3,28 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from seatwarden.backends.authority import StaleTerm
 from seatwarden.reconcilers.engine import Cause, ObjectKey
+from seatwarden.reconcilers.licences import Licences
 from seatwarden.reconcilers.object_store import ObjectStore
+from seatwarden.reconcilers.ownership import OwnedSecrets
 from seatwarden.reconcilers.paths import object_path
+from seatwarden.reconcilers.published_keys import PublishedKeys
+from seatwarden.reconcilers.root_keyring import RootKeyrings
+from seatwarden.reconcilers.said_documents import SaidDocuments
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.subscription import SubscriptionReconciler
 from seatwarden.resources.names import Kind
 from tests.domain.objects import NAMESPACE, NOON, Body, subscription_body, tenant_body
+from tests.reconcilers.documents_in_memory import DocumentsInMemory
 from tests.reconcilers.kubernetes_in_memory import KubernetesInMemory
 
 TEAM = ObjectKey(Kind.SUBSCRIPTION, NAMESPACE, "team")
 DAY = timedelta(days=1)
+
+
+async def _confirm_term(stale: StaleTerm) -> None:
+    raise stale
 
 
 @dataclass
@@ -32,7 +43,18 @@ class Trial:
             instance="operator-0",
             written=lambda _: None,
         )
-        self.reconciler = SubscriptionReconciler(store=self.store, status=status, now=lambda: self.now)
+        said = SaidDocuments(DocumentsInMemory(), lambda: 1, _confirm_term)
+        licences = Licences(
+            store=self.store,
+            secrets=OwnedSecrets(api=self.api),
+            keyrings=RootKeyrings({}, PublishedKeys(self.api, said), lambda: self.now),
+            said=said,
+            installation=None,
+            now=lambda: self.now,
+        )
+        self.reconciler = SubscriptionReconciler(
+            store=self.store, status=status, licences=licences, now=lambda: self.now
+        )
         self.store.put(Kind.TENANT, tenant_body())
 
     def declare(self, **spec: object) -> None:
@@ -81,7 +103,7 @@ async def test_a_trial_that_is_bought_is_active_and_has_no_end() -> None:
     assert await trial.after(13) is None
     assert trial.status["phase"] == "Active"
     assert "trialEndsAt" not in trial.status
-    assert [condition["type"] for condition in trial.status["conditions"]] == ["Ready"]
+    assert [condition["type"] for condition in trial.status["conditions"]] == ["Ready", "LicenceReady"]
 
 
 async def test_nothing_is_written_while_nothing_changes() -> None:

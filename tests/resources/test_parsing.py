@@ -12,8 +12,9 @@ from seatwarden.resources.base import ECHO_LENGTH, ObjectMeta
 from seatwarden.resources.invalid import InvalidResource
 from seatwarden.resources.names import RECONCILE_REQUESTED_AT
 from seatwarden.resources.seatpool import Lease, SeatPool
+from seatwarden.resources.signing import SigningProvider
 from seatwarden.resources.subscription import Entitlement, Phase, Subscription
-from seatwarden.resources.tenant import Access, DeletionPolicy, SigningProvider, Tenant
+from seatwarden.resources.tenant import Access, DeletionPolicy, Tenant
 
 POOL: dict[str, Any] = {
     "apiVersion": "seatwarden.dev/v1alpha1",
@@ -223,7 +224,10 @@ def test_request_to_reconcile_is_cut_to_what_status_can_echo() -> None:
     ("spec", "sentence"),
     [
         ({"displayname": "Acme"}, 'spec.displayname is not a field; did you mean "displayName"?'),
-        ({"signing": {"kms": 1}}, "spec.signing.kms is not a field; the fields here are provider"),
+        (
+            {"signing": {"kms": 1}},
+            "spec.signing.kms is not a field; the fields here are provider, algorithm, rotationPeriod, compromised",
+        ),
         ({"access": "Frozen"}, "spec.access must be 'Active' or 'Suspended', not \"Frozen\""),
         ({"suspend": "no"}, 'spec.suspend must be true or false, not "no"'),
         ({"displayName": "a" * 121}, "spec.displayName must have at most 120 characters, not 121"),

@@ -6,14 +6,17 @@ the same again after Redis was lost, and a pool that is made anew under its old 
 installation's key, the new one is put in front: it signs, the ones behind it are still believed.
 """
 
+import base64
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -23,6 +26,8 @@ from seatwarden.domain.signed_lease import read_token, signed_token, signing_inp
 KEY_BYTES = 32
 KEYS_LIMIT = 8
 _CACHED_POOLS = 8192
+_NONCE_BYTES = 12
+_SEALED = "sealed:v1:"
 _HEX_KEY = re.compile(f"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
 
 
@@ -70,13 +75,50 @@ class InstallationKeys:
         """What the ids of the leases of ``pool`` are made from: 64 hex characters."""
         return self._derive(0, "lease ids", pool).hex()
 
+    def lease_keys(self, pool: PoolUid) -> tuple[tuple[str, bytes], ...]:
+        """Id and public half (32 bytes) of each key that signs leases of ``pool``, or did, or will."""
+        keys = [self._lease_key(index, pool) for index in range(len(self._keys))]
+        return tuple((kid, key.public_key().public_bytes_raw()) for key, kid in keys)
+
+    def seal(self, secret: bytes, name: str) -> str:
+        """``secret`` as text that only an installation with the same key can read, and only under the same ``name``.
+
+        AES-256-GCM with a random nonce (NIST SP 800-38D section 8.2.2).
+        """
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = AESGCM(self._derive(0, "seal", name)).encrypt(nonce, secret, None)
+        return _SEALED + base64.b64encode(nonce + sealed).decode()
+
+    def unseal(self, text: str, name: str) -> tuple[bytes, bool]:
+        """What was sealed under ``name``, and whether that was with the installation's first key.
+
+        Raises:
+            UnusableKeys: it was sealed by another installation, or for something else, or was changed.
+        """
+        try:
+            raw = base64.b64decode(text.removeprefix(_SEALED), validate=True)
+        except ValueError:
+            raise UnusableKeys("it is no sealed text") from None
+        for index in range(len(self._keys)):
+            try:
+                key = AESGCM(self._derive(index, "seal", name))
+                return key.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None), index == 0
+            except (InvalidTag, ValueError):
+                continue
+        raise UnusableKeys("none of the installation's keys opens it")
+
     def _derive_lease_key(self, index: int, pool: PoolUid) -> tuple[Ed25519PrivateKey, str]:
         key = Ed25519PrivateKey.from_private_bytes(self._derive(index, "lease signature", pool))
         return key, hashlib.sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]
 
-    def _derive(self, index: int, purpose: str, pool: PoolUid) -> bytes:
-        info = f"seatwarden {purpose} {pool}".encode()
+    def _derive(self, index: int, purpose: str, subject: str) -> bytes:
+        info = f"seatwarden {purpose} {subject}".encode()
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(self._keys[index])
+
+
+def is_sealed(text: str) -> bool:
+    """Was ``text`` written by `InstallationKeys.seal`?"""
+    return text.startswith(_SEALED)
 
 
 def read_installation_keys(path: Path) -> InstallationKeys:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from seatwarden.backends import borrow_wire, redis_scripts, redis_wire
 from seatwarden.backends.authority import AuthorityRecovering, AuthorityUnavailable, StaleTerm
 from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.backends.redis_documents import RedisDocuments
 from seatwarden.backends.redis_identities import RedisIdentities
 from seatwarden.backends.redis_keys import (
     AUTHORITY_KEYS,
@@ -122,6 +123,10 @@ class RedisSeatAuthority:
     async def unfit(self) -> str | None:
         """See `PoolAdministration.unfit`."""
         return unfit(await self._runner.facts(), self._durability)
+
+    def documents(self) -> RedisDocuments:
+        """Public root keys and licence documents, over the same connections."""
+        return RedisDocuments(self._runner)
 
     def identities(self) -> RedisIdentities:
         """What the same Redis knows of tokens that open pools, over the same connections."""

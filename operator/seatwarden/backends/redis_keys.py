@@ -70,7 +70,7 @@ class AuthorityKeys(NamedTuple):
 
 
 class IdentityKeys(NamedTuple):
-    """The one key of a pool's door or of a Tenant's trust; ``lua/identity/write.lua`` tells what it holds."""
+    """The one key of something that the operator says; ``lua/identity/write.lua`` tells what it holds."""
 
     identity: str
 
@@ -101,6 +101,21 @@ def door_keys(namespace: str, name: str) -> IdentityKeys:
 def trust_keys(tenant_uid: str) -> IdentityKeys:
     """The key of the issuers that a Tenant trusts."""
     return IdentityKeys(f"sw:{{{tenant_uid}}}:trust")
+
+
+def jwks_keys(tenant_uid: str) -> IdentityKeys:
+    """The key of the public root keys of a Tenant."""
+    return IdentityKeys(f"sw:{{{tenant_uid}}}:jwks")
+
+
+def licence_keys(subscription_uid: str) -> IdentityKeys:
+    """The key of the licence document of a Subscription."""
+    return IdentityKeys(f"sw:{{{subscription_uid}}}:licence")
+
+
+def licence_of_keys(pool: PoolUid) -> IdentityKeys:
+    """The key of the uid of the Subscription whose licence document speaks for ``pool``."""
+    return IdentityKeys(f"sw:{{{pool}}}:licence-of")
 
 
 def replay_keys(pool: PoolUid, key_hash: str, idempotency_key: str) -> PoolAndReplayKeys:

@@ -116,6 +116,22 @@ def shadow_mode(*, would_deny: int) -> tuple[Finding, ...]:
     return (_finding(ConditionType.SHADOW_MODE, ConditionStatus.TRUE, Reason.NOT_ENFORCED, message),)
 
 
+def signing_key_waiting(until: datetime | None) -> tuple[Finding, ...]:
+    """Is there no room yet for a root key that is due? Said only while it is so."""
+    if until is None:
+        return ()
+    message = f"Another root key is made when the oldest has ended, at {until:%Y-%m-%d %H:%M:%S} UTC."
+    reason = Reason.TOO_MANY_SIGNING_KEYS
+    return (_finding(ConditionType.ROTATION_WAITING, ConditionStatus.TRUE, reason, message),)
+
+
+def licence(*, problem: tuple[Reason, str] | None, message: str) -> Finding:
+    """Is there a licence document that says what was bought?"""
+    if problem is None:
+        return _finding(ConditionType.LICENCE_READY, ConditionStatus.TRUE, Reason.SUCCEEDED, message)
+    return _finding(ConditionType.LICENCE_READY, ConditionStatus.FALSE, problem[0], problem[1])
+
+
 def rotation_waiting(message: str | None) -> tuple[Finding, ...]:
     """Is there no room yet for a licence key that was asked for? Said only while it is so."""
     if message is None:

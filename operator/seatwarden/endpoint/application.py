@@ -14,11 +14,13 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 
 from seatwarden.backends.authority import SeatPath
 from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.backends.redis_documents import DocumentReader
 from seatwarden.backends.redis_identities import IdentityReader
 from seatwarden.endpoint.borrow_handlers import BorrowHandlers
 from seatwarden.endpoint.codes import RequestCode
 from seatwarden.endpoint.credentials import Credentials
 from seatwarden.endpoint.docs_page import docs_page
+from seatwarden.endpoint.document_handlers import DocumentHandlers
 from seatwarden.endpoint.edge import Edge, Handler, request_ids
 from seatwarden.endpoint.identities import Identities
 from seatwarden.endpoint.metrics import EndpointMetrics
@@ -31,6 +33,7 @@ from seatwarden.endpoint.ready_response import WebHandler
 from seatwarden.endpoint.route_table import (
     BORROW_OPERATIONS,
     DEVICE_OPERATIONS,
+    DOCUMENT_OPERATIONS,
     OPERATIONS,
     SEAT_OPERATIONS,
     SERVICE_OPERATIONS,
@@ -53,6 +56,7 @@ def create_app(
     *,
     keys: InstallationKeys | None = None,
     identities: IdentityReader | None = None,
+    documents: DocumentReader | None = None,
     now: Callable[[], float] = time.time,
     spread: Callable[[], float] = random.random,
     request_id: Callable[[], str] | None = None,
@@ -60,7 +64,8 @@ def create_app(
 ) -> web.Application:
     """The application over ``seats``.
 
-    With ``keys`` leases are signed, with ``identities`` tokens open pools; ``now`` is the time by which those are valid.
+    With ``keys`` leases are signed, with ``identities`` tokens open pools, with ``documents`` clients can
+    verify leases offline; ``now`` is the time by which those are valid.
     ``spread`` gives numbers from 0 up to 1 that move heartbeats and retries apart;
     ``request_id`` names requests that came without an id; ``metrics_folder`` is where several processes count
     together. Whoever serves the application closes ``seats`` after it.
@@ -114,6 +119,9 @@ def create_app(
         serve(seat.name, seat.method, seat.path, bound, asks_authority=True)
     for away in BORROW_OPERATIONS:
         serve(away.name, away.method, away.path, partial(away.handler, borrow_handlers), asks_authority=True)
+    papers = DocumentHandlers(documents=documents, seats=seats, credentials=credentials)
+    for paper in DOCUMENT_OPERATIONS:
+        serve(paper.name, paper.method, paper.path, partial(paper.handler, papers), asks_authority=True)
     for page in SERVICE_OPERATIONS:
         bound_page = partial(page.handler, service)
         serve(page.name, page.method, page.path, bound_page, asks_authority=page.asks_authority)

@@ -25,6 +25,8 @@ class RequestCode(StrEnum):
     LICENSE_KEY_REQUIRED = "license_key_required"
     AUTHORITY_UNAVAILABLE = "authority_unavailable"
     SHUTTING_DOWN = "shutting_down"
+    UNKNOWN_TENANT = "unknown_tenant"
+    NO_LICENSE_DOCUMENT = "no_license_document"
 
 
 AnyCode = Code | RequestCode
@@ -306,6 +308,18 @@ CODES: dict[AnyCode, CodeEntry] = {
         "Only with a licence key",
         "The token opens the pool, but not for this: it may see and change its own lease only.",
         "Ask with the licence key of the pool, or ask for less.",
+    ),
+    RequestCode.UNKNOWN_TENANT: CodeEntry(
+        (404,),
+        "No such tenant",
+        "No Tenant of this uid has public keys here: the uid is another one, or the Tenant is new.",
+        "Check the uid, which is `iss` in the licence document, or ask again in a minute.",
+    ),
+    RequestCode.NO_LICENSE_DOCUMENT: CodeEntry(
+        (404,),
+        "No licence document yet",
+        "Nothing has been signed for this licence yet.",
+        "Ask again in a minute. If it stays so, the administrator finds why in the condition LicenceReady.",
     ),
     RequestCode.AUTHORITY_UNAVAILABLE: CodeEntry(
         (503,),

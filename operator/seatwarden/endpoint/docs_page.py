@@ -68,6 +68,8 @@ def _parameter_row(parameter: Json) -> tuple[str, ...]:
 
 
 def _response_row(status: str, response: Json) -> tuple[str, ...]:
+    if "content" not in response:
+        return status, "none", escape(response["description"])
     ((media_type, content),) = response["content"].items()
     schema = content["schema"]
     if "allOf" not in schema:

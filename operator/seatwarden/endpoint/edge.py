@@ -161,7 +161,7 @@ class Edge:
             if outcome.code is RequestCode.REQUEST_TIMEOUT:
                 response.force_close()
         else:
-            headers["Content-Type"] = outcome.content_type
+            headers |= {"Content-Type": outcome.content_type, **outcome.headers}
             if outcome.content_type.startswith("text/html"):
                 headers["Content-Security-Policy"] = _DOCS_POLICY
             response = web.Response(status=outcome.status, body=outcome.body, headers=headers)

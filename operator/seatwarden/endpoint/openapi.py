@@ -176,8 +176,9 @@ def _answer(answer: Answer, references: dict[type, Json]) -> Json:
     result: Json = {
         "description": answer.description,
         "headers": {"X-Request-Id": _REQUEST_ID_HEADER},
-        "content": {answer.media_type: {"schema": schema}},
     }
+    if answer.media_type:
+        result["content"] = {answer.media_type: {"schema": schema}}
     if answer.links:
         result["links"] = {link.name: _link(link) for link in answer.links}
     return result

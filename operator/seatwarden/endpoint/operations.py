@@ -37,7 +37,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A successful answer: a JSON ``body`` of that class, or text of that ``media_type``."""
+    """A successful answer: a JSON ``body`` of that class, or text of that ``media_type``, or where that is empty
+    nothing."""
 
     status: int
     description: str

@@ -1,6 +1,7 @@
 """Refusals as RFC 9457 problem documents, and what a handler gives back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -55,6 +56,7 @@ class Reply:
     status: int
     body: bytes
     content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Outcome = Reply | Problem

@@ -7,6 +7,7 @@ from seatwarden.domain.seats import Code
 from seatwarden.endpoint import answers
 from seatwarden.endpoint.borrow_handlers import BorrowHandlers
 from seatwarden.endpoint.codes import RequestCode
+from seatwarden.endpoint.document_handlers import JWK_SET, JWS, DocumentHandlers
 from seatwarden.endpoint.operations import SESSION_ID, Answer, Link, Operation, Parameter
 from seatwarden.endpoint.parameters import (
     DEFAULT_LIMIT,
@@ -303,6 +304,44 @@ BORROW_OPERATIONS: tuple[Operation[BorrowHandlers], ...] = (
     ),
 )
 
+HAS_IT_ALREADY = Answer(status=304, description="The caller has it already, by its ETag.", media_type="")
+
+DOCUMENT_OPERATIONS: tuple[Operation[DocumentHandlers], ...] = (
+    Operation(
+        name="licence",
+        method="GET",
+        path="/api/v1/licenses/license",
+        handler=DocumentHandlers.licence,
+        summary="Take the licence document",
+        description="A compact JWS signed by the customer's root key: what was bought, and the public keys of the signed leases."
+        " With it a program verifies its lease without a network.",
+        answers=(
+            Answer(status=200, description="The document.", media_type=JWS),
+            HAS_IT_ALREADY,
+        ),
+        refusals=((404, RequestCode.NO_LICENSE_DOCUMENT),),
+    ),
+    Operation(
+        name="jwks",
+        method="GET",
+        path="/api/v1/tenants/{uid}/jwks.json",
+        handler=DocumentHandlers.jwks,
+        summary="Take the public root keys of a customer",
+        description="A JWK Set (RFC 7517). The uid is `iss` in a licence document.",
+        parameters=(
+            Parameter(
+                name="uid",
+                place="path",
+                description="The uid of the Tenant.",
+                schema={"type": "string", "pattern": "^[0-9A-Za-z-]{1,64}$"},
+            ),
+        ),
+        answers=(Answer(status=200, description="The set.", body=dict, media_type=JWK_SET), HAS_IT_ALREADY),
+        refusals=((404, RequestCode.UNKNOWN_TENANT),),
+        needs_key=False,
+    ),
+)
+
 SERVICE_OPERATIONS: tuple[Operation[ServiceHandlers], ...] = (
     Operation(
         name="livez",
@@ -358,9 +397,16 @@ SERVICE_OPERATIONS: tuple[Operation[ServiceHandlers], ...] = (
     ),
 )
 
-OPERATIONS: tuple[Operation[SeatHandlers] | Operation[BorrowHandlers] | Operation[ServiceHandlers], ...] = (
+OPERATIONS: tuple[
+    Operation[SeatHandlers]
+    | Operation[BorrowHandlers]
+    | Operation[DocumentHandlers]
+    | Operation[ServiceHandlers],
+    ...,
+] = (
     *SEAT_OPERATIONS,
     *BORROW_OPERATIONS,
     *DEVICE_OPERATIONS,
+    *DOCUMENT_OPERATIONS,
     *SERVICE_OPERATIONS,
 )

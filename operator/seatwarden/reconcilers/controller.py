@@ -10,23 +10,31 @@ from functools import partial
 import structlog
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
+from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.issuer_keys import IssuerKeys
 from seatwarden.backends.kubernetes_api import KubernetesApi, KubernetesError, KubernetesUnavailable
 from seatwarden.backends.kubernetes_connection import KubernetesConnection
-from seatwarden.backends.local_root_key import generate_private_pem
+from seatwarden.backends.private_root_key import PrivateRootKey, generate
+from seatwarden.backends.redis_documents import DocumentAdministration
 from seatwarden.backends.redis_identities import IdentityAdministration
 from seatwarden.domain.backoff import spread
+from seatwarden.domain.root_key import RootAlgorithm
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.authority_watch import AuthorityWatch
 from seatwarden.reconcilers.borrow_mirror import BorrowMirror
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
-from seatwarden.reconcilers.identities import Identities, trusts_tokens
+from seatwarden.reconcilers.identities import Identities
 from seatwarden.reconcilers.intake import Intake, watch
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
+from seatwarden.reconcilers.licences import Licences
+from seatwarden.reconcilers.local_root_keys import LocalRootKeys
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
+from seatwarden.reconcilers.published_keys import PublishedKeys
 from seatwarden.reconcilers.reaper import Reaper, ReaperSettings
+from seatwarden.reconcilers.root_keyring import RootKeyrings
+from seatwarden.reconcilers.said_documents import SaidDocuments
 from seatwarden.reconcilers.seat_allocator import SeatAllocator
 from seatwarden.reconcilers.seatpool import SeatPoolReconciler
 from seatwarden.reconcilers.status_writer import StatusWriter
@@ -37,6 +45,7 @@ from seatwarden.reconcilers.until_stopped import done_before
 from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
 from seatwarden.resources.names import Kind
 from seatwarden.resources.seatpool import KeyState, SeatPool
+from seatwarden.resources.signing import SigningProvider
 
 log = structlog.get_logger(__name__)
 
@@ -59,22 +68,25 @@ class ControllerSettings:
 
 @dataclass(slots=True)
 class Controller:
-    """``term`` and ``confirm_term`` are the election's, see `SeatAllocator`. ``new_root_key``: see `TenantReconciler`."""
+    """``term`` and ``confirm_term`` are the election's, see `SeatAllocator`. ``new_root_key``: see `LocalRootKeys`."""
 
     connection: KubernetesConnection
     api: KubernetesApi
     authority: PoolAdministration
     identities: IdentityAdministration
+    documents: DocumentAdministration
     settings: ControllerSettings
     term: Callable[[], int]
     confirm_term: Callable[[StaleTerm], Awaitable[None]]
-    new_root_key: Callable[[], Awaitable[bytes]] = generate_private_pem
+    installation: InstallationKeys | None = None
+    new_root_key: Callable[[RootAlgorithm], Awaitable[PrivateRootKey]] = generate
     store: ObjectStore = field(default_factory=ObjectStore)
     engine: Engine = field(init=False)
     intake: Intake = field(init=False)
     reaper: Reaper = field(init=False)
     watch_over: AuthorityWatch = field(init=False)
     pools: SeatPoolReconciler = field(init=False)
+    said: SaidDocuments = field(init=False)
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -110,6 +122,7 @@ class Controller:
             pool_gone=self._pool_gone,
             namespaces=self.settings.namespaces,
         )
+        self.said = SaidDocuments(self.documents, self.term, self.confirm_term)
         self._make_reconcilers()
         self._show_gauges()
 
@@ -196,25 +209,50 @@ class Controller:
             status=status,
             identities=identities,
             borrows=BorrowMirror(self.authority, _now),
+            said=self.said,
             now=_now,
             redis_problem=lambda: self.watch_over.problem,
             deletion_patience=self.settings.deletion_patience,
         )
+        keyrings = self._keyrings(secrets_of)
         tenants = TenantReconciler(
             store=self.store,
-            secrets=secrets_of,
+            keyrings=keyrings,
             finalizers=finalizers,
             status=status,
             identities=identities,
+            signer_changed=self._sign_anew,
             now=_now,
-            new_root_key=self.new_root_key,
         )
-        subscriptions = SubscriptionReconciler(store=self.store, status=status, now=_now)
+        licences = Licences(
+            store=self.store,
+            secrets=secrets_of,
+            keyrings=keyrings,
+            said=self.said,
+            installation=self.installation,
+            now=_now,
+        )
+        subscriptions = SubscriptionReconciler(store=self.store, status=status, licences=licences, now=_now)
         self.engine.reconcilers = {
             Kind.TENANT: tenants.reconcile,
             Kind.SUBSCRIPTION: subscriptions.reconcile,
             Kind.SEAT_POOL: self.pools.reconcile,
         }
+
+    def _keyrings(self, secrets_of: OwnedSecrets) -> RootKeyrings:
+        local = LocalRootKeys(
+            store=self.store, secrets=secrets_of, installation=self.installation, new_key=self.new_root_key
+        )
+        return RootKeyrings(
+            places={SigningProvider.LOCAL: local},
+            published=PublishedKeys(api=self.api, said=self.said),
+            now=_now,
+        )
+
+    def _sign_anew(self, tenant: ObjectKey) -> None:
+        for key in self.store.below(tenant):
+            if key.kind is Kind.SUBSCRIPTION:
+                self.engine.add(key, Cause.RELATED)
 
     def _due(self, key: ObjectKey) -> None:
         self.engine.due(key)
@@ -237,8 +275,9 @@ class Controller:
     def _reconcile_all_in_redis(self) -> None:
         for key in self.store.keys(Kind.SEAT_POOL):
             self.engine.add(key, Cause.RELATED)
-        for key in self.store.keys(Kind.TENANT):
-            if trusts_tokens(self.store.tenant(key.namespace, key.name)):
+        self.said.forget_all()
+        for kind in (Kind.TENANT, Kind.SUBSCRIPTION):
+            for key in self.store.keys(kind):
                 self.engine.add(key, Cause.RELATED)
 
     def _show_gauges(self) -> None:

@@ -38,6 +38,11 @@ LICENCE_KEYS = Gauge(
     "Licence keys that open a pool, over all pools, by state (Active, Overlapping), as status tells.",
     ["state"],
 )
+ROOT_SIGNATURES = Counter(
+    "seatwarden_root_signatures_total",
+    "Licence documents and lists that root keys were asked to sign, by where the key lives.",
+    ["provider"],
+)
 LICENCE_KEY_ROTATIONS = Counter(
     "seatwarden_licence_key_rotations_total",
     "New licence keys that took the place of another one.",

@@ -236,6 +236,7 @@ def _intent(entry: Entry) -> tuple[object, ...]:
     asked = (
         meta.reconcile_requested_at,
         meta.rotate_licence_key_requested_at,
+        meta.rotate_signing_key_requested_at,
         meta.remove_device_requested,
     )
     return (meta.uid, meta.generation, meta.deletion_timestamp, meta.finalizers, asked)

@@ -15,6 +15,11 @@ def collection_path(kind: Kind, namespace: str | None) -> str:
     return f"/apis/{API_VERSION}{scope}/{kind.plural}"
 
 
+def config_map_path(namespace: str, name: str) -> str:
+    """The path of a ConfigMap."""
+    return f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+
+
 def secret_path(namespace: str, name: str = "") -> str:
     """The path of a Secret, or without a name of a namespace's Secrets."""
     return f"/api/v1/namespaces/{namespace}/secrets" + (f"/{name}" if name else "")

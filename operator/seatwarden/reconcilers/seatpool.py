@@ -27,9 +27,11 @@ from seatwarden.reconcilers.borrow_mirror import BorrowMirror
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
 from seatwarden.reconcilers.identities import Identities, trusts_tokens
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
+from seatwarden.reconcilers.licences import entitlements_of
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, Problem
 from seatwarden.reconcilers.reaper import Reaper
+from seatwarden.reconcilers.said_documents import SaidDocuments
 from seatwarden.reconcilers.seat_allocator import SeatAllocator, Settled, Wanted
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
@@ -65,6 +67,7 @@ class SeatPoolReconciler:
     status: StatusWriter
     identities: Identities
     borrows: BorrowMirror
+    said: SaidDocuments
     now: Callable[[], datetime]
     redis_problem: Callable[[], str | None]
     deletion_patience: timedelta = timedelta(minutes=10)
@@ -109,6 +112,8 @@ class SeatPoolReconciler:
             kept = await self.keys.ensure(key, pool)
             keys = self.keys.turn(pool, kept.ring, now=above.now, may_rotate=not above.frozen)
             settled = await self._provision(key, pool, keys.ring, above, closed)
+            if above.subscription is not None:
+                await self.said.subscription_of(pool.metadata.uid, above.subscription.metadata.uid)
             if above.tenant is not None and trusts_tokens(above.tenant):
                 await self.identities.open_door(key, PoolUid(pool.metadata.uid), above.tenant)
             # Behind Redis: whoever reads a key in the Secret can take a seat with it at once.
@@ -244,6 +249,7 @@ class SeatPoolReconciler:
         try:
             await self.authority.remove(uid)
             await self.identities.close_door(key)
+            await self.said.subscription_of(uid, "")
         except AuthorityUnavailable as error:
             await self._wait_for_redis(key, entry, error)
         self.forget(uid)
@@ -380,10 +386,7 @@ def _identity_key(pool: SeatPool, above: Upstream) -> dict[str, str]:
 def _document(pool: SeatPool, above: Upstream) -> str:
     """What `validate` tells a client about its licence."""
     bought = above.subscription.spec if above.subscription is not None else None
-    entitlements = {
-        item.name: item.limit if item.limit is not None else item.value if item.value is not None else True
-        for item in (bought.entitlements if bought is not None else ())
-    }
+    entitlements = entitlements_of(above.subscription) if above.subscription is not None else {}
     document = {
         "tenant": above.tenant_name,
         "subscription": above.subscription_name,

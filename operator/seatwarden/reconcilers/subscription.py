@@ -1,20 +1,63 @@
-"""Subscription: its phase, and the sums over its pools. The seats themselves are written pool by pool."""
+"""Subscription: its phase, its licence document, and the sums over its pools. The seats are written pool by pool."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seatwarden.domain import findings
-from seatwarden.domain.gates import SUBSCRIPTION_GATES, Upstream, first_closed
+from seatwarden.domain.gates import SUBSCRIPTION_GATES, Closed, Upstream, first_closed
+from seatwarden.domain.licence_document import RENEWED_BEFORE
 from seatwarden.domain.pauses import pause_until, soonest
 from seatwarden.domain.trials import told_end, trial_changes_at, trialing
 from seatwarden.reconcilers.engine import Cause, ObjectKey
+from seatwarden.reconcilers.licences import SAID_AGAIN_SECONDS, Licences
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
+from seatwarden.reconcilers.ownership import Problem
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
-from seatwarden.resources.conditions import merge_conditions
+from seatwarden.resources.conditions import (
+    Condition,
+    ConditionType,
+    Finding,
+    find_condition,
+    merge_conditions,
+)
+from seatwarden.resources.names import licence_secret
+from seatwarden.resources.reasons import Reason
 from seatwarden.resources.seatpool import SeatPoolStatus
-from seatwarden.resources.subscription import Phase, Subscription, SubscriptionStatus
+from seatwarden.resources.subscription import LicenceStatus, Phase, Subscription, SubscriptionStatus
+
+TROUBLED_AGAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    """The licence document as the status is to tell of it, and when to look at it again."""
+
+    licence: LicenceStatus | None
+    said: tuple[Finding, ...]
+    again_at: datetime | None = None
+    again_in: float | None = None
+
+    @classmethod
+    def as_told(cls, found: Subscription) -> "_Paper":
+        """As the status has it."""
+        told = find_condition(found.status.conditions, ConditionType.LICENCE_READY)
+        licence = found.status.licence
+        return cls(
+            licence,
+            (_as_found(told),) if told is not None else (),
+            licence.expires_at - RENEWED_BEFORE if licence is not None else None,
+        )
+
+
+def _as_found(told: Condition) -> Finding:
+    return Finding(
+        type=ConditionType.LICENCE_READY,
+        status=told.status,
+        reason=next((it for it in Reason if it == told.reason), Reason.AWAITING_SIGNING_KEY),
+        message=told.message,
+    )
 
 
 @dataclass(slots=True)
@@ -23,10 +66,11 @@ class SubscriptionReconciler:
 
     store: ObjectStore
     status: StatusWriter
+    licences: Licences
     now: Callable[[], datetime]
 
-    async def reconcile(self, key: ObjectKey, _causes: frozenset[Cause]) -> float | None:
-        """Report the phase, and come back when it changes by itself. See `Reconcile`."""
+    async def reconcile(self, key: ObjectKey, causes: frozenset[Cause]) -> float | None:
+        """Report the phase, have a licence document, and come back when either changes by itself. See `Reconcile`."""
         entry = self.store.existing(key)
         if entry.metadata.deletion_timestamp is not None:
             return None
@@ -36,14 +80,27 @@ class SubscriptionReconciler:
         if entry.spec.suspend:
             return await report_suspended(self.status, key, entry)
         now = self.now()
-        await self.status.write(key, entry, self._wanted_status(key, entry, now))
+        closed = self._closed(key, entry, now)
+        counted_only = (
+            causes == {Cause.COUNTS} and entry.status.observed_generation == entry.metadata.generation
+        )
+        as_told = closed is not None or (counted_only and self.licences.says_so(key, entry))
+        paper = _Paper.as_told(entry) if as_told else await self._paper(key, entry)
+        current = self.store.entry(key)
+        if not isinstance(current, Subscription):
+            return None
+        reported = current.model_copy(update={"spec": entry.spec, "metadata": entry.metadata})
+        await self.status.write(key, current, self._wanted_status(key, reported, closed, paper, now))
         return soonest(
-            pause_until(entry.spec.valid_until, now), pause_until(trial_changes_at(entry, now), now)
+            pause_until(entry.spec.valid_until, now),
+            pause_until(trial_changes_at(entry, now), now),
+            pause_until(paper.again_at, now),
+            paper.again_in,
         )
 
-    def _wanted_status(self, key: ObjectKey, found: Subscription, now: datetime) -> SubscriptionStatus:
+    def _closed(self, key: ObjectKey, found: Subscription, now: datetime) -> Closed | None:
         tenant_name = found.spec.tenant_ref.name
-        closed = first_closed(
+        return first_closed(
             SUBSCRIPTION_GATES,
             Upstream(
                 subscription_name=key.name,
@@ -53,6 +110,38 @@ class SubscriptionReconciler:
                 now=now,
             ),
         )
+
+    async def _paper(self, key: ObjectKey, found: Subscription) -> "_Paper":
+        tenant = self.store.tenant(key.namespace, found.spec.tenant_ref.name)
+        before = _Paper.as_told(found)
+        try:
+            run = await self.licences.ensure(key, found, tenant) if tenant is not None else None
+        except Problem as problem:
+            said = findings.licence(problem=(problem.reason, problem.message), message="")
+            return replace(before, said=(said,), again_in=TROUBLED_AGAIN_SECONDS)
+        if run is None:
+            reason, message = Reason.AWAITING_SIGNING_KEY, "The Tenant has no root key that signs yet."
+            return replace(before, said=(findings.licence(problem=(reason, message), message=""),))
+        written = run.written
+        licence = LicenceStatus(
+            secret=licence_secret(key.name),
+            kid=written.kid,
+            issued_at=written.issued_at,
+            expires_at=written.expires_at,
+        )
+        said = findings.licence(
+            problem=None, message=f"The licence document is in Secret {licence.secret!r}."
+        )
+        return _Paper(licence, (said,), run.renewed_at, None if run.is_said else SAID_AGAIN_SECONDS)
+
+    def _wanted_status(
+        self,
+        key: ObjectKey,
+        found: Subscription,
+        closed: Closed | None,
+        paper: "_Paper",
+        now: datetime,
+    ) -> SubscriptionStatus:
         pools = [pool.status for pool in self.store.pools_of(key.namespace, key.name)]
         # One that cannot be read has its seats all the same.
         pools += [
@@ -71,10 +160,11 @@ class SubscriptionReconciler:
         return SubscriptionStatus(
             observed_generation=meta.generation,
             conditions=merge_conditions(
-                found.status.conditions, (*told, *on_trial), generation=meta.generation, now=now
+                found.status.conditions, (*told, *paper.said, *on_trial), generation=meta.generation, now=now
             ),
             phase=closed.phase if closed is not None else Phase.TRIALING if on_trial else Phase.ACTIVE,
             trial_ends_at=told_end(found),
+            licence=paper.licence,
             allocated_seats=sum(pool.capacity or 0 for pool in pools),
             pools=len(pools),
             seats_in_use=sum(pool.used or 0 for pool in pools),

@@ -1,53 +1,51 @@
-"""Tenant: its root key in a Secret, the issuers that it trusts, and the sums over its Subscriptions.
+"""Tenant: its root keys, the issuers that it trusts, and the sums over its Subscriptions."""
 
-With `Retain` the Secret carries no owner reference, so that not even a finalizer removed by force takes the key away; a
-later Tenant of the same name adopts it. With `Delete` the garbage collector removes it together with the Tenant.
-"""
-
-import base64
-import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from seatwarden.backends.local_root_key import UnusableKey, generate_private_pem, read_public
+import structlog
+
+from seatwarden.backends.authority import AuthorityUnavailable
+from seatwarden.backends.root_keys import RootKeyRefused, RootKeysAway
 from seatwarden.domain import findings
-from seatwarden.domain.root_key import PublicRootKey
-from seatwarden.reconcilers.engine import Cause, ObjectKey, RetryLater
+from seatwarden.domain.pauses import pause_until, soonest
+from seatwarden.domain.root_rotation import RootKeyRecord, signing
+from seatwarden.reconcilers.engine import Cause, ObjectKey
 from seatwarden.reconcilers.identities import Identities, IdentityRun
+from seatwarden.reconcilers.licences import longest_lease
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
-from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets, Problem, Secret
+from seatwarden.reconcilers.ownership import Finalizers, Problem
+from seatwarden.reconcilers.root_keyring import (
+    NOT_PUBLISHED_AGAIN_SECONDS,
+    KeyringRun,
+    RootKeyrings,
+    told_keys,
+)
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
-from seatwarden.resources.conditions import merge_conditions
-from seatwarden.resources.names import FINALIZER, ROOT_KEY_FIELD, root_key_secret
+from seatwarden.resources.conditions import Finding, merge_conditions
+from seatwarden.resources.names import FINALIZER, jwks_config_map, root_key_secret
 from seatwarden.resources.reasons import Outlook, Reason
-from seatwarden.resources.tenant import (
-    Access,
-    DeletionPolicy,
-    SigningKey,
-    SigningKeyState,
-    Tenant,
-    TenantStatus,
-)
+from seatwarden.resources.signing import SigningKeyState, SigningProvider
+from seatwarden.resources.tenant import Access, DeletionPolicy, Tenant, TenantStatus
+
+log = structlog.get_logger(__name__)
 
 STALLED_RECHECK_SECONDS = 30.0
 
 
 @dataclass(slots=True)
 class TenantReconciler:
-    """Reads the Secret at every run: what status remembers of a key is never trusted over the key itself.
-
-    ``new_root_key`` makes a private key in PEM.
-    """
+    """Looks at the keys themselves at every run: what status remembers of a key is never trusted over the key."""
 
     store: ObjectStore
-    secrets: OwnedSecrets
+    keyrings: RootKeyrings
     finalizers: Finalizers
     status: StatusWriter
     identities: Identities
+    signer_changed: Callable[[ObjectKey], None]
     now: Callable[[], datetime]
-    new_root_key: Callable[[], Awaitable[bytes]] = generate_private_pem
 
     async def reconcile(self, key: ObjectKey, causes: frozenset[Cause]) -> float | None:
         """Make the tenant so. See `Reconcile`."""
@@ -65,53 +63,65 @@ class TenantReconciler:
 
     async def _make_true(self, key: ObjectKey, tenant: Tenant) -> float | None:
         problem: tuple[Reason, str] | None = None
-        public: PublicRootKey | None = None
+        run: KeyringRun | None = None
         try:
             await self.finalizers.ensure(key, tenant)
-            public = await self._ensure_root_key(key, tenant)
+            run = await self.keyrings.turn(key, tenant, longest_lease(self.store, key))
+            if run.trouble is not None:
+                problem = (Reason.SIGNING_KEY_REFUSED, run.trouble)
         except Problem as found:
             problem = (found.reason, found.message)
         identity = await self.identities.ensure(tenant)
         current = self.store.entry(key)
         if not isinstance(current, Tenant):
             return None
-        wanted = self._wanted_status(key, current, tenant, public, problem, identity)
+        wanted = self._wanted_status(key, current, tenant, run, problem, identity)
         await self.status.write(key, current, wanted)
-        stalled = problem is not None and problem[0].outlook is Outlook.TERMINAL
-        return STALLED_RECHECK_SECONDS if stalled else identity.again_in
+        if _signing_kid(current.status) != _signing_kid(wanted):
+            self.signer_changed(key)
+        if run is not None:
+            await self._tell(key, tenant, current.status, run)
+        return self._again(problem, identity, run)
 
-    async def _ensure_root_key(self, key: ObjectKey, tenant: Tenant) -> PublicRootKey:
-        name = root_key_secret(key.name)
-        collected = tenant.spec.deletion_policy is DeletionPolicy.DELETE
-        secret = await self.secrets.read(key, tenant, name)
-        if secret is None:
-            pem = await self.new_root_key()
-            if not await self.secrets.create(
-                key, tenant, name, {ROOT_KEY_FIELD: pem.decode()}, collected=collected
-            ):
-                raise RetryLater(f"Secret {name!r} has just been made by another")
-            return read_public(pem)
-        public = _read(secret, name)
-        await self.secrets.mark(key, secret, owner=tenant, collected=collected)
-        return public
+    def _again(
+        self, problem: tuple[Reason, str] | None, identity: IdentityRun, run: KeyringRun | None
+    ) -> float | None:
+        stalled = problem is not None and problem[0].outlook is Outlook.TERMINAL
+        unpublished = run is not None and not run.is_published
+        return soonest(
+            STALLED_RECHECK_SECONDS if stalled else identity.again_in,
+            NOT_PUBLISHED_AGAIN_SECONDS if unpublished else None,
+            pause_until(run.changes_at if run is not None else None, self.now()),
+        )
+
+    async def _tell(self, key: ObjectKey, tenant: Tenant, before: TenantStatus, run: KeyringRun) -> None:
+        """Events of what has become of the keys since the status that was there before this run."""
+        then = _signing_kid(before)
+        signs = run.signs
+        if then is not None and signs is not None and signs.kid != then:
+            note = f"Root key {signs.kid} signs from now on, and {then} does no more."
+            await self.status.event(key, tenant, Reason.SIGNING_KEY_ROTATED, note, warning=False)
+        known = {each.kid for each in before.signing_keys if each.compromised}
+        for record in run.records:
+            if record.compromised and record.kid not in known:
+                note = f"Root key {record.kid} is compromised: it signs no more, and what it signed is believed no more."
+                await self.status.event(key, tenant, Reason.SIGNING_KEY_COMPROMISED, note, warning=True)
 
     async def _finalize(self, key: ObjectKey, entry: Entry) -> float | None:
         if FINALIZER not in entry.metadata.finalizers:
             return None
-        retain = isinstance(entry, Unreadable) or (
-            isinstance(entry, Tenant) and entry.spec.deletion_policy is DeletionPolicy.RETAIN
-        )
-        if retain:
-            try:
-                secret = await self.secrets.read(key, entry, root_key_secret(key.name))
-            except Problem:
-                secret = None
-            if secret is not None:
-                await self.secrets.mark(key, secret, owner=None, collected=False)
         if isinstance(entry, Tenant):
+            await self._forget_keys(entry)
             await self.identities.forget(entry)
         await self.finalizers.remove(key, entry)
         return None
+
+    async def _forget_keys(self, tenant: Tenant) -> None:
+        destroys = tenant.spec.deletion_policy is DeletionPolicy.DELETE
+        try:
+            await self.keyrings.forget(tenant, destroys=destroys)
+        except (AuthorityUnavailable, RootKeysAway, RootKeyRefused) as error:
+            log.warning("something of the tenant's root keys stays behind", reason=str(error))
 
     async def _publish_counts(self, key: ObjectKey, tenant: Tenant) -> float | None:
         await self.status.write(key, tenant, tenant.status.model_copy(update=self._sums(key)))
@@ -130,57 +140,58 @@ class TenantReconciler:
         key: ObjectKey,
         current: Tenant,
         reconciled: Tenant,
-        public: PublicRootKey | None,
+        run: KeyringRun | None,
         problem: tuple[Reason, str] | None,
         identity: IdentityRun,
     ) -> TenantStatus:
         before = current.status
         generation = reconciled.metadata.generation
+        told = self._findings(reconciled, run, problem, identity)
+        return TenantStatus(
+            observed_generation=generation,
+            conditions=merge_conditions(before.conditions, told, generation=generation, now=self.now()),
+            signing_keys=before.signing_keys if run is None else told_keys(run.records),
+            key_secret=_key_secret(reconciled),
+            jwks=before.jwks if run is None else jwks_config_map(key.name),
+            last_handled_reconcile_at=reconciled.metadata.reconcile_requested_at,
+            last_handled_rotate_signing_key_at=before.last_handled_rotate_signing_key_at
+            if run is None
+            else run.met_request,
+            **self._sums(key),
+        )
+
+    def _findings(
+        self,
+        tenant: Tenant,
+        run: KeyringRun | None,
+        problem: tuple[Reason, str] | None,
+        identity: IdentityRun,
+    ) -> tuple[Finding, ...]:
+        in_the_way = problem or identity.problem
         access = (
             ""
-            if reconciled.spec.access is Access.ACTIVE
+            if tenant.spec.access is Access.ACTIVE
             else " Its access is suspended: no seat is granted or renewed."
         )
-        in_the_way = problem or identity.problem
-        told = (
+        ready = (
             findings.ready(f"The tenant has a key to sign with.{access}")
             if in_the_way is None
             else findings.not_ready(*in_the_way)
         )
-        signing = findings.signing_key(problem=problem, message=f"Key {public.kid if public else ''} signs.")
-        return TenantStatus(
-            observed_generation=generation,
-            conditions=merge_conditions(
-                before.conditions, (*told, signing, *identity.found), generation=generation, now=self.now()
-            ),
-            signing_keys=before.signing_keys if public is None else (self._signing_key(before, public),),
-            key_secret=root_key_secret(key.name),
-            last_handled_reconcile_at=reconciled.metadata.reconcile_requested_at,
-            **self._sums(key),
-        )
-
-    def _signing_key(self, before: TenantStatus, public: PublicRootKey) -> SigningKey:
-        known = next((key for key in before.signing_keys if key.kid == public.kid), None)
-        return known or SigningKey(
-            kid=public.kid,
-            state=SigningKeyState.SIGNING,
-            not_before=self.now().replace(microsecond=0),
-            public_key=public.public_pem,
-        )
+        signs = signing(run.records) if run is not None else None
+        key_ready = findings.signing_key(problem=problem, message=_said_of(signs))
+        waiting = findings.signing_key_waiting(run.waits_until if run is not None else None)
+        return (*ready, key_ready, *waiting, *identity.found)
 
 
-def _read(secret: Secret, name: str) -> PublicRootKey:
-    try:
-        pem = base64.b64decode((secret.get("data") or {})[ROOT_KEY_FIELD], validate=True)
-        return read_public(pem)
-    except KeyError:
-        detail = f"it has no data key {ROOT_KEY_FIELD!r}"
-    except binascii.Error:
-        detail = "its data is no base64"
-    except UnusableKey as error:
-        detail = str(error)
-    raise Problem(
-        Reason.SIGNING_KEY_INVALID,
-        f"Secret {name!r} holds no usable signing key: {detail}. Restore it from a backup; "
-        "delete it only to have a new key, which ends trust in the old one.",
-    )
+def _signing_kid(status: TenantStatus) -> str | None:
+    return next((each.kid for each in status.signing_keys if each.state is SigningKeyState.SIGNING), None)
+
+
+def _said_of(signs: RootKeyRecord | None) -> str:
+    return f"Key {signs.kid} signs." if signs is not None else "No key signs."
+
+
+def _key_secret(tenant: Tenant) -> str | None:
+    local = tenant.spec.signing.provider is SigningProvider.LOCAL
+    return root_key_secret(tenant.metadata.name) if local else None

@@ -23,6 +23,7 @@ from seatwarden.resources.names import (
     RECONCILE_REQUESTED_AT,
     REMOVE_DEVICE_REQUESTED,
     ROTATE_LICENCE_KEY_REQUESTED_AT,
+    ROTATE_SIGNING_KEY_REQUESTED_AT,
     Kind,
 )
 from seatwarden.resources.rules import JsonSchema, Matches, Rule, format_instant, published_with, refuse
@@ -128,6 +129,11 @@ class ObjectMeta(Model):
     def rotate_licence_key_requested_at(self) -> str | None:
         """The value by which a person asks for a new licence key, cut to what status can echo."""
         return self._requested(ROTATE_LICENCE_KEY_REQUESTED_AT)
+
+    @property
+    def rotate_signing_key_requested_at(self) -> str | None:
+        """The value by which a person asks for a new root key, cut to what status can echo."""
+        return self._requested(ROTATE_SIGNING_KEY_REQUESTED_AT)
 
     @property
     def remove_device_requested(self) -> str | None:

@@ -36,6 +36,8 @@ class ConditionType(StrEnum):
     """Trying again cannot help; a person must act."""
     SIGNING_KEY_READY = "SigningKeyReady"
     """A Tenant has a key that can sign."""
+    LICENCE_READY = "LicenceReady"
+    """A Subscription has a licence document that says what was bought."""
     IDENTITY_READY = "IdentityReady"
     """The keys of all issuers that a Tenant lists are known and fresh."""
     REDIS_READY = "RedisReady"

@@ -28,6 +28,9 @@ RECONCILE_REQUESTED_AT = f"{GROUP}/reconcile-requested-at"
 ROTATE_LICENCE_KEY_REQUESTED_AT = f"{GROUP}/rotate-licence-key-requested-at"
 """Annotation by which a person asks for a new licence key; its value is echoed in
 ``status.lastHandledRotateLicenceKeyAt``."""
+ROTATE_SIGNING_KEY_REQUESTED_AT = f"{GROUP}/rotate-signing-key-requested-at"
+"""Annotation by which a person asks for a new root key; its value is echoed in
+``status.lastHandledRotateSigningKeyAt``."""
 REMOVE_DEVICE_REQUESTED = f"{GROUP}/remove-device-requested"
 """Annotation by which a person asks that a device is removed: the first 12 or more characters of its holder, and behind an
 ``@`` anything that makes it another request. Its value is echoed in ``status.lastHandledRemoveDevice``."""
@@ -52,8 +55,10 @@ LICENCE_KEY_FIELD = "licence-key"
 """Data key of the licence key in a pool's Secret."""
 GROUP_KEY_SUFFIX = f".{LICENCE_KEY_FIELD}"
 """What the data key of a group's licence key has behind the group's name."""
-ROOT_KEY_FIELD = "private.pem"
-"""Data key of the signing key in a Tenant's Secret."""
+JWKS_FIELD = "jwks.json"
+"""Data key of the public root keys in a Tenant's ConfigMap."""
+LICENCE_FIELD = "licence.jws"
+"""Data key of the licence document in a Subscription's Secret."""
 
 
 class Kind(StrEnum):
@@ -93,5 +98,15 @@ def licence_key_secret(pool_name: str) -> str:
 
 
 def root_key_secret(tenant_name: str) -> str:
-    """Name of the Secret with the signing key of a Tenant whose provider is Local."""
+    """Name of the Secret with the root keys of a Tenant whose provider is Local."""
     return f"{tenant_name}-root-key"
+
+
+def jwks_config_map(tenant_name: str) -> str:
+    """Name of the ConfigMap with the public root keys of a Tenant."""
+    return f"{tenant_name}-jwks"
+
+
+def licence_secret(subscription_name: str) -> str:
+    """Name of the Secret with the licence document of a Subscription."""
+    return f"{subscription_name}-licence-document"

@@ -17,6 +17,8 @@ OPERATOR_RULES: list[dict[str, Any]] = [
     {"apiGroups": [GROUP], "resources": [f"{plural}/finalizers" for plural in _ALL], "verbs": ["update"]},
     # By name only: the operator can neither list nor watch Secrets.
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update"]},
+    # The public root keys of Tenants, for who verifies licences.
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
     # The cluster's public keys, with which tokens of its ServiceAccounts are verified.
     {"nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"]},

@@ -245,6 +245,48 @@ class Reason(StrEnum):
         "The Secret of the signing key holds something that is not a private key of the expected kind.",
         "Restore the Secret from a backup, or delete it for a new key, which ends trust in the old one.",
     )
+    SIGNING_KEYS_AWAY = (
+        "SigningKeysAway",
+        Outlook.RETRYING,
+        "The place where root keys are kept does not answer. What was signed before goes on being good.",
+        "Check that the place may be reached; the message says what went wrong.",
+    )
+    SIGNING_KEY_REFUSED = (
+        "SigningKeyRefused",
+        Outlook.TERMINAL,
+        "The place where root keys are kept refuses to make one or to sign with it.",
+        "Do what the message says, such as giving a right or enabling the key again. It is tried again by itself.",
+    )
+    TOO_MANY_SIGNING_KEYS = (
+        "TooManySigningKeys",
+        Outlook.RETRYING,
+        "As many root keys are known as may be, so the one that is due is made when the oldest has ended.",
+        "Wait, or replace root keys less often.",
+    )
+    SIGNING_KEY_ROTATED = (
+        "SigningKeyRotated",
+        Outlook.SETTLED,
+        "Another root key signs from now on. The one before it is believed as long as anything that it signed counts.",
+        "Nothing.",
+    )
+    SIGNING_KEY_COMPROMISED = (
+        "SigningKeyCompromised",
+        Outlook.SETTLED,
+        "A root key that spec.signing.compromised names signs no more and is believed no more.",
+        "Have customers who work offline take the new licence documents.",
+    )
+    AWAITING_SIGNING_KEY = (
+        "AwaitingSigningKey",
+        Outlook.RETRYING,
+        "The Tenant has no root key that signs yet.",
+        "See the condition SigningKeyReady of the Tenant.",
+    )
+    CONFIG_MAP_CONFLICT = (
+        "ConfigMapConflict",
+        Outlook.TERMINAL,
+        "A ConfigMap of the name that the operator needs exists and belongs to something else.",
+        "Rename or delete that ConfigMap, or give this resource another name.",
+    )
     ISSUER_UNAVAILABLE = (
         "IssuerUnavailable",
         Outlook.RETRYING,

@@ -17,6 +17,7 @@ from seatwarden.resources.base import (
     OneLine,
     Resource,
     Seats,
+    SecretName,
     SpecModel,
     Subdomain,
 )
@@ -126,17 +127,32 @@ class SubscriptionSpec(SpecModel):
     still works, and seats are not touched. Default false."""
 
 
+class LicenceStatus(Model):
+    """The licence document that programs verify without a network."""
+
+    secret: SecretName
+    """Name of the Secret that holds it."""
+    kid: Annotated[str, Field(max_length=64)]
+    """Id of the root key that signed it."""
+    issued_at: Instant
+    """When it was signed."""
+    expires_at: Instant
+    """Until when leases may be signed that it certifies. It is signed anew ten days before."""
+
+
 class SubscriptionStatus(Model):
     """What the operator observed. Written by the operator only."""
 
     observed_generation: Count | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
-    """Ready, with Reconciling or Stalled while they are so, and Trialing."""
+    """Ready, with Reconciling or Stalled while they are so, LicenceReady and Trialing."""
     phase: Phase | None = None
     """Where the Subscription is in its life, in one word."""
     trial_ends_at: Instant | None = None
     """The instant from which the trial is over. Not there where it is no trial."""
+    licence: LicenceStatus | None = None
+    """The licence document, once there is one."""
     allocated_seats: Count | None = None
     """Seats given to SeatPools. Never more than spec.seats, except while pools that were made smaller
     drain."""

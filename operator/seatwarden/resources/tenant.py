@@ -9,7 +9,6 @@ from seatwarden.resources.base import (
     Bool,
     Count,
     Echo,
-    Instant,
     Model,
     OneLine,
     Resource,
@@ -19,6 +18,7 @@ from seatwarden.resources.base import (
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import Kind
 from seatwarden.resources.rules import ListMap, ListSet, Matches, OneOrMore
+from seatwarden.resources.signing import Signing, SigningKey
 
 
 class Access(StrEnum):
@@ -26,12 +26,6 @@ class Access(StrEnum):
 
     ACTIVE = "Active"
     SUSPENDED = "Suspended"
-
-
-class SigningProvider(StrEnum):
-    """Where a root key lives."""
-
-    LOCAL = "Local"
 
 
 class BillingProvider(StrEnum):
@@ -45,24 +39,6 @@ class DeletionPolicy(StrEnum):
 
     RETAIN = "Retain"
     DELETE = "Delete"
-
-
-class SigningKeyState(StrEnum):
-    """Where a signing key is in its life: Pending, Published, Signing, Retiring, Retired, in this order."""
-
-    PENDING = "Pending"
-    PUBLISHED = "Published"
-    SIGNING = "Signing"
-    RETIRING = "Retiring"
-    RETIRED = "Retired"
-
-
-class Signing(SpecModel):
-    """Where the customer's root key lives, which signs licences."""
-
-    provider: SigningProvider = SigningProvider.LOCAL
-    """Who keeps the root key. Local keeps it in a Secret of this namespace, named after the Tenant. Default
-    Local."""
 
 
 class Billing(SpecModel):
@@ -143,30 +119,17 @@ class TenantSpec(SpecModel):
     """Active lets the customer's programs take and keep seats. Suspended refuses every new seat and renews
     none, so that seats come back as their leases end. Default Active."""
     signing: Signing = Signing()
-    """Where the customer's root key lives, which signs licences."""
+    """Where the customer's root keys live, which sign licences, and how they are replaced."""
     billing: Billing = Billing()
     """How the customer pays."""
     identity: Identity = Identity()
     """Whose tokens open the customer's pools instead of a licence key. Default nobody's."""
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
-    """What becomes of the root key when the Tenant is deleted. Retain leaves it for a later Tenant of the
-    same name; Delete destroys it, and what it signed can no longer be verified. Default Retain."""
+    """What becomes of the root keys when the Tenant is deleted. Retain leaves them for a later Tenant of the
+    same name; Delete destroys them, and what they signed can no longer be verified. Default Retain."""
     suspend: Bool = False
     """True stops the operator from acting on changes of this Tenant until it is false again. Deletion still
     works, and seats are not touched. Default false."""
-
-
-class SigningKey(Model):
-    """The public half of a key that signs, or has signed, this customer's licences."""
-
-    kid: Annotated[str, Field(max_length=64)]
-    """Id of the key, as in the header of what it signed."""
-    state: SigningKeyState
-    """Where the key is in its life. Only the one that is Signing signs."""
-    not_before: Instant | None = None
-    """Since when the key may sign."""
-    public_key: Annotated[str, Field(max_length=4096)]
-    """The public key in PEM."""
 
 
 class TenantStatus(Model):
@@ -186,7 +149,11 @@ class TenantStatus(Model):
     signing_keys: Annotated[tuple[SigningKey, ...], Field(max_length=16), ListMap("kid")] = ()
     """Public halves of the keys whose signatures are to be trusted."""
     key_secret: SecretName | None = None
-    """Name of the Secret that holds the root key."""
+    """Name of the Secret that holds the root keys."""
+    jwks: SecretName | None = None
+    """Name of the ConfigMap that holds the public root keys as a JWK Set."""
+    last_handled_rotate_signing_key_at: Echo | None = None
+    """Value of the annotation seatwarden.dev/rotate-signing-key-requested-at when it was last acted upon."""
     last_handled_reconcile_at: Echo | None = None
     """Value of the annotation seatwarden.dev/reconcile-requested-at when it was last acted upon."""
 

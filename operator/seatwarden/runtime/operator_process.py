@@ -102,6 +102,8 @@ async def _work(
         api=api,
         authority=authority,
         identities=authority.identities(),
+        documents=authority.documents(),
+        installation=settings.installation_keys,
         settings=ControllerSettings(
             instance=settings.identity,
             namespaces=settings.namespaces,

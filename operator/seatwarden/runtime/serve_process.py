@@ -126,6 +126,7 @@ async def _serve(
             EndpointSettings(access_log=settings.access_log),
             keys=settings.installation_keys,
             identities=authority.identities(),
+            documents=authority.documents(),
             metrics_folder=metrics_folder,
         )
         server = await start_server(

@@ -1,0 +1,81 @@
+"""What anybody may read of a customer's licences, in Redis: public root keys, and licence documents.
+
+The operator says them and the endpoint hands them out. They are signed or public, so nobody gains by reading them here, and
+whoever changes them here is found out by who verifies them.
+"""
+
+from typing import Protocol
+
+from seatwarden.backends import redis_scripts
+from seatwarden.backends.authority import StaleTerm
+from seatwarden.backends.redis_keys import IdentityKeys, jwks_keys, licence_keys, licence_of_keys
+from seatwarden.backends.redis_runner import ScriptRunner
+from seatwarden.domain.seats import PoolUid
+
+
+class DocumentReader(Protocol):
+    """What the endpoint needs. Every call raises `AuthorityUnavailable` where there is no answer in time."""
+
+    async def jwks(self, tenant_uid: str) -> bytes | None:
+        """The JWK Set of a Tenant, as it is to be handed out; None where nothing was said."""
+
+    async def licence(self, pool: PoolUid) -> bytes | None:
+        """The licence document that speaks for ``pool``; None where nothing was said."""
+
+
+class DocumentAdministration(DocumentReader, Protocol):
+    """What the operator needs besides. A smaller ``term`` than the last is refused, see `PoolAdministration.configure`.
+
+    Every call raises `AuthorityUnavailable` where there is no answer in time, and `StaleTerm`. Empty text leaves nothing.
+    """
+
+    async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
+        """Say which public keys a Tenant has."""
+
+    async def say_licence(self, subscription_uid: str, text: str, *, term: int) -> None:
+        """Say the licence document of a Subscription."""
+
+    async def say_subscription(self, pool: PoolUid, subscription_uid: str, *, term: int) -> None:
+        """Say of which Subscription a pool is."""
+
+
+class RedisDocuments:
+    """Both sides, over the connections of ``runner``."""
+
+    def __init__(self, runner: ScriptRunner) -> None:
+        self._runner = runner
+
+    async def jwks(self, tenant_uid: str) -> bytes | None:
+        """See `DocumentReader.jwks`."""
+        return await self._read(jwks_keys(tenant_uid))
+
+    async def licence(self, pool: PoolUid) -> bytes | None:
+        """See `DocumentReader.licence`."""
+        subscription = await self._read(licence_of_keys(pool))
+        return None if subscription is None else await self._read(licence_keys(subscription.decode()))
+
+    async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
+        """See `DocumentAdministration.say_jwks`."""
+        await self._say(jwks_keys(tenant_uid), text, term)
+
+    async def say_licence(self, subscription_uid: str, text: str, *, term: int) -> None:
+        """See `DocumentAdministration.say_licence`."""
+        await self._say(licence_keys(subscription_uid), text, term)
+
+    async def say_subscription(self, pool: PoolUid, subscription_uid: str, *, term: int) -> None:
+        """See `DocumentAdministration.say_subscription`."""
+        await self._say(licence_of_keys(pool), subscription_uid, term)
+
+    async def _read(self, keys: IdentityKeys) -> bytes | None:
+        said: bytes | None = await self._runner.run(redis_scripts.IDENTITY_READ, keys)
+        return said
+
+    async def _say(self, keys: IdentityKeys, text: str, term: int) -> None:
+        match await self._runner.run(redis_scripts.IDENTITY_WRITE, keys, term, text):
+            case [1, _]:
+                return
+            case [_, held_term]:
+                raise StaleTerm(
+                    f"{keys.identity} was said in term {held_term}; term {term} is over", held=held_term
+                )
+        raise RuntimeError("write.lua gave an answer of another version")

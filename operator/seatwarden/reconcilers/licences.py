@@ -1,0 +1,180 @@
+"""The licence document of a Subscription: signed where it has to be, kept in a Secret, said in Redis.
+
+The Secret is what is believed to have been signed. It is read whenever the Subscription is looked at, so that one which was
+deleted is made anew.
+"""
+
+import base64
+import binascii
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from seatwarden.backends.authority import AuthorityUnavailable
+from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.domain.licence_document import (
+    RENEWED_BEFORE,
+    LeaseKey,
+    LicenceTerms,
+    WrittenDocument,
+    document_input,
+    read_written,
+    signed_document,
+)
+from seatwarden.domain.seats import PoolUid
+from seatwarden.reconcilers import metrics
+from seatwarden.reconcilers.engine import ObjectKey, RetryLater
+from seatwarden.reconcilers.object_store import ObjectStore
+from seatwarden.reconcilers.ownership import OwnedSecrets, Secret
+from seatwarden.reconcilers.root_keyring import RootKeyrings
+from seatwarden.reconcilers.said_documents import SaidDocuments
+from seatwarden.resources.names import LICENCE_FIELD, licence_secret
+from seatwarden.resources.seatpool import SeatPool
+from seatwarden.resources.signing import SigningKey, SigningKeyState
+from seatwarden.resources.subscription import Subscription
+from seatwarden.resources.tenant import Tenant
+
+_USUAL_GRACE = timedelta(hours=24)
+SAID_AGAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenceRun:
+    """The document that there is, and when it is to be looked at again. ``is_said``: Redis has it."""
+
+    written: WrittenDocument
+    renewed_at: datetime
+    is_said: bool
+
+
+@dataclass(slots=True)
+class Licences:
+    """Without an ``installation`` no lease is signed, and documents name no lease keys."""
+
+    store: ObjectStore
+    secrets: OwnedSecrets
+    keyrings: RootKeyrings
+    said: SaidDocuments
+    installation: InstallationKeys | None
+    now: Callable[[], datetime]
+    _ensured: dict[str, tuple[str, LicenceTerms]] = field(default_factory=dict)
+
+    async def ensure(self, key: ObjectKey, found: Subscription, tenant: Tenant) -> LicenceRun | None:
+        """Have a document that says what was bought; None where the Tenant has no key that signs yet.
+
+        Raises:
+            Problem: the Secret is somebody else's, or the key cannot sign.
+            RetryLater: something was changed meanwhile.
+        """
+        signer = _signer(tenant)
+        if signer is None:
+            return None
+        pools = self.store.pools_of(key.namespace, key.name)
+        terms, now = self._terms(key, found, tenant, pools), self.now().replace(microsecond=0)
+        secret = await self.secrets.read(key, found, licence_secret(key.name))
+        text = _text(secret)
+        written = read_written(text)
+        if written is None or not written.is_as(terms, signer.kid, now):
+            text = await self._sign(tenant, signer, terms, now)
+            await self._keep(key, found, secret, text)
+            written = read_written(text)
+        assert written is not None, "we have just written it"
+        self._ensured[found.metadata.uid] = (signer.kid, terms)
+        return LicenceRun(
+            written=written,
+            renewed_at=written.expires_at - RENEWED_BEFORE,
+            is_said=await self._say(found, text),
+        )
+
+    def says_so(self, key: ObjectKey, found: Subscription) -> bool:
+        """Does the document that was there last say what is to be said now?"""
+        tenant = self.store.tenant(key.namespace, found.spec.tenant_ref.name)
+        signer = _signer(tenant) if tenant is not None else None
+        if tenant is None or signer is None:
+            return False
+        terms = self._terms(key, found, tenant, self.store.pools_of(key.namespace, key.name))
+        return self._ensured.get(found.metadata.uid) == (signer.kid, terms)
+
+    async def _sign(self, tenant: Tenant, signer: SigningKey, terms: LicenceTerms, now: datetime) -> str:
+        signed = document_input(terms, algorithm=signer.algorithm, kid=signer.kid, now=now)
+        metrics.ROOT_SIGNATURES.labels(provider=tenant.spec.signing.provider).inc()
+        return signed_document(signed, await self.keyrings.sign(tenant, signer, signed))
+
+    async def _keep(self, key: ObjectKey, found: Subscription, secret: Secret | None, text: str) -> None:
+        name, data = licence_secret(key.name), {LICENCE_FIELD: text}
+        if secret is not None:
+            await self.secrets.rewrite(key, secret, data, {})
+        elif not await self.secrets.create(key, found, name, data, collected=True):
+            raise RetryLater(f"Secret {name!r} has just been made by another")
+
+    async def _say(self, found: Subscription, text: str) -> bool:
+        try:
+            await self.said.licence(found.metadata.uid, text)
+        except AuthorityUnavailable:
+            return False
+        return True
+
+    def _terms(
+        self, key: ObjectKey, found: Subscription, tenant: Tenant, pools: Iterable[SeatPool]
+    ) -> LicenceTerms:
+        bought, pools = found.spec, list(pools)
+        return LicenceTerms(
+            tenant_uid=tenant.metadata.uid,
+            subscription_uid=found.metadata.uid,
+            tenant=tenant.spec.display_name or tenant.metadata.name,
+            namespace=key.namespace,
+            subscription=key.name,
+            plan=bought.plan.name,
+            seats=bought.seats,
+            entitlements=entitlements_of(found),
+            offline_grace=max((it.spec.lease.offline_grace for it in pools), default=_USUAL_GRACE),
+            longest_lease=_longest(pools),
+            valid_until=bought.valid_until,
+            lease_keys=[each for pool in pools for each in self._lease_keys(pool)],
+        )
+
+    def _lease_keys(self, pool: SeatPool) -> list[LeaseKey]:
+        if self.installation is None:
+            return []
+        uid = PoolUid(pool.metadata.uid)
+        return [
+            LeaseKey(kid, urlsafe_b64encode(raw).rstrip(b"=").decode(), uid)
+            for kid, raw in self.installation.lease_keys(uid)
+        ]
+
+
+def _signer(tenant: Tenant) -> SigningKey | None:
+    return next((it for it in tenant.status.signing_keys if it.state is SigningKeyState.SIGNING), None)
+
+
+def longest_lease(store: ObjectStore, tenant: ObjectKey) -> timedelta:
+    """The longest time for which any pool of a Tenant signs a lease or lends a seat."""
+    subscriptions = store.subscriptions_of(tenant.namespace, tenant.name)
+    return _longest(
+        pool for it in subscriptions for pool in store.pools_of(it.metadata.namespace, it.metadata.name)
+    )
+
+
+def entitlements_of(subscription: Subscription) -> dict[str, object]:
+    """What a Subscription allows, as programs are told: a limit, a value, or true."""
+    return {
+        item.name: item.limit if item.limit is not None else item.value if item.value is not None else True
+        for item in subscription.spec.entitlements
+    }
+
+
+def _longest(pools: Iterable[SeatPool]) -> timedelta:
+    lengths = [_USUAL_GRACE]
+    for pool in pools:
+        lengths.append(pool.spec.lease.offline_grace)
+        if pool.spec.borrow.max_seats:
+            lengths.append(pool.spec.borrow.max_duration)
+    return max(lengths)
+
+
+def _text(secret: Secret | None) -> str:
+    try:
+        return base64.b64decode(((secret or {}).get("data") or {})[LICENCE_FIELD], validate=True).decode()
+    except (KeyError, binascii.Error, UnicodeDecodeError):
+        return ""
