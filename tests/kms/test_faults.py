@@ -1,0 +1,306 @@
+"""What goes wrong between here and Google Cloud KMS, and what somebody does there meanwhile."""
+
+import datetime as dt
+
+import pytest
+from google.cloud.kms_v1 import types
+
+from seatwarden.backends.google_kms_model import PERMISSIONS, KmsLimits, KmsMethod, ProtectionLevel
+from seatwarden.backends.root_keys import KeptKey, KeyOwner, RootKeyRefused, RootKeysAway
+from seatwarden.domain.root_key import RootAlgorithm
+from tests.kms.conftest import QUICK, Place
+from tests.kms.fake_kms import State
+from tests.kms.fake_server import FakeServer, Fault
+from tests.kms.test_root_keys import SIGNED, assert_verifies
+
+ES256 = RootAlgorithm.ES256
+SIGN, PUBLIC = KmsMethod.ASYMMETRIC_SIGN, KmsMethod.GET_PUBLIC_KEY
+PASSING = (Fault.UNAVAILABLE, Fault.QUOTA, Fault.BLACK_HOLE, Fault.INTERNAL, Fault.LOST_ANSWER)
+SPOILING = (Fault.WRONG_CHECKSUM, Fault.DAMAGED, Fault.UNVERIFIED, Fault.ANOTHER_NAME)
+
+
+@pytest.fixture
+async def key(fake: Place, owner: KeyOwner) -> KeptKey:
+    """A key that was made while all was well."""
+    return await fake.client().make(owner, ES256)
+
+
+@pytest.mark.parametrize("fault", [*PASSING, *SPOILING])
+@pytest.mark.parametrize("algorithm", [ES256, RootAlgorithm.EDDSA])
+async def test_a_signature_is_had_in_spite_of_a_fault_that_passes(
+    fake: Place, server: FakeServer, owner: KeyOwner, fault: Fault, algorithm: RootAlgorithm
+) -> None:
+    client = fake.client()
+    key = await client.make(owner, algorithm)
+    server.fail(SIGN, fault, QUICK.attempts - 1)
+
+    assert_verifies(key.public, await client.sign(owner, key, SIGNED), SIGNED)
+    assert server.counts()[SIGN] == fake.calls[SIGN] == QUICK.attempts
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault.UNAVAILABLE, "it answered UNAVAILABLE"),
+        (Fault.QUOTA, "the quota is used up"),
+        (Fault.BLACK_HOLE, "no answer in time"),
+        (Fault.INTERNAL, "it answered INTERNAL"),
+        (Fault.WRONG_CHECKSUM, "the checksum of the signature is wrong"),
+        (Fault.DAMAGED, "does not verify under the key's public half|it is no ECDSA signature"),
+        (Fault.UNVERIFIED, "the checksum of what was sent was not verified"),
+        (Fault.ANOTHER_NAME, "another key signed"),
+    ],
+)
+async def test_no_signature_leaves_while_a_fault_lasts_and_attempts_are_counted_out(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey, fault: Fault, says: str
+) -> None:
+    server.fail(SIGN, fault, QUICK.attempts)
+    client = fake.client()
+
+    with pytest.raises(RootKeysAway, match=says):
+        await client.sign(owner, key, SIGNED)
+    assert server.counts()[SIGN] == QUICK.attempts
+    assert_verifies(key.public, await client.sign(owner, key, SIGNED), SIGNED)
+
+
+@pytest.mark.parametrize("fault", [*PASSING, Fault.WRONG_CHECKSUM, Fault.ANOTHER_NAME])
+async def test_a_public_half_is_had_in_spite_of_a_fault_that_passes(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey, fault: Fault
+) -> None:
+    server.fail(PUBLIC, fault, QUICK.attempts - 1)
+
+    assert await fake.client().kept(owner) == (key,)
+
+
+@pytest.mark.parametrize("fault", [Fault.WRONG_CHECKSUM, Fault.ANOTHER_NAME])
+async def test_a_public_half_that_arrives_damaged_is_never_published(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey, fault: Fault
+) -> None:
+    server.fail(PUBLIC, fault, QUICK.attempts)
+    client = fake.client()
+
+    with pytest.raises(RootKeysAway, match="arrived damaged"):
+        await client.kept(owner)
+    assert await client.kept(owner) == (key,)
+
+
+async def test_a_public_half_that_is_none_is_refused(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey
+) -> None:
+    server.fail(PUBLIC, Fault.DAMAGED)
+
+    with pytest.raises(RootKeyRefused, match="it is no public key in PEM"):
+        await fake.client().kept(owner)
+
+
+async def every_method(fake: Place, owner: KeyOwner, adopted: KeyOwner) -> None:
+    """A story in which each call of Google's is made once at least."""
+    client = fake.client()
+    await client.make(owner, ES256)
+    key = await client.make(owner, RootAlgorithm.EDDSA)
+    await client.sign(owner, key, SIGNED)
+    await client.destroy(owner, key.reference)
+    await client.restore(owner, key.reference)
+    await client.forget(owner, destroys=True)
+
+
+async def test_the_story_has_every_call(fake: Place, server: FakeServer, owner: KeyOwner) -> None:
+    await every_method(fake, owner, owner)
+
+    assert set(server.heard) == set(KmsMethod)
+
+
+@pytest.mark.parametrize("method", KmsMethod)
+async def test_a_right_that_is_missing_is_named_with_a_role_that_has_it(
+    fake: Place, server: FakeServer, owner: KeyOwner, method: KmsMethod
+) -> None:
+    server.fail(method, Fault.DENIED)
+
+    with pytest.raises(RootKeyRefused) as refused:
+        await every_method(fake, owner, owner)
+    permission, role = PERMISSIONS[method]
+    assert f"refused {method}: " in str(refused.value)
+    assert f"permission {permission} on projects/vendor/" in str(refused.value)
+    assert role in str(refused.value)
+    assert server.heard[-1] is method, "it is not asked again"
+
+
+@pytest.mark.parametrize("method", KmsMethod)
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.QUOTA, Fault.LOST_ANSWER])
+async def test_every_call_survives_a_fault_that_passes_or_says_that_it_is_away(
+    fake: Place, server: FakeServer, owner: KeyOwner, method: KmsMethod, fault: Fault
+) -> None:
+    server.fail(method, fault)
+    once = method is KmsMethod.CREATE_CRYPTO_KEY_VERSION and fault is Fault.UNAVAILABLE
+
+    if once:
+        with pytest.raises(RootKeysAway):
+            await every_method(fake, owner, owner)
+    else:
+        await every_method(fake, owner, owner)
+        (name,) = server.kms.keys
+        assert len(server.kms.versions_of(name)) == 2
+
+
+async def test_a_call_ends_in_time_though_every_attempt_hangs(
+    server: FakeServer, fake: Place, owner: KeyOwner, key: KeptKey
+) -> None:
+    fake.limits = KmsLimits(attempt_seconds=60, whole_seconds=0.2)
+    server.fail(SIGN, Fault.BLACK_HOLE)
+
+    with pytest.raises(RootKeysAway, match="did not finish within"):
+        await fake.client().sign(owner, key, SIGNED)
+
+
+async def test_a_server_that_is_not_there_is_away(fake: Place, owner: KeyOwner) -> None:
+    fake.endpoint = "http://127.0.0.1:9"
+
+    with pytest.raises(RootKeysAway, match="it answered UNAVAILABLE"):
+        await fake.client().kept(owner)
+
+
+async def test_a_disabled_key_is_in_trouble_and_does_not_sign_until_it_is_enabled(
+    fake: Place, server: FakeServer, owner: KeyOwner
+) -> None:
+    client = fake.client()
+    key = await client.make(owner, ES256)
+    server.kms.set_state(key.reference, State.DISABLED)
+
+    (disabled,) = await client.kept(owner)
+    assert disabled.public == key.public
+    assert disabled.trouble == (
+        f"Somebody disabled {key.reference}. Who administers Cloud KMS can enable it again."
+    )
+    with pytest.raises(RootKeyRefused, match="has to be enabled"):
+        await client.sign(owner, key, SIGNED)
+    server.kms.set_state(key.reference, State.ENABLED)
+    assert await client.kept(owner) == (key,)
+
+
+async def test_a_disabled_key_is_known_after_a_restart_to_who_wrote_it_down(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey
+) -> None:
+    server.kms.set_state(key.reference, State.DISABLED)
+    forgetful, mindful = fake.client(), fake.client()
+    mindful.remember(key.reference, key.public)
+
+    assert await forgetful.kept(owner) == ()
+    assert [each.public for each in await mindful.kept(owner)] == [key.public]
+
+
+async def test_a_key_that_is_disabled_while_it_is_read_is_left_out(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey
+) -> None:
+    server.meanwhile[PUBLIC] = lambda: server.kms.set_state(key.reference, State.DISABLED)
+
+    assert await fake.client().kept(owner) == ()
+
+
+async def test_a_destroyed_key_is_gone_after_its_delay_and_cannot_be_restored(
+    fake: Place, server: FakeServer, owner: KeyOwner
+) -> None:
+    client = fake.client()
+    key = await client.make(owner, ES256)
+    await client.destroy(owner, key.reference)
+    server.kms.pass_time(dt.timedelta(days=29))
+    assert len(await client.kept(owner)) == 1
+    server.kms.pass_time(dt.timedelta(days=1))
+
+    assert await client.kept(owner) == ()
+    await client.destroy(owner, key.reference)
+    with pytest.raises(RootKeyRefused, match="its private half is gone"):
+        await client.restore(owner, key.reference)
+
+
+async def test_a_key_is_disabled_first_where_the_organisation_wants_that(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey
+) -> None:
+    server.kms.disables_before_destroying = True
+    await fake.client().destroy(owner, key.reference)
+
+    assert server.kms.versions[key.reference].told.state == State.DESTROY_SCHEDULED
+
+
+async def test_a_key_is_waited_for_while_it_is_generated(
+    fake: Place, server: FakeServer, owner: KeyOwner
+) -> None:
+    server.kms.looks = 3
+    key = await fake.client().make(owner, ES256)
+
+    assert await fake.client().kept(owner) == (key,)
+
+
+async def test_a_key_that_takes_long_is_not_made_a_second_time(
+    fake: Place, server: FakeServer, owner: KeyOwner
+) -> None:
+    server.kms.looks = QUICK.looks + 2
+    with pytest.raises(RootKeysAway, match="still generating"):
+        await fake.client().make(owner, ES256)
+
+    assert len(await fake.client().kept(owner)) == len(server.kms.versions) == 1
+
+
+async def test_a_key_that_could_not_be_generated_is_none(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey
+) -> None:
+    server.kms.set_state(key.reference, State.GENERATION_FAILED)
+
+    assert await fake.client().kept(owner) == ()
+    await fake.client().destroy(owner, key.reference)
+    assert (await fake.client().make(owner, ES256)).reference.endswith("/2")
+
+
+async def test_keys_of_many_pages_are_in_the_order_in_which_they_were_made(
+    fake: Place, server: FakeServer, owner: KeyOwner
+) -> None:
+    server.kms.largest_page = 4
+    client = fake.client()
+    keys = [await client.make(owner, ES256) for _ in range(11)]
+
+    assert await client.kept(owner) == tuple(keys)
+
+
+async def test_a_key_of_another_protection_level_does_not_sign_for_this_one(
+    fake: Place, owner: KeyOwner, key: KeptKey
+) -> None:
+    client = fake.client()
+    client.protection_level = ProtectionLevel.HSM
+
+    for attempt in (client.kept(owner), client.make(owner, ES256)):
+        with pytest.raises(RootKeyRefused, match="SOFTWARE, and HSM is wanted"):
+            await attempt
+
+
+async def test_a_key_for_encrypting_is_not_adopted(fake: Place, server: FakeServer, owner: KeyOwner) -> None:
+    name = f"{fake.key_ring}/cryptoKeys/disks"
+    server.kms.keys[name] = types.CryptoKey(name=name, purpose="ENCRYPT_DECRYPT")
+
+    with pytest.raises(RootKeyRefused, match="has the purpose ENCRYPT_DECRYPT"):
+        await fake.client(adopts=name).kept(owner)
+
+
+async def test_versions_of_other_algorithms_in_an_adopted_key_are_left_alone(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey
+) -> None:
+    told = server.kms.versions[key.reference].told
+    told.algorithm = types.CryptoKeyVersion(algorithm="EC_SIGN_P384_SHA384").algorithm
+
+    assert await fake.client().kept(owner) == ()
+
+
+async def test_labels_of_somebody_else_stay(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey
+) -> None:
+    (name,) = server.kms.keys
+    server.kms.keys[name].labels["team"] = "billing"
+    await fake.client().forget(owner, destroys=False)
+    assert "seatwarden-tenant-uid" not in server.kms.keys[name].labels
+    await fake.client().kept(owner)
+
+    labels = dict(server.kms.keys[name].labels)
+    assert labels.pop("team") == "billing"
+    assert labels == {
+        "seatwarden-namespace": "vendor",
+        "seatwarden-tenant": owner.name,
+        "seatwarden-tenant-uid": owner.uid,
+    }
