@@ -107,6 +107,7 @@ async def test_a_tenant_may_change_its_algorithm_and_keep_its_older_keys(
     client = place.client()
 
     assert await client.kept(owner) == (older, newer)
+    assert [key.public.algorithm for key in (older, newer)] == [ES256, RootAlgorithm.EDDSA]
     for key in (older, newer):
         assert_verifies(key.public, await client.sign(owner, key, SIGNED), SIGNED)
 
