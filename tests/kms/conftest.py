@@ -44,6 +44,11 @@ class Place:
     calls: Counter[KmsMethod] = field(default_factory=Counter)
     _made: list[GoogleCloudKms] = field(default_factory=list)
 
+    @property
+    def is_service(self) -> bool:
+        """Whether it is Google's."""
+        return self.endpoint is None
+
     def client(self, adopts: str | None = None, key_ring: str | None = None) -> GoogleCloudKms:
         """A client that knows nothing yet."""
 

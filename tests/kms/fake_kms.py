@@ -43,12 +43,14 @@ class StoredVersion:
 
 @dataclass(slots=True)
 class FakeKms:
-    """One method for each call, by its name; the rest is for tests. ``looks`` is how often a new version is seen pending."""
+    """One method for each call, by its name; the rest is for tests. ``looks`` is how often a new version is seen pending,
+    ``retired`` are names of keys that were deleted."""
 
     rings: set[str] = field(default_factory=set)
     keys: dict[str, types.CryptoKey] = field(default_factory=dict)
     versions: dict[str, StoredVersion] = field(default_factory=dict)
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    retired: set[str] = field(default_factory=set)
     looks: int = 0
     largest_page: int = 1000
     disables_before_destroying: bool = False
@@ -82,7 +84,7 @@ class FakeKms:
         if request.parent not in self.rings:
             raise Refusal(grpc.StatusCode.NOT_FOUND, f"KeyRing {request.parent} not found.")
         name = f"{request.parent}/cryptoKeys/{request.crypto_key_id}"
-        if name in self.keys:
+        if name in self.keys or name in self.retired:
             raise Refusal(grpc.StatusCode.ALREADY_EXISTS, f"CryptoKey {name} already exists.")
         _check_labels(dict(request.crypto_key.labels))
         _check_algorithm(request.crypto_key.version_template.algorithm.name)

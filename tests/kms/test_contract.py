@@ -80,9 +80,11 @@ async def test_what_is_missing_is_not_found(
 
 
 async def test_a_disabled_version_neither_signs_nor_tells_its_public_half(
-    client: KeyManagementServiceAsyncClient, version: str
+    client: KeyManagementServiceAsyncClient, place: Place, version: str
 ) -> None:
     assert state_of(await set_state(client, version, "DISABLED")) == "DISABLED"
+    if place.is_service:
+        pytest.skip("Disabling takes a minute there, and sometimes hours")
 
     for attempt in (
         client.get_public_key(name=version),

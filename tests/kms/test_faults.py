@@ -304,3 +304,45 @@ async def test_labels_of_somebody_else_stay(
         "seatwarden-tenant": owner.name,
         "seatwarden-tenant-uid": owner.uid,
     }
+
+
+async def test_a_key_is_made_at_the_level_that_is_wanted(
+    fake: Place, server: FakeServer, owner: KeyOwner
+) -> None:
+    client = fake.client()
+    client.protection_level = ProtectionLevel.HSM
+    keys = [await client.make(owner, ES256) for _ in range(2)]
+
+    assert {server.kms.versions[key.reference].told.protection_level.name for key in keys} == {"HSM"}
+
+
+async def test_a_deleted_key_is_told_from_one_that_was_never_made(
+    fake: Place, server: FakeServer, owner: KeyOwner
+) -> None:
+    client = fake.client()
+    server.kms.retired.add(client.key_name_of(owner))
+
+    with pytest.raises(RootKeyRefused, match="Google gives no name out twice"):
+        await client.make(owner, ES256)
+
+
+async def test_a_first_key_that_somebody_else_makes_meanwhile_is_not_shared(
+    fake: Place, server: FakeServer, owner: KeyOwner
+) -> None:
+    name = fake.client().key_name_of(owner)
+    others = types.CryptoKey(name=name, purpose="ASYMMETRIC_SIGN", labels={"seatwarden-tenant-uid": "other"})
+    server.meanwhile[KmsMethod.CREATE_CRYPTO_KEY] = lambda: server.kms.keys.update({name: others})
+
+    with pytest.raises(RootKeyRefused, match="is another Tenant's by its labels"):
+        await fake.client().make(owner, ES256)
+    assert server.kms.versions == {}
+    assert dict(server.kms.keys[name].labels) == {"seatwarden-tenant-uid": "other"}
+
+
+async def test_a_state_that_is_newer_than_googles_package_is_none_that_signs(
+    fake: Place, server: FakeServer, owner: KeyOwner, key: KeptKey
+) -> None:
+    types.CryptoKeyVersion.pb(server.kms.versions[key.reference].told).state = 99
+
+    with pytest.warns(UserWarning, match="Unrecognized"):
+        assert await fake.client().kept(owner) == ()

@@ -86,21 +86,13 @@ class GoogleCloudKms(RootKeys):
     async def make(self, owner: KeyOwner, algorithm: RootAlgorithm) -> KeptKey:
         """See `RootKeys`."""
         async with self._limited() as calls:
-            name = self.key_name_of(owner)
-            key = await self._taken(calls, owner)
+            key, made = await self._taken(calls, owner), None
             if key is None:
-                await calls.create_key(name, algorithm, self.protection_level, labels_of(owner))
-                # There may have been one after all: of an answer that got lost, or made by somebody else meanwhile.
-                key = await self._taken(calls, owner)
-                versions = await calls.versions(name)
-                made = next((version.name for version in reversed(versions) if version.state in _ALIVE), None)
-            else:
-                made = None
-            if key is None:
-                raise RootKeysAway(f"{name} was made and is not there yet.")
+                key = await self._created(calls, owner, algorithm)
+                made = await self._newest(calls, key)
             self._check_fits(key)
-            made = made or (await self._another(calls, key, algorithm)).name
-            return await self._finished(calls, key, made)
+            made = made or await self._another(calls, key, algorithm)
+            return await self._finished(calls, key, made.name)
 
     async def sign(self, owner: KeyOwner, key: KeptKey, signed: bytes) -> bytes:
         """See `RootKeys`. The signature has been verified."""
@@ -169,6 +161,18 @@ class GoogleCloudKms(RootKeys):
             case Claim.ANOTHERS:
                 raise RootKeyRefused(anothers_sentence(key))
 
+    async def _created(self, calls: "KmsCalls", owner: KeyOwner, algorithm: RootAlgorithm) -> KmsKey:
+        """The Tenant's CryptoKey. There may be one after all: of an answer that got lost, or made by somebody else meanwhile."""
+        name = self.key_name_of(owner)
+        await calls.create_key(name, algorithm, self.protection_level, labels_of(owner))
+        key = await self._taken(calls, owner)
+        if key is None:
+            raise RootKeyRefused(
+                f"There is no {name}, and none can be made: somebody deleted it, and Google gives no name out twice. "
+                "Name another key ring, or adopt another key."
+            )
+        return key
+
     def _check_fits(self, key: KmsKey) -> None:
         if key.purpose != SIGNING_PURPOSE:
             raise RootKeyRefused(
@@ -193,6 +197,10 @@ class GoogleCloudKms(RootKeys):
                 return versions
             await self.connection.sleep(limits.look_again_seconds)
         raise RootKeysAway(f"Google Cloud KMS is still generating a version of {key_name}.")
+
+    async def _newest(self, calls: "KmsCalls", key: KmsKey) -> KmsVersion | None:
+        alive = [version for version in await calls.versions(key.name) if version.state in _ALIVE]
+        return alive[-1] if alive else None
 
     async def _another(self, calls: "KmsCalls", key: KmsKey, algorithm: RootAlgorithm) -> KmsVersion:
         if key.algorithm != ALGORITHMS[algorithm]:
