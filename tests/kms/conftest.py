@@ -15,7 +15,8 @@ import pytest
 from seatwarden.backends.google_kms import GoogleCloudKms
 from seatwarden.backends.google_kms_connection import KmsConnection
 from seatwarden.backends.google_kms_model import KmsLimits, KmsMethod
-from seatwarden.backends.root_keys import KeyOwner
+from seatwarden.backends.root_keys import KeptKey, KeyOwner
+from seatwarden.domain.root_key import RootAlgorithm
 from tests.kms.fake_server import FakeServer, fake_kms_server
 
 # A server that goes away while a call hangs is no news here.
@@ -87,6 +88,12 @@ async def fake(server: FakeServer) -> AsyncIterator[Place]:
     place = Place(FAKE_RING, server.endpoint, QUICK)
     yield place
     await place.close()
+
+
+@pytest.fixture
+async def key(fake: Place, owner: KeyOwner) -> KeptKey:
+    """A key that was made while all was well."""
+    return await fake.client().make(owner, RootAlgorithm.ES256)
 
 
 SERVICE = [pytest.param(REAL_RING, id="service", marks=pytest.mark.kms)] if REAL_RING else []

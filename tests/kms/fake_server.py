@@ -33,6 +33,8 @@ class Fault(Enum):
     WRONG_CHECKSUM = auto()
     DAMAGED = auto()
     """What matters in the answer is not what it was, with a checksum that fits."""
+    CUT_SHORT = auto()
+    """As damaged, and it cannot even be read."""
     UNVERIFIED = auto()
     ANOTHER_NAME = auto()
     DENIED = auto()
@@ -116,7 +118,8 @@ def _spoilt(answer: Any, fault: Fault) -> Any:
         answer.pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
         answer.pem_crc32c = google_crc32c.value(answer.pem.encode())
     else:
-        answer.signature = answer.signature[:-1] + bytes([answer.signature[-1] ^ 1])
+        flipped = b"" if fault is Fault.CUT_SHORT else bytes([answer.signature[-1] ^ 1])
+        answer.signature = answer.signature[:-1] + flipped
         setattr(answer, checksum, google_crc32c.value(getattr(answer, content)))
     return answer
 

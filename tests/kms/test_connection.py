@@ -7,6 +7,7 @@ from pathlib import Path
 import google.auth
 import pytest
 from google.auth import exceptions
+from google.auth.credentials import AnonymousCredentials
 
 from seatwarden.backends import google_kms_connection
 from seatwarden.backends.google_kms import GoogleCloudKms
@@ -100,3 +101,22 @@ def test_it_does_not_remember_without_end(monkeypatch: pytest.MonkeyPatch) -> No
         PUBLIC,
         PUBLIC,
     ]
+
+
+@pytest.mark.parametrize("endpoint", [None, "cloudkms.europe-west3.rep.googleapis.com"])
+async def test_the_service_is_reached_by_tls_with_the_credentials_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str | None
+) -> None:
+    asked: list[object] = []
+
+    def found(**wanted: object) -> tuple[AnonymousCredentials, None]:
+        asked.append(wanted)
+        return AnonymousCredentials(), None  # type: ignore[no-untyped-call]  # not annotated
+
+    monkeypatch.setattr(google.auth, "default", found)
+    connection = KmsConnection(api_endpoint=endpoint)
+    calls = await connection.calls()
+
+    assert asked == [{"scopes": ["https://www.googleapis.com/auth/cloudkms"]}]
+    assert calls.client.transport.host == f"{endpoint or 'cloudkms.googleapis.com'}:443"
+    await connection.close()
