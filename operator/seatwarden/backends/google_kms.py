@@ -234,7 +234,12 @@ class GoogleCloudKms(RootKeys):
                 self.connection.remember(version.name, public)
         if public is None:
             return None
-        return KeptKey(reference=version.name, public=public, trouble=version.trouble)
+        return KeptKey(
+            reference=version.name,
+            public=public,
+            trouble=version.trouble,
+            ends=version.state is VersionState.DESTROY_SCHEDULED,
+        )
 
     async def _end(self, calls: "KmsCalls", reference: str) -> None:
         if await calls.destroy(reference):
