@@ -26,6 +26,7 @@ async def test_a_disabled_key_is_in_trouble_and_does_not_sign_until_it_is_enable
 
     (disabled,) = await client.kept(owner)
     assert disabled.public == key.public
+    assert not disabled.ends
     assert disabled.trouble == (
         f"Somebody disabled {key.reference}. Who administers Cloud KMS can enable it again."
     )

@@ -129,6 +129,7 @@ async def test_a_destroyed_key_is_in_trouble_until_it_is_restored(place: Place, 
 
     (scheduled,) = await client.kept(owner)
     assert scheduled.public == key.public
+    assert scheduled.ends
     assert "is scheduled for destruction at 20" in (scheduled.trouble or "")
     if not place.is_service:  # There it may sign for up to a minute more.
         with pytest.raises(RootKeyRefused, match="restored"):

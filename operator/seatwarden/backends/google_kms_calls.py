@@ -30,8 +30,9 @@ from seatwarden.backends.google_kms_wire import (
     version_in,
     versions_in,
 )
-from seatwarden.backends.public_root_keys import UnfitPublicKey, is_signed_by, numbers_of, read_public_pem
+from seatwarden.backends.private_root_key import UnusableKey, read_public
 from seatwarden.backends.root_keys import RootKeyRefused, RootKeysAway
+from seatwarden.backends.root_signatures import is_signed_by, numbers_of
 from seatwarden.domain.backoff import Backoff
 from seatwarden.domain.root_key import PublicRootKey, RootAlgorithm
 
@@ -172,10 +173,10 @@ class KmsCalls:
                 read,
                 expects=(refusals.FailedPrecondition,),
             )
-            return read_public_pem(pem, algorithm)
+            return read_public(pem, algorithm)
         except refusals.FailedPrecondition:
             return None
-        except UnfitPublicKey as unfit:
+        except UnusableKey as unfit:
             raise RootKeyRefused(f"The public key of {version.name} cannot be used: {unfit}.") from None
 
     async def sign(self, name: str, public: PublicRootKey, signed: bytes) -> bytes:
