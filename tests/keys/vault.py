@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from seatwarden.backends.authority import StaleTerm
+from seatwarden.backends.google_kms_connection import KmsConnection
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.issuer_keys import IssuerKeys
 from seatwarden.backends.private_root_key import PrivateRootKey, generate
@@ -19,13 +20,13 @@ from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
 from seatwarden.reconcilers.paths import config_map_path, object_path, secret_path
 from seatwarden.reconcilers.published_keys import PublishedKeys
+from seatwarden.reconcilers.root_key_places import RootKeyPlaces
 from seatwarden.reconcilers.root_keyring import RootKeyrings
 from seatwarden.reconcilers.said_documents import SaidDocuments
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.subscription import SubscriptionReconciler
 from seatwarden.reconcilers.tenant import TenantReconciler
 from seatwarden.resources.names import Kind
-from seatwarden.resources.signing import SigningProvider
 from tests.domain.objects import NAMESPACE, NOON, Body, pool_body, subscription_body, tenant_body
 from tests.reconcilers.documents_in_memory import DocumentsInMemory
 from tests.reconcilers.identities_in_memory import IdentitiesInMemory
@@ -46,6 +47,7 @@ class Vault:
     store: ObjectStore = field(default_factory=ObjectStore)
     documents: DocumentsInMemory = field(default_factory=DocumentsInMemory)
     installation: InstallationKeys | None = field(default_factory=lambda: InstallationKeys([bytes(32)]))
+    google: KmsConnection = field(default_factory=KmsConnection)
     now: datetime = NOON
     made: list[PrivateRootKey] = field(default_factory=list)
     sign_anew: list[ObjectKey] = field(default_factory=list)
@@ -69,7 +71,9 @@ class Vault:
         )
         self.local = LocalRootKeys(self.store, secrets, self.installation, self._new_key)
         self.keyrings = RootKeyrings(
-            {SigningProvider.LOCAL: self.local}, PublishedKeys(self.api, said), lambda: self.now
+            RootKeyPlaces(self.local, self.google, self._clock),
+            PublishedKeys(self.api, said),
+            lambda: self.now,
         )
         identities = Identities(IssuerKeys(self.api), IdentitiesInMemory(), lambda: 1, _confirm_term)
         self.tenants = TenantReconciler(
@@ -93,6 +97,9 @@ class Vault:
             store=self.store, status=status, licences=licences, now=lambda: self.now
         )
         self.said = said
+
+    def _clock(self) -> float:
+        return self.now.timestamp()
 
     async def _new_key(self, algorithm: RootAlgorithm) -> PrivateRootKey:
         self.made.append(await generate(algorithm))
@@ -123,6 +130,15 @@ class Vault:
         """The number of each key, in the order in which they were made, and its state."""
         numbers = {key.public.kid: f"key {number}" for number, key in enumerate(self.made)}
         return [(numbers[key["kid"]], key["state"]) for key in self.status(ACME)["signingKeys"]]
+
+    def states_told(self) -> list[str]:
+        """The state of each key, wherever it was made."""
+        return [key["state"] for key in self.status(ACME)["signingKeys"]]
+
+    def forget(self, key: ObjectKey) -> None:
+        """The object is gone, and with it what the API server had of it."""
+        del self.api.objects[object_path(key)]
+        self.store.drop(key)
 
     def condition(self, key: ObjectKey, kind: str) -> tuple[str, str]:
         """The status and reason of a condition."""

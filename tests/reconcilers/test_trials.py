@@ -4,12 +4,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from seatwarden.backends.authority import StaleTerm
+from seatwarden.backends.google_kms_connection import KmsConnection
 from seatwarden.reconcilers.engine import Cause, ObjectKey
 from seatwarden.reconcilers.licences import Licences
+from seatwarden.reconcilers.local_root_keys import LocalRootKeys
 from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import OwnedSecrets
 from seatwarden.reconcilers.paths import object_path
 from seatwarden.reconcilers.published_keys import PublishedKeys
+from seatwarden.reconcilers.root_key_places import RootKeyPlaces
 from seatwarden.reconcilers.root_keyring import RootKeyrings
 from seatwarden.reconcilers.said_documents import SaidDocuments
 from seatwarden.reconcilers.status_writer import StatusWriter
@@ -44,10 +47,12 @@ class Trial:
             written=lambda _: None,
         )
         said = SaidDocuments(DocumentsInMemory(), lambda: 1, _confirm_term)
+        local = LocalRootKeys(self.store, OwnedSecrets(self.api), None)
+        places = RootKeyPlaces(local, KmsConnection(), lambda: 0.0)
         licences = Licences(
             store=self.store,
             secrets=OwnedSecrets(api=self.api),
-            keyrings=RootKeyrings({}, PublishedKeys(self.api, said), lambda: self.now),
+            keyrings=RootKeyrings(places, PublishedKeys(self.api, said), lambda: self.now),
             said=said,
             installation=None,
             now=lambda: self.now,

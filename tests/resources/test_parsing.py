@@ -181,6 +181,9 @@ def test_condition_of_an_unknown_type_is_kept() -> None:
     ]
 
 
+SIGNING_FIELDS = "provider, googleCloudKMS, algorithm, rotationPeriod, compromised"
+
+
 @pytest.mark.parametrize(
     "status",
     [
@@ -226,7 +229,7 @@ def test_request_to_reconcile_is_cut_to_what_status_can_echo() -> None:
         ({"displayname": "Acme"}, 'spec.displayname is not a field; did you mean "displayName"?'),
         (
             {"signing": {"kms": 1}},
-            "spec.signing.kms is not a field; the fields here are provider, algorithm, rotationPeriod, compromised",
+            f"spec.signing.kms is not a field; the fields here are {SIGNING_FIELDS}",
         ),
         ({"access": "Frozen"}, "spec.access must be 'Active' or 'Suspended', not \"Frozen\""),
         ({"suspend": "no"}, 'spec.suspend must be true or false, not "no"'),

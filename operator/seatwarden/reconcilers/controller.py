@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
+from seatwarden.backends.google_kms_connection import KmsConnection
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.issuer_keys import IssuerKeys
 from seatwarden.backends.kubernetes_api import KubernetesApi, KubernetesError, KubernetesUnavailable
@@ -33,6 +34,7 @@ from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
 from seatwarden.reconcilers.published_keys import PublishedKeys
 from seatwarden.reconcilers.reaper import Reaper, ReaperSettings
+from seatwarden.reconcilers.root_key_places import RootKeyPlaces
 from seatwarden.reconcilers.root_keyring import RootKeyrings
 from seatwarden.reconcilers.said_documents import SaidDocuments
 from seatwarden.reconcilers.seat_allocator import SeatAllocator
@@ -45,7 +47,6 @@ from seatwarden.reconcilers.until_stopped import done_before
 from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
 from seatwarden.resources.names import Kind
 from seatwarden.resources.seatpool import KeyState, SeatPool
-from seatwarden.resources.signing import SigningProvider
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +80,7 @@ class Controller:
     term: Callable[[], int]
     confirm_term: Callable[[StaleTerm], Awaitable[None]]
     installation: InstallationKeys | None = None
+    google: KmsConnection = field(default_factory=KmsConnection)
     new_root_key: Callable[[RootAlgorithm], Awaitable[PrivateRootKey]] = generate
     store: ObjectStore = field(default_factory=ObjectStore)
     engine: Engine = field(init=False)
@@ -244,7 +246,7 @@ class Controller:
             store=self.store, secrets=secrets_of, installation=self.installation, new_key=self.new_root_key
         )
         return RootKeyrings(
-            places={SigningProvider.LOCAL: local},
+            places=RootKeyPlaces(local, self.google, asyncio.get_running_loop().time),
             published=PublishedKeys(api=self.api, said=self.said),
             now=_now,
         )

@@ -43,6 +43,9 @@ ROOT_SIGNATURES = Counter(
     "Licence documents and lists that root keys were asked to sign, by where the key lives.",
     ["provider"],
 )
+KMS_CALLS = Counter(
+    "seatwarden_kms_calls_total", "Calls of Google Cloud KMS that were tried, by method.", ["method"]
+)
 LICENCE_KEY_ROTATIONS = Counter(
     "seatwarden_licence_key_rotations_total",
     "New licence keys that took the place of another one.",

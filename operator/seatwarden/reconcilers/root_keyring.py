@@ -1,18 +1,19 @@
 """Turns a Tenant's root keys: makes, publishes, hands over and ends them as `seatwarden.domain.root_rotation` says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.private_root_key import UnusableKey, read_public
-from seatwarden.backends.root_keys import KeptKey, KeyOwner, RootKeyRefused, RootKeys, RootKeysAway
+from seatwarden.backends.root_keys import KeptKey, KeyOwner, RootKeyRefused, RootKeysAway
 from seatwarden.domain.root_rotation import Kept, RootKeyRecord, RotationWish, Step, public_set, signing, step
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.ownership import Problem
 from seatwarden.reconcilers.published_keys import PublishedKeys
+from seatwarden.reconcilers.root_key_places import RootKeyPlaces
 from seatwarden.resources.reasons import Reason
-from seatwarden.resources.signing import SigningKey, SigningProvider
+from seatwarden.resources.signing import SigningKey
 from seatwarden.resources.tenant import Tenant
 
 _MOST_STEPS = 5
@@ -41,9 +42,9 @@ class KeyringRun:
 
 @dataclass(slots=True)
 class RootKeyrings:
-    """``places`` is where each provider keeps keys."""
+    """Over the places that Tenants choose."""
 
-    places: Mapping[SigningProvider, RootKeys]
+    places: RootKeyPlaces
     published: PublishedKeys
     now: Callable[[], datetime]
 
@@ -64,11 +65,12 @@ class RootKeyrings:
     async def forget(self, tenant: Tenant, *, destroys: bool) -> None:
         """The Tenant goes; see `RootKeys.forget`. Raises `AuthorityUnavailable`, `RootKeysAway` and `RootKeyRefused`."""
         await self.published.withdraw(tenant)
-        await self.places[tenant.spec.signing.provider].forget(owner_of(tenant), destroys=destroys)
+        await self.places.of(tenant).forget(owner_of(tenant), destroys=destroys)
+        self.places.forget(tenant)
 
     async def sign(self, tenant: Tenant, signer: SigningKey, signed: bytes) -> bytes:
         """The signature of ``signed`` by a key of ``tenant``. Raises as `turn` does."""
-        place = self.places[tenant.spec.signing.provider]
+        place = self.places.of(tenant)
         key = KeptKey(reference=signer.reference, public=read_public(signer.public_key, signer.algorithm))
         try:
             return await place.sign(owner_of(tenant), key, signed)
@@ -78,7 +80,7 @@ class RootKeyrings:
             raise Problem(Reason.SIGNING_KEY_REFUSED, str(error)) from error
 
     async def _turn(self, key: ObjectKey, tenant: Tenant, longest_lease: timedelta) -> KeyringRun:
-        place, owner = self.places[tenant.spec.signing.provider], owner_of(tenant)
+        place, owner = self.places.of(tenant), owner_of(tenant)
         wish, request = _wish(tenant, longest_lease), tenant.metadata.rotate_signing_key_requested_at
         records, kept = remembered(tenant), list(await place.kept(owner))
         published: Sequence[str] = ()

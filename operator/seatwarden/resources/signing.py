@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from seatwarden.resources.base import Bool, Count, Instant, Model, SpecModel
-from seatwarden.resources.rules import DurationBetween, ListSet, Matches
+from seatwarden.resources.rules import DurationBetween, ListSet, Matches, Rule
 
 _KeyId = Annotated[
     str, Field(max_length=16), Matches("^[0-9a-f]{16}$", "must be the id of a key, 16 hex characters")
@@ -27,6 +27,14 @@ class SigningProvider(StrEnum):
     """Where a root key lives."""
 
     LOCAL = "Local"
+    GOOGLE_CLOUD_KMS = "GoogleCloudKMS"
+
+
+class ProtectionLevel(StrEnum):
+    """Where Google keeps the private half of a key."""
+
+    SOFTWARE = "SOFTWARE"
+    HSM = "HSM"
 
 
 class SigningKeyState(StrEnum):
@@ -39,12 +47,50 @@ class SigningKeyState(StrEnum):
     RETIRED = "Retired"
 
 
+class GoogleKeys(SpecModel):
+    """Root keys in Google Cloud KMS."""
+
+    key_ring: Annotated[
+        str,
+        Field(max_length=512),
+        Matches(
+            "^projects/[^/]+/locations/[^/]+/keyRings/[A-Za-z0-9_-]{1,63}$",
+            'must be the full name of a key ring, such as "projects/p/locations/europe-west3/keyRings/licences"',
+        ),
+    ]
+    """The key ring, projects/…/locations/…/keyRings/…. It has to exist."""
+    protection_level: ProtectionLevel = ProtectionLevel.SOFTWARE
+    """SOFTWARE or HSM. That of a key cannot be changed. Default SOFTWARE."""
+    key: (
+        Annotated[
+            str,
+            Field(max_length=63),
+            Matches("^[A-Za-z0-9_-]{1,63}$", "must be the name of a key in the key ring"),
+        ]
+        | None
+    ) = None
+    """Name of a key in the key ring to use. Without it, a key is made and named after the Tenant."""
+
+
 class Signing(SpecModel):
     """Where the customer's root keys live, which sign licences, and how they are replaced."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.provider) || self.provider != 'GoogleCloudKMS' || has(self.googleCloudKMS)",
+            message="must say which key ring to use, where provider is GoogleCloudKMS",
+            at="googleCloudKMS",
+            holds=lambda it: (
+                it.provider is not SigningProvider.GOOGLE_CLOUD_KMS or it.google_cloud_kms is not None
+            ),
+        ),
+    )
+
     provider: SigningProvider = SigningProvider.LOCAL
-    """Who keeps the root keys. Local keeps them in a Secret of this namespace, named after the Tenant. Default
-    Local."""
+    """Who keeps the root keys. Local keeps them in a Secret of this namespace, named after the Tenant; GoogleCloudKMS
+    keeps them in Google Cloud. Default Local."""
+    google_cloud_kms: Annotated[GoogleKeys | None, Field(alias="googleCloudKMS")] = None
+    """Where in Google Cloud KMS. Needed where provider is GoogleCloudKMS."""
     algorithm: RootAlgorithm = RootAlgorithm.RS256
     """How root keys sign: RS256 or PS512 with 4096 bits, ES256, or EdDSA. Another one replaces the key that signs.
     Default RS256."""

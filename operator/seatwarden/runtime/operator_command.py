@@ -39,6 +39,12 @@ everybody on its machine.
 @durability_option
 @installation_keys_option
 @click.option(
+    "--kms-endpoint",
+    envvar="SEATWARDEN_KMS_ENDPOINT",
+    metavar="HOST",
+    help="Where Google Cloud KMS is asked, such as a regional endpoint. Default cloudkms.googleapis.com.",
+)
+@click.option(
     "--kubeconfig",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="KUBECONFIG",
@@ -132,6 +138,7 @@ def operator(
     redis_url: str,
     durability: Durability,
     installation_keys: InstallationKeys | None,
+    kms_endpoint: str | None,
     kubeconfig: Path | None,
     context: str | None,
     namespaces: tuple[str, ...],
@@ -161,6 +168,7 @@ def operator(
         redis_url=redis_url,
         durability=durability,
         installation_keys=installation_keys,
+        kms_endpoint=kms_endpoint,
         kubeconfig=kubeconfig,
         context=context,
         namespaces=namespaces,

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import structlog
 
 from seatwarden.backends.authority import StaleTerm
+from seatwarden.backends.google_kms_connection import KmsConnection
+from seatwarden.backends.google_kms_model import KmsMethod
 from seatwarden.backends.kubernetes_api import KubernetesApi
 from seatwarden.backends.kubernetes_connection import KubernetesConnection, connect
 from seatwarden.backends.redis_authority import RedisSeatAuthority
@@ -70,6 +72,8 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
             settings.redis_url, keys=settings.installation_keys, durability=settings.durability
         )
         stack.push_async_callback(authority.close)
+        google = KmsConnection(api_endpoint=settings.kms_endpoint, counted=_count_kms_call)
+        stack.push_async_callback(google.close)
         health = await HealthServer.start(host=settings.health_host, port=settings.health_port)
         stack.push_async_callback(health.close)
         log.info(
@@ -80,7 +84,7 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
             return 0
         metrics.LEADING.set(1)
         try:
-            return await _work(settings, connection, api, authority, elector, stop)
+            return await _work(settings, connection, api, authority, google, elector, stop)
         finally:
             metrics.LEADING.set(0)
             if elector is not None:
@@ -88,11 +92,16 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
     raise AssertionError("unreachable")
 
 
+def _count_kms_call(method: KmsMethod) -> None:
+    metrics.KMS_CALLS.labels(method=method).inc()
+
+
 async def _work(
     settings: OperatorSettings,
     connection: KubernetesConnection,
     api: KubernetesApi,
     authority: RedisSeatAuthority,
+    google: KmsConnection,
     elector: Elector | None,
     stop: asyncio.Event,
 ) -> int:
@@ -104,6 +113,7 @@ async def _work(
         identities=authority.identities(),
         documents=authority.documents(),
         installation=settings.installation_keys,
+        google=google,
         settings=ControllerSettings(
             instance=settings.identity,
             namespaces=settings.namespaces,

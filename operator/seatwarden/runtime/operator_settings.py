@@ -16,6 +16,8 @@ class OperatorSettings:
     durability: Durability = VOLATILE
     installation_keys: InstallationKeys | None = None
     """None: leases are not signed, and lease ids change when Redis loses its data."""
+    kms_endpoint: str | None = None
+    """None: Google's own global one."""
     kubeconfig: Path | None = None
     """None: the cluster that this pod runs in."""
     context: str | None = None
