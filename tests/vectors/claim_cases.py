@@ -48,6 +48,12 @@ def licence_vectors(world: World) -> list[Json]:
         ),
         *(made(f"licence-{name}", wrong_why, "malformed", **more) for name, more in wrong_documents(world)),
         made("licence-with-no-entitlement", "An empty object is one.", "valid", entitlements={}),
+        made(
+            "licence-in-any-script",
+            "Texts may be of any script.",
+            "valid",
+            entitlements={"edition": "\u5927\u3000\u304d\u3044"},
+        ),
         made("licence-with-no-pool", "A subscription may have no pool.", "valid", lease_keys=[]),
     ]
 
@@ -85,7 +91,7 @@ def wrong_documents(world: World) -> list[tuple[str, Json]]:
         "an-empty-issuer": {"iss": ""},
         "a-line-end-in-its-tenant": {"tenant": "acme\nevil"},
         "an-escape-in-its-plan": {"plan": "\x1b[2J"},
-        "a-turned-text": {"tenant": "acme\u202egro"},
+        "a-delete-in-its-tenant": {"tenant": "acme\x7f"},
         "a-very-long-tenant": {"tenant": "a" * 257},
         "a-list-of-entitlements": {"entitlements": ["x.pdf"]},
         "a-false-entitlement": {"entitlements": {"x.pdf": False}},

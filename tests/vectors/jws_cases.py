@@ -281,6 +281,7 @@ def _payloads(world: World) -> list[Json]:
         "in-utf-16": text.encode("utf-16"),
         "with-a-byte-order-mark": b"\xef\xbb\xbf" + good,
         "with-no-utf-8": good.replace(b'"acme"', b'"acm\xff"'),
+        "with-half-a-character": text.replace('"acme"', '"acm\\ud800"').encode(),
         "a-list": b"[]",
         "null": b"null",
         "a-text": b'"seats"',

@@ -1,5 +1,6 @@
 """Taking claims out of a token: each one by its name and of its own type, none left over and none left out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,9 @@ from seatwarden.verify.faults import Code, NotValid
 from seatwarden.verify.strict_json import LARGEST_NUMBER
 
 LONGEST_TEXT = 256
+"""In characters of Unicode."""
+# Halves of characters can stand in JSON and in no text (RFC 8259 section 8.2).
+_LINE = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff]{{0,{LONGEST_TEXT}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Claims:
             raise NotValid(Code.MALFORMED, f"The {self.noun} {words}.")
 
     def text(self, name: str, *, empty: bool = False) -> str:
-        """A claim that is one line of printable characters, `LONGEST_TEXT` at most, and not empty unless ``empty`` is true."""
+        """A claim that is one line of `LONGEST_TEXT` characters at most, and not empty unless ``empty`` is true."""
         value = self.found[name]
         if is_line(value) and (value or empty):
             return str(value)
@@ -73,5 +77,5 @@ class Claims:
 
 
 def is_line(value: object) -> bool:
-    """Is ``value`` one line that can be shown on a terminal as it is?"""
-    return isinstance(value, str) and len(value) <= LONGEST_TEXT and value.isprintable()
+    """Is ``value`` one line of text, as the resources have it? Such a line may still say something to a terminal."""
+    return isinstance(value, str) and _LINE.fullmatch(value) is not None
