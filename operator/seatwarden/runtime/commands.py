@@ -10,6 +10,7 @@ _COMMANDS = {
     "hold": "seatwarden.runtime.hold_command:hold",
     "borrow": "seatwarden.runtime.borrow_command:borrow",
     "return": "seatwarden.runtime.borrow_command:return_seat",
+    "verify": "seatwarden.runtime.verify_command:verify",
     "dev": "seatwarden.runtime.dev_command:dev",
     "tools": "seatwarden.runtime.tools_command:tools",
 }
@@ -20,7 +21,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which a newcomer meets them."""
-        return ["dev", "operator", "serve", "hold", "borrow", "return", "tools"]
+        return ["dev", "operator", "serve", "hold", "borrow", "return", "verify", "tools"]
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""
