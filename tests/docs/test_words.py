@@ -8,7 +8,7 @@ from enum import StrEnum
 import yaml
 
 from docs.generate_reference import REFERENCE
-from seatwarden import client
+from seatwarden import client, verify
 from seatwarden.endpoint.codes import CODES
 from seatwarden.endpoint.identities import TokenFault
 from seatwarden.endpoint.openapi import openapi_document
@@ -16,6 +16,7 @@ from seatwarden.resources import conditions, names, seatpool, signing, subscript
 from seatwarden.resources.base import Resource
 from seatwarden.resources.names import Kind
 from seatwarden.resources.reasons import Reason
+from seatwarden.verify.licence import _CLAIMS as LICENCE_CLAIMS
 from tests.docs.pages import PAGES, ROOT, Page
 
 _CAMEL = re.compile(r"[A-Z][a-z]+([A-Z][a-z]+)*")
@@ -28,6 +29,14 @@ _CLIENT_WORDS = {
     *vars(client.Seat),
     *inspect.signature(client.Client).parameters,
     *inspect.signature(client.Client.hold).parameters,
+}
+_VERIFIER_WORDS = {
+    *verify.__all__,
+    *map(str, verify.Code),
+    *inspect.signature(verify.verify_licence).parameters,
+    *LICENCE_CLAIMS,
+    "valid_until",
+    *verify.Revocations.__dataclass_fields__,
 }
 _MODELS: dict[Kind, type[Resource]] = {
     Kind.TENANT: tenant.Tenant,
@@ -83,14 +92,14 @@ def test_every_path_in_prose_exists() -> None:
 def test_every_capitalised_word_set_as_code_is_a_word_of_the_resources() -> None:
     for page in PAGES:
         for span in page.spans():
-            if _CAMEL.fullmatch(span) and span not in _OUTSIDE_WORDS | _CLIENT_WORDS:
+            if _CAMEL.fullmatch(span) and span not in _OUTSIDE_WORDS | _CLIENT_WORDS | _VERIFIER_WORDS:
                 assert span in VOCABULARY, f"{page.name}: {span}"
 
 
 def test_every_word_with_underscores_set_as_code_is_a_word_of_the_endpoint_or_a_metric() -> None:
     for page in PAGES:
         for span in page.spans():
-            if not _SNAKE.fullmatch(span) or span in _LOG_WORDS | _CLIENT_WORDS:
+            if not _SNAKE.fullmatch(span) or span in _LOG_WORDS | _CLIENT_WORDS | _VERIFIER_WORDS:
                 continue
             if span.startswith("seatwarden_"):
                 assert f"`{span}`" in METRICS, f"{page.name}: {span}"
