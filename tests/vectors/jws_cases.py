@@ -4,7 +4,9 @@ import hmac
 import json
 from typing import Any
 
-from tests.vectors.making import Json, Signer, b64, compact, unb64
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.vectors.making import Json, Signer, b64, compact, pss_signature, unb64
 from tests.vectors.world import NOW, TENANT, World
 
 ED_ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -255,9 +257,20 @@ def _signatures(world: World) -> list[Json]:
         vector(f"signature-{name}", why, f"{signed}.{b64(raw)}", "wrong_signature", plain_jws="refused")
         for name, (signed, raw) in hostile.items()
     ]
+    short = _with_a_short_salt(world)
+    found.append(vector("signature-ps512-with-a-short-salt", why, short, "wrong_signature"))
     mirrored = f"{ec_head}.{b64(r + (P256_ORDER - s).to_bytes(32))}"
     why = "The other one of the two signatures that ECDSA has for the same bytes: it says the same."
     return [*found, vector("signature-es256-mirrored", why, mirrored, "valid", plain_jws="accepted")]
+
+
+def _with_a_short_salt(world: World) -> str:
+    signer = world.signers["PS512"]
+    # Other claims than in the good document, since signatures of PS512 are kept by what was signed.
+    header = compact({"alg": "PS512", "kid": signer.kid, "typ": TYPE})
+    signed = f"{b64(header)}.{b64(compact({**world.document, 'seats': 6}))}"
+    assert isinstance(signer.private, rsa.RSAPrivateKey)
+    return f"{signed}.{b64(pss_signature(signer.private, signed.encode(), salt_length=32))}"
 
 
 def _der(r: bytes, s: int) -> bytes:
