@@ -246,6 +246,7 @@ def _signatures(world: World) -> list[Json]:
         "es256-of-zeros": (ec_head, bytes(64)),
         "es256-of-the-order": (ec_head, P256_ORDER.to_bytes(32) * 2),
         "es256-in-der": (ec_head, _der(r, s)),
+        "es256-with-a-zero-between": (ec_head, r + b"\0" + s.to_bytes(32)),
         "es256-cut-short": (ec_head, unb64(ec_signature)[:63]),
         "es256-as-long-as-es512": (ec_head, bytes(34) + r + bytes(34) + s.to_bytes(32)),
         "rs256-of-zeros": (rs_head, bytes(512)),
