@@ -31,6 +31,7 @@ _VARIABLES = {
     "KEY": "LIC-key",
     "TOKEN": "token",
     "ENDPOINT": "http://127.0.0.1:8080",
+    "TENANT": "7b0cf8b4-9a55-4b6d-8a0f-3f6f5f0c0001",
     "HOLDER": "0123456789abcdef" * 4,
     "SESSION": "0123456789abcdef" * 2,
     "FENCE": "4294967297",

@@ -144,11 +144,11 @@ def lease_vectors(world: World) -> list[Json]:
         made("expired", "Its own time is over.", "expired", exp=NOW - SKEW),
         made("in-the-skew", "Its time is over by less than the skew.", "valid", exp=NOW - SKEW + 1),
         made("from-the-future", "Signed later than now.", "not_yet_valid", iat=NOW + SKEW + 1),
-        made("before-its-document", "Signed before the document.", "outside_licence", iat=begins - 1),
+        made("older-than-its-document", "The document was signed anew since.", "valid", iat=begins - 1),
         made(
             "behind-its-document",
             "Signed behind its end.",
-            "outside_licence",
+            "licence_too_old",
             now=ends + 9,
             iat=ends + 1,
             exp=ends + 60,

@@ -106,13 +106,13 @@ def verify(
 ) -> None:
     """Verify the licence documents in FILE..., each a compact JWS, without asking anybody.
 
-    With --lease, the time of the document itself does not matter: a lease is good until its own end where it was signed while
-    the document counted. Nothing is remembered of the clock, so a clock that was set back is not noticed here.
+    With --lease, the document may have ended meanwhile: a lease is good until its own end where it was signed before the end of
+    the document. Nothing is remembered of the clock, so a clock that was set back is not noticed here.
     """
     if (lease is None) != (holder is None):
         raise click.UsageError("--lease and --holder go together: a lease is good for one machine only.")
     if lease is not None and len(documents) > 1:
-        raise click.UsageError("--lease goes with one document: the one that counted when it was signed.")
+        raise click.UsageError("--lease goes with one document: the one that certifies its key.")
     if pool is not None and lease is None:
         raise click.UsageError("--pool says which pool a lease must be of: give --lease with it.")
     asked = Asked(

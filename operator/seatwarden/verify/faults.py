@@ -16,7 +16,7 @@ class Code(StrEnum):
     NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
     LICENCE_ENDED = "licence_ended"
-    OUTSIDE_LICENCE = "outside_licence"
+    LICENCE_TOO_OLD = "licence_too_old"
     LEASE_TOO_LONG = "lease_too_long"
     REVOKED = "revoked"
     CLOCK_SET_BACK = "clock_set_back"
@@ -33,7 +33,7 @@ WHAT_TO_DO = {
     Code.NOT_YET_VALID: "Set the clock of this machine right, or wait until then.",
     Code.EXPIRED: "Get a newer one, or set the clock of this machine right.",
     Code.LICENCE_ENDED: "Renew the subscription, and get the new licence document.",
-    Code.OUTSIDE_LICENCE: "Use the licence document that counted when the lease was signed.",
+    Code.LICENCE_TOO_OLD: "Get the newer licence document, and try again.",
     Code.LEASE_TOO_LONG: "Do not use it: no endpoint signs such a lease. Take a seat again.",
     Code.REVOKED: "Do not use it any more: take a seat again, or get the new licence document.",
     Code.CLOCK_SET_BACK: "Set the clock of this machine right.",

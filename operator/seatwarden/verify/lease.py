@@ -4,7 +4,7 @@ A lease is good by four rules (docs/adr/0028-licence-documents-certify-lease-key
 
 1. its document is genuine, which `seatwarden.verify.licence` has seen to;
 2. it is signed by a lease key of that document, and that key is one of the lease's own pool;
-3. it was signed while the document counted, and not for longer than the document allows;
+3. it was not signed after the end of the document, although maybe before its beginning, and not for longer than it allows;
 4. its own time is not over. That the document's time is over meanwhile does not matter.
 
 Besides, it is the lease of the machine that shows it, and nothing in its chain is revoked.
@@ -60,13 +60,13 @@ def verify_lease(
 
     Args:
         text: the compact JWS that came with the seat.
-        licence: the document that counted when the lease was signed, from `verify_licence` or `authentic_licence`.
+        licence: the document that certifies its key, from `verify_licence` or `authentic_licence`.
         holder: who shows it: the 64 lower-case hex characters that the seat was taken with as `hardware_id`.
         now: the instant, in whole seconds of Unix time.
         pool: the uid of the pool that it must be of; None takes any of the document.
         revoked: the revocation list of the Tenant, where there is one.
-        skew: by how many seconds the clock may be wrong. Whether the document counted when the lease was signed is not a
-            matter of this machine's clock, so it has no part in that.
+        skew: by how many seconds the clock may be wrong. Whether the lease was signed before the end of the document
+            is not a matter of this machine's clock, so it has no part in that.
 
     Raises:
         NotValid: see `Code`.
@@ -95,8 +95,8 @@ def verify_lease(
 
 
 def _check_against(licence: Licence, lease: Lease) -> None:
-    if not licence.issued_at <= lease.issued_at <= licence.expires_at:
-        raise NotValid(Code.OUTSIDE_LICENCE, "The lease was not signed while its licence document counted.")
+    if lease.issued_at > licence.expires_at:
+        raise NotValid(Code.LICENCE_TOO_OLD, "The lease was signed after the end of the licence document.")
     if lease.expires_at - lease.issued_at > licence.longest_lease:
         raise NotValid(
             Code.LEASE_TOO_LONG,

@@ -94,8 +94,8 @@ def authentic_licence(
 ) -> Licence:
     """The licence document ``text``, whether or not its time is over.
 
-    For leases: a lease that was signed while its document counted is good until its own end, so that a borrowed seat needs no new
-    document. The arguments are those of `verify_licence`.
+    For leases: a lease that was signed before the end of its document is good until its own end, so that a borrowed seat needs no
+    new document. The arguments are those of `verify_licence`.
 
     Raises:
         NotValid: it is malformed or forged, of another Tenant, or revoked.
