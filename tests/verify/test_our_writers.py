@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.backends.private_root_key import read_public
 from seatwarden.domain.licence_document import (
     DOCUMENT_LIFE,
     LeaseKey,
@@ -9,9 +10,11 @@ from seatwarden.domain.licence_document import (
     signed_document,
 )
 from seatwarden.domain.root_key import RSA_BITS, RSA_EXPONENT, RootAlgorithm
+from seatwarden.domain.root_rotation import MOST_ROOT_KEYS
 from seatwarden.domain.seats import MOST_SEATS_OF_A_LEASE, Fence, Millis, PoolUid, SignedLease
 from seatwarden.domain.signed_lease import LONGEST_TOKEN, read_token
 from seatwarden.domain.signed_lease import TOKEN_TYPE as LEASE_TYPE
+from seatwarden.reconcilers.published_keys import jwks
 from seatwarden.resources.subscription import MAX_ENTITLEMENTS
 from seatwarden.verify import keys as verifying_keys
 from seatwarden.verify import read_keys, verify_lease, verify_licence
@@ -103,6 +106,21 @@ def test_both_sides_have_the_same_limits() -> None:
     assert MOST_ENTITLEMENTS == MAX_ENTITLEMENTS
     assert verifying_keys.RSA_BYTES * 8 == RSA_BITS
     assert int.from_bytes(verifying_keys.RSA_EXPONENT) == RSA_EXPONENT
+
+
+def test_the_set_that_the_operator_publishes_has_a_key_for_each_algorithm_and_verifies_what_each_signed() -> (
+    None
+):
+    public = [read_public(WORLD.signers[name].public_pem.decode(), name) for name in RootAlgorithm]
+    keys = read_keys(jwks(public))
+
+    assert list(keys.by_kid) == [key.kid for key in public]
+    for name in RootAlgorithm:
+        verify_licence(named(f"signed-with-{name}")["licence"], keys, now=NOW, tenant=TENANT)
+
+
+def test_the_operator_keeps_no_more_root_keys_than_a_set_may_have() -> None:
+    assert MOST_ROOT_KEYS <= verifying_keys.MOST_KEYS
 
 
 def test_the_verifier_knows_every_algorithm_of_root_keys_and_no_other() -> None:
