@@ -164,3 +164,12 @@ async def test_without_an_installation_key_no_lease_key_is_listed() -> None:
     await vault.tenant()
     await vault.subscription()
     assert vault.licence()[1]["lease_keys"] == []
+
+
+async def test_the_document_of_a_trial_ends_with_the_trial(vault: Vault) -> None:
+    ends = NOON + 14 * DAY
+    vault.declare(
+        Kind.SUBSCRIPTION, subscription_body(spec={"trial": {"endsAt": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}})
+    )
+    await vault.subscription()
+    assert vault.licence()[1]["valid_until"] == int(ends.timestamp())

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 from typing import Any
 
 import aiohttp
@@ -12,7 +13,8 @@ from seatwarden.endpoint.application import create_app
 from seatwarden.endpoint.server import start_server
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.paths import config_map_path, secret_path
-from tests.operator.world import INSTALLATION, World, condition
+from seatwarden.verify import NotValid, read_keys, verify_lease, verify_licence
+from tests.operator.world import INSTALLATION, World, condition, holder
 
 ROTATE = "seatwarden.dev/rotate-signing-key-requested-at"
 
@@ -35,6 +37,18 @@ def _claims(text: str) -> dict[str, Any]:
     return claims
 
 
+def _verify_offline(published: str, document: str, lease: str, pool: str) -> None:
+    """As a program does that has no network: only what it was given counts."""
+    now = int(time.time())
+    keys = read_keys(published)
+    licence = verify_licence(document, keys, now=now)
+    assert licence.seats == 5
+    held = verify_lease(lease, licence, holder=holder(1), pool=pool, now=now)
+    assert held.expires_at > now
+    with pytest.raises(NotValid):
+        verify_lease(lease, licence, holder=holder(2), pool=pool, now=now)
+
+
 async def test_a_program_reads_over_http_what_the_operator_signed(world: World) -> None:
     tenant, subscription, pool = await _customer(world)
     uid = (await world.get(pool))["metadata"]["uid"]
@@ -51,7 +65,12 @@ async def test_a_program_reads_over_http_what_the_operator_signed(world: World) 
             assert (answer.status, await answer.text()) == (200, text)
         async with http.get(f"{base}/tenants/{_claims(text)['iss']}/jwks.json") as answer:
             published = await answer.text()
+        wish = {"hardware_id": holder(1)}
+        async with http.post(f"{base}/licenses/acquire", json=wish, headers=headers) as answer:
+            assert answer.status == 201
+            lease = (await answer.json())["lease"]
     await server.close()
+    _verify_offline(published, text, lease, uid)
     config_map = await world.api.get(config_map_path(world.namespace, f"{tenant.name}-jwks"))
     assert config_map["data"]["jwks.json"] == published
     signing = (await world.get(tenant))["status"]["signingKeys"]

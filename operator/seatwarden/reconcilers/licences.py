@@ -23,6 +23,7 @@ from seatwarden.domain.licence_document import (
     signed_document,
 )
 from seatwarden.domain.seats import PoolUid
+from seatwarden.domain.trials import valid_until
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey, RetryLater
 from seatwarden.reconcilers.object_store import ObjectStore
@@ -130,7 +131,7 @@ class Licences:
             entitlements=entitlements_of(found),
             offline_grace=max((it.spec.lease.offline_grace for it in pools), default=_USUAL_GRACE),
             longest_lease=_longest(pools),
-            valid_until=bought.valid_until,
+            valid_until=valid_until(found),
             lease_keys=[each for pool in pools for each in self._lease_keys(pool)],
         )
 
