@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatwarden.domain.licence_document import (
-    DOCUMENT_LIFE,
-    RENEWED_BEFORE,
-    LeaseKey,
-    LicenceTerms,
-    document_input,
-    read_written,
-    signed_document,
-)
+from seatwarden.domain.licence_document import LICENCE, LeaseKey, LicenceTerms
 from seatwarden.domain.root_key import RootAlgorithm
+from seatwarden.domain.signed_document import document_input, read_written, signed_document
 from tests.domain.objects import NOON
 
 SECOND = timedelta(seconds=1)
@@ -38,7 +31,7 @@ TERMS = LicenceTerms(
 
 
 def _written(terms: LicenceTerms = TERMS, kid: str = "root1") -> str:
-    signed = document_input(terms, algorithm=RootAlgorithm.RS256, kid=kid, now=NOON)
+    signed = document_input(LICENCE, terms.claims(), algorithm=RootAlgorithm.RS256, kid=kid, now=NOON)
     return signed_document(signed, b"signature")
 
 
@@ -78,9 +71,14 @@ def test_a_subscription_without_end_has_none_in_its_document() -> None:
 def test_what_was_written_is_as_it_should_be_until_it_nears_its_end() -> None:
     written = read_written(_written())
     assert written is not None
-    renewed_at = NOON + DOCUMENT_LIFE - RENEWED_BEFORE
+    renewed_at = NOON + LICENCE.life - LICENCE.renewed_before
     instants = (NOON - SECOND, NOON, renewed_at - SECOND, renewed_at)
-    assert [written.is_as(TERMS, "root1", now) for now in instants] == [False, True, True, False]
+    assert [written.is_as(LICENCE, TERMS.claims(), "root1", now) for now in instants] == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,13 +101,13 @@ def test_what_was_written_is_as_it_should_be_until_it_nears_its_end() -> None:
 def test_what_says_something_else_now_is_to_be_signed_anew(change: dict[str, object]) -> None:
     written = read_written(_written())
     assert written is not None
-    assert not written.is_as(replace(TERMS, **change), "root1", NOON)  # type: ignore[arg-type]
+    assert not written.is_as(LICENCE, replace(TERMS, **change).claims(), "root1", NOON)  # type: ignore[arg-type]
 
 
 def test_another_key_signs_anew() -> None:
     written = read_written(_written())
     assert written is not None
-    assert not written.is_as(TERMS, "root2", NOON)
+    assert not written.is_as(LICENCE, TERMS.claims(), "root2", NOON)
 
 
 def test_the_order_in_which_pools_and_entitlements_are_found_changes_nothing() -> None:

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from seatwarden.domain.licence_document import DOCUMENT_LIFE
+from seatwarden.domain.licence_document import LICENCE
 from seatwarden.domain.root_key import PublicRootKey, RootAlgorithm
 from seatwarden.domain.root_rotation import (
     LEAD,
@@ -21,7 +21,7 @@ from tests.domain.objects import NOON
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 RS256, ES256 = RootAlgorithm.RS256, RootAlgorithm.ES256
-HELD_FOR = DOCUMENT_LIFE + 3 * DAY + DAY
+HELD_FOR = LICENCE.life + 3 * DAY + DAY
 ON_REQUEST = RotationWish(algorithm=RS256, longest_lease=3 * DAY)
 MONTHLY = RotationWish(algorithm=RS256, longest_lease=3 * DAY, period=30 * DAY)
 

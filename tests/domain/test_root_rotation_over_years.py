@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatwarden.domain.licence_document import DOCUMENT_LIFE
+from seatwarden.domain.licence_document import LICENCE
 from seatwarden.domain.root_key import PublicRootKey, RootAlgorithm
 from seatwarden.domain.root_rotation import (
     JWKS_MAX_AGE,
@@ -59,7 +59,7 @@ class Customer:
                 self.sets.append((self.now, wanted))
             assert len([each for each in self.records if each.state is State.SIGNING]) <= 1
         if (signs := signing(self.records)) is not None and redis:
-            until = self.now + DOCUMENT_LIFE + wish.longest_lease
+            until = self.now + LICENCE.life + wish.longest_lease
             self.documents.append((signs.kid, self.now, until))
 
     def set_cached_at(self, instant: datetime) -> frozenset[str]:

@@ -30,6 +30,10 @@ class FadingReader(DocumentReader):
         self._answer()
         return await self.documents.jwks(tenant_uid)
 
+    async def revocations(self, tenant_uid: str) -> bytes | None:
+        self._answer()
+        return await self.documents.revocations(tenant_uid)
+
     async def licence(self, pool: PoolUid) -> bytes | None:
         self._answer()
         return await self.documents.licence(pool)
@@ -52,6 +56,7 @@ class Archive:
     async def say(self, *, jwks: str = SET, licence: str = DOCUMENT, term: int = 1) -> None:
         said = self.reader.documents
         await said.say_jwks(self.tenant, jwks, term=term)
+        await said.say_revocations(self.tenant, licence, term=term)
         await said.say_licence(self.subscription, licence, term=term)
         await said.say_subscription(self.pool.uid, self.subscription, term=term)
 
@@ -97,6 +102,19 @@ async def test_a_program_takes_the_document_of_its_own_licence(archive: Archive)
     assert (found.status, found.body) == (200, DOCUMENT)
     assert found.headers["Content-Type"].startswith("application/jose")
     assert found.headers["Cache-Control"] == "private, max-age=300, stale-if-error=86400"
+
+
+async def test_anybody_may_read_what_is_revoked(archive: Archive) -> None:
+    await archive.say()
+    path = f"/api/v1/tenants/{archive.tenant}/revocations"
+    found = await archive.client.ask("GET", path, headers={})
+    assert (found.status, found.body) == (200, DOCUMENT)
+    assert found.headers["Cache-Control"] == "public, max-age=3600, stale-if-error=86400"
+    archive.reader.away = True
+    assert (await archive.client.ask("GET", path, headers={})).body == DOCUMENT
+    archive.reader.away = False
+    unknown = await archive.client.ask("GET", "/api/v1/tenants/nobody/revocations")
+    assert (unknown.status, unknown.code) == (404, "unknown_tenant")
 
 
 async def test_without_a_key_that_opens_the_pool_there_is_no_document(archive: Archive) -> None:

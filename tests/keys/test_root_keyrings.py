@@ -43,7 +43,7 @@ async def test_the_first_key_signs_at_once_and_is_public_everywhere(vault: Vault
 async def test_nothing_is_written_where_nothing_is_to_be_changed(vault: Vault) -> None:
     await vault.tenant()
     before = list(vault.api.writes), vault.documents.writes
-    vault.now += 9 * DAY
+    vault.now += 3 * DAY
     await vault.tenant()
     assert (vault.api.writes, vault.documents.writes) == before
     assert len(vault.made) == 1

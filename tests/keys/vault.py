@@ -20,6 +20,7 @@ from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
 from seatwarden.reconcilers.paths import config_map_path, object_path, secret_path
 from seatwarden.reconcilers.published_keys import PublishedKeys
+from seatwarden.reconcilers.revocation_lists import RevocationLists
 from seatwarden.reconcilers.root_key_places import RootKeyPlaces
 from seatwarden.reconcilers.root_keyring import RootKeyrings
 from seatwarden.reconcilers.said_documents import SaidDocuments
@@ -79,6 +80,7 @@ class Vault:
         self.tenants = TenantReconciler(
             store=self.store,
             keyrings=self.keyrings,
+            revocations=RevocationLists(self.keyrings.published, self.keyrings, lambda: self.now),
             finalizers=Finalizers(api=self.api, store=self.store, gone=lambda _: None),
             status=status,
             identities=identities,

@@ -12,6 +12,7 @@ class DocumentsInMemory(DocumentAdministration):
     """``writes`` counts what was said. While it is ``away`` there is no answer; terms below ``held`` are stale."""
 
     sets: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, str] = field(default_factory=dict)
     licences: dict[str, str] = field(default_factory=dict)
     subscriptions: dict[str, str] = field(default_factory=dict)
     writes: int = 0
@@ -22,12 +23,19 @@ class DocumentsInMemory(DocumentAdministration):
         self._answer(self.held)
         return _bytes(self.sets.get(tenant_uid))
 
+    async def revocations(self, tenant_uid: str) -> bytes | None:
+        self._answer(self.held)
+        return _bytes(self.lists.get(tenant_uid))
+
     async def licence(self, pool: PoolUid) -> bytes | None:
         self._answer(self.held)
         return _bytes(self.licences.get(self.subscriptions.get(pool, "")))
 
     async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
         self._put(self.sets, tenant_uid, text, term)
+
+    async def say_revocations(self, tenant_uid: str, text: str, *, term: int) -> None:
+        self._put(self.lists, tenant_uid, text, term)
 
     async def say_licence(self, subscription_uid: str, text: str, *, term: int) -> None:
         self._put(self.licences, subscription_uid, text, term)

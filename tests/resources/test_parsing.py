@@ -181,7 +181,7 @@ def test_condition_of_an_unknown_type_is_kept() -> None:
     ]
 
 
-SIGNING_FIELDS = "provider, googleCloudKMS, algorithm, rotationPeriod, compromised"
+SIGNING_FIELDS = "provider, googleCloudKMS, algorithm, rotationPeriod, compromised, revokedLeases"
 
 
 @pytest.mark.parametrize(

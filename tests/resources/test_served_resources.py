@@ -352,6 +352,7 @@ def test_status_that_the_models_write_is_stored_and_read_alike(api_server: ApiSe
                 ],
                 "keySecret": "acme-root-key",
                 "jwks": "acme-jwks",
+                "revocationsExpireAt": "2027-03-08T12:00:00Z",
                 "lastHandledRotateSigningKeyAt": "now",
                 "lastHandledReconcileAt": "now",
             },

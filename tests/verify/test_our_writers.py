@@ -2,22 +2,20 @@ from datetime import UTC, datetime, timedelta
 
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.private_root_key import read_public
-from seatwarden.domain.licence_document import (
-    DOCUMENT_LIFE,
-    LeaseKey,
-    LicenceTerms,
-    document_input,
-    signed_document,
-)
+from seatwarden.domain.licence_document import LICENCE as WRITTEN_LICENCE
+from seatwarden.domain.licence_document import LeaseKey, LicenceTerms
+from seatwarden.domain.revocation_list import REVOCATIONS as WRITTEN_LIST
+from seatwarden.domain.revocation_list import RevocationTerms
 from seatwarden.domain.root_key import RSA_BITS, RSA_EXPONENT, RootAlgorithm
 from seatwarden.domain.root_rotation import MOST_ROOT_KEYS
 from seatwarden.domain.seats import MOST_SEATS_OF_A_LEASE, Fence, Millis, PoolUid, SignedLease
+from seatwarden.domain.signed_document import DocumentKind, document_input, signed_document
 from seatwarden.domain.signed_lease import LONGEST_TOKEN, read_token
 from seatwarden.domain.signed_lease import TOKEN_TYPE as LEASE_TYPE
 from seatwarden.reconcilers.published_keys import jwks
 from seatwarden.resources.subscription import MAX_ENTITLEMENTS
 from seatwarden.verify import keys as verifying_keys
-from seatwarden.verify import read_keys, verify_lease, verify_licence
+from seatwarden.verify import read_keys, read_revocations, verify_lease, verify_licence
 from seatwarden.verify.lease import LEASE, MOST_SEATS
 from seatwarden.verify.licence import LICENCE, MOST_ENTITLEMENTS
 from tests.vectors.making import b64
@@ -50,8 +48,22 @@ def terms(*keys: LeaseKey) -> LicenceTerms:
 
 def document(*keys: LeaseKey) -> str:
     """A document that the operator writes at `NOW`."""
-    signed = document_input(terms(*keys), algorithm=RootAlgorithm.ES256, kid=ROOT.kid, now=SIGNED_AT)
+    return _signed(WRITTEN_LICENCE, terms(*keys).claims())
+
+
+def _signed(kind: DocumentKind, claims: dict[str, object]) -> str:
+    signed = document_input(kind, claims, algorithm=RootAlgorithm.ES256, kid=ROOT.kid, now=SIGNED_AT)
     return signed_document(signed, ROOT.signature(signed))
+
+
+def test_a_list_of_the_operator_revokes_what_it_names() -> None:
+    listed = RevocationTerms(tenant_uid=TENANT, keys=["b" * 16, "a" * 16], leases=[LEASE_ID])
+    found = read_revocations(_signed(WRITTEN_LIST, listed.claims()), KEYS, now=NOW, tenant=TENANT)
+    assert found.keys == {"a" * 16, "b" * 16}
+    assert found.leases == {LEASE_ID}
+    assert found.expires_at - found.issued_at == WRITTEN_LIST.life.total_seconds()
+    empty = RevocationTerms(tenant_uid=TENANT, keys=[], leases=[])
+    assert read_revocations(_signed(WRITTEN_LIST, empty.claims()), KEYS, now=NOW, tenant=TENANT).keys == set()
 
 
 def seat() -> SignedLease:
@@ -76,7 +88,7 @@ def test_a_document_of_the_operator_is_one() -> None:
     assert (licence.subscription_uid, licence.plan, licence.seats) == (SUBSCRIPTION, "team", 5)
     assert licence.entitlements == written.entitlements
     assert licence.longest_lease == written.longest_lease.total_seconds()
-    assert licence.expires_at - licence.issued_at == DOCUMENT_LIFE.total_seconds()
+    assert licence.expires_at - licence.issued_at == WRITTEN_LICENCE.life.total_seconds()
 
 
 def test_a_lease_of_the_endpoint_is_good_under_a_document_of_the_operator() -> None:

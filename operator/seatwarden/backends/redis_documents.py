@@ -8,7 +8,13 @@ from typing import Protocol
 
 from seatwarden.backends import redis_scripts
 from seatwarden.backends.authority import StaleTerm
-from seatwarden.backends.redis_keys import IdentityKeys, jwks_keys, licence_keys, licence_of_keys
+from seatwarden.backends.redis_keys import (
+    IdentityKeys,
+    jwks_keys,
+    licence_keys,
+    licence_of_keys,
+    revocations_keys,
+)
 from seatwarden.backends.redis_runner import ScriptRunner
 from seatwarden.domain.seats import PoolUid
 
@@ -18,6 +24,9 @@ class DocumentReader(Protocol):
 
     async def jwks(self, tenant_uid: str) -> bytes | None:
         """The JWK Set of a Tenant, as it is to be handed out; None where nothing was said."""
+
+    async def revocations(self, tenant_uid: str) -> bytes | None:
+        """The revocation list of a Tenant; None where nothing was said."""
 
     async def licence(self, pool: PoolUid) -> bytes | None:
         """The licence document that speaks for ``pool``; None where nothing was said."""
@@ -31,6 +40,9 @@ class DocumentAdministration(DocumentReader, Protocol):
 
     async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
         """Say which public keys a Tenant has."""
+
+    async def say_revocations(self, tenant_uid: str, text: str, *, term: int) -> None:
+        """Say what of a Tenant is revoked."""
 
     async def say_licence(self, subscription_uid: str, text: str, *, term: int) -> None:
         """Say the licence document of a Subscription."""
@@ -49,6 +61,10 @@ class RedisDocuments:
         """See `DocumentReader.jwks`."""
         return await self._read(jwks_keys(tenant_uid))
 
+    async def revocations(self, tenant_uid: str) -> bytes | None:
+        """See `DocumentReader.revocations`."""
+        return await self._read(revocations_keys(tenant_uid))
+
     async def licence(self, pool: PoolUid) -> bytes | None:
         """See `DocumentReader.licence`."""
         subscription = await self._read(licence_of_keys(pool))
@@ -57,6 +73,10 @@ class RedisDocuments:
     async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
         """See `DocumentAdministration.say_jwks`."""
         await self._say(jwks_keys(tenant_uid), text, term)
+
+    async def say_revocations(self, tenant_uid: str, text: str, *, term: int) -> None:
+        """See `DocumentAdministration.say_revocations`."""
+        await self._say(revocations_keys(tenant_uid), text, term)
 
     async def say_licence(self, subscription_uid: str, text: str, *, term: int) -> None:
         """See `DocumentAdministration.say_licence`."""

@@ -108,6 +108,11 @@ def jwks_keys(tenant_uid: str) -> IdentityKeys:
     return IdentityKeys(f"sw:{{{tenant_uid}}}:jwks")
 
 
+def revocations_keys(tenant_uid: str) -> IdentityKeys:
+    """The key of the revocation list of a Tenant."""
+    return IdentityKeys(f"sw:{{{tenant_uid}}}:revocations")
+
+
 def licence_keys(subscription_uid: str) -> IdentityKeys:
     """The key of the licence document of a Subscription."""
     return IdentityKeys(f"sw:{{{subscription_uid}}}:licence")

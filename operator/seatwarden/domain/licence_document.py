@@ -1,21 +1,19 @@
 """The licence document of a Subscription: what was bought, and which lease keys speak for it.
 
-A compact JWS (RFC 7515) signed by the Tenant's root key. It is signed anew where it says something else, where another key
-signs, and `RENEWED_BEFORE` its end.
+It is signed by the Tenant's root key, see `seatwarden.domain.signed_document`.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import orjson
+from seatwarden.domain.signed_document import DocumentKind
 
-from seatwarden.domain.root_key import RootAlgorithm
-
-TOKEN_TYPE = "seat-licence+jwt"  # noqa: S105  a media type, as RFC 8725 section 3.11 wants one of its own
-DOCUMENT_LIFE = timedelta(days=30)
-RENEWED_BEFORE = timedelta(days=10)
+LICENCE = DocumentKind(
+    token_type="seat-licence+jwt",  # noqa: S106  a media type
+    life=timedelta(days=30),
+    renewed_before=timedelta(days=10),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,56 +63,3 @@ class LicenceTerms:
         if self.valid_until is not None:
             claims["valid_until"] = int(self.valid_until.timestamp())
         return claims
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenDocument:
-    """What a document that we wrote ourselves says. ``claims`` are all but the instants."""
-
-    kid: str
-    issued_at: datetime
-    expires_at: datetime
-    claims: Mapping[str, object]
-
-    def is_as(self, terms: LicenceTerms, kid: str, now: datetime) -> bool:
-        """Does it say what is to be said, by the key that signs, and for long enough?"""
-        counts = self.issued_at <= now < self.expires_at - RENEWED_BEFORE
-        return counts and self.kid == kid and self.claims == terms.claims()
-
-
-def document_input(terms: LicenceTerms, *, algorithm: RootAlgorithm, kid: str, now: datetime) -> bytes:
-    """What is to be signed for a document that counts from ``now`` on."""
-    issued_at = int(now.timestamp())
-    until = issued_at + int(DOCUMENT_LIFE.total_seconds())
-    header = {"alg": algorithm.value, "kid": kid, "typ": TOKEN_TYPE}
-    return _encode(header) + b"." + _encode({**terms.claims(), "iat": issued_at, "exp": until})
-
-
-def signed_document(signed: bytes, signature: bytes) -> str:
-    """The document of `document_input` and its signature."""
-    return (signed + b"." + urlsafe_b64encode(signature).rstrip(b"=")).decode()
-
-
-def read_written(text: str) -> WrittenDocument | None:
-    """What ``text`` says, or None where it is no document. Its signature is not looked at: only its writer may use this."""
-    header, _, rest = text.partition(".")
-    match _decoded(header), _decoded(rest.partition(".")[0]):
-        case {"kid": str(kid)}, {"iat": int(issued_at), "exp": int(expires_at), **others}:
-            return WrittenDocument(
-                kid=kid,
-                issued_at=datetime.fromtimestamp(issued_at, UTC),
-                expires_at=datetime.fromtimestamp(expires_at, UTC),
-                claims={str(name): value for name, value in others.items()},
-            )
-    return None
-
-
-def _encode(value: object) -> bytes:
-    return urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=")
-
-
-def _decoded(part: str) -> object:
-    try:
-        return orjson.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except ValueError:
-        return None

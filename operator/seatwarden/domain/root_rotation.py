@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from seatwarden.domain.licence_document import DOCUMENT_LIFE
+from seatwarden.domain.licence_document import LICENCE
 from seatwarden.domain.root_key import PublicRootKey, RootAlgorithm
 from seatwarden.resources.signing import SigningKeyState as State
 
@@ -46,7 +46,7 @@ class RootKeyRecord:
     @property
     def ends_at(self) -> datetime:
         """When nothing is left that it signed, if it signs no more since `since`."""
-        return self.since + DOCUMENT_LIFE + self.longest_lease + _SKEW
+        return self.since + LICENCE.life + self.longest_lease + _SKEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -28,6 +28,9 @@ _NO_TENANT = "There is no Tenant of this uid, or it has no public keys yet."
 _NO_LICENCE = "There is no licence document yet. See the condition LicenceReady of the Subscription."
 
 
+_Read = Callable[[DocumentReader, str], Awaitable[bytes | None]]
+
+
 class DocumentHandlers:
     """While Redis is away, what was read last is handed out again: nothing of it is secret, and it is signed."""
 
@@ -41,13 +44,22 @@ class DocumentHandlers:
 
     async def jwks(self, request: web.Request) -> Outcome:
         """GET /api/v1/tenants/{uid}/jwks.json."""
+        return await self._of_tenant(request, "keys", lambda documents, uid: documents.jwks(uid), JWK_SET)
+
+    async def revocations(self, request: web.Request) -> Outcome:
+        """GET /api/v1/tenants/{uid}/revocations."""
+        return await self._of_tenant(
+            request, "revocations", lambda documents, uid: documents.revocations(uid), JWS
+        )
+
+    async def _of_tenant(self, request: web.Request, what: str, read: _Read, media_type: str) -> Outcome:
         uid = request.match_info["uid"]
         if self._documents is None or _UID.fullmatch(uid) is None:
             return Problem(code=RequestCode.UNKNOWN_TENANT, detail=_NO_TENANT)
-        found = await self._read(f"tenant {uid}", self._documents.jwks(uid))
+        found = await self._read(f"{what} {uid}", read(self._documents, uid))
         if found is None:
             return Problem(code=RequestCode.UNKNOWN_TENANT, detail=_NO_TENANT)
-        return _cacheable(request, found, JWK_SET, f"public, max-age={JWKS_SECONDS}")
+        return _cacheable(request, found, media_type, f"public, max-age={JWKS_SECONDS}")
 
     async def licence(self, request: web.Request) -> Outcome:
         """GET /api/v1/licenses/license."""

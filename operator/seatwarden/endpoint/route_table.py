@@ -306,6 +306,13 @@ BORROW_OPERATIONS: tuple[Operation[BorrowHandlers], ...] = (
 
 HAS_IT_ALREADY = Answer(status=304, description="The caller has it already, by its ETag.", media_type="")
 
+TENANT_UID = Parameter(
+    name="uid",
+    place="path",
+    description="The uid of the Tenant.",
+    schema={"type": "string", "pattern": "^[0-9A-Za-z-]{1,64}$"},
+)
+
 DOCUMENT_OPERATIONS: tuple[Operation[DocumentHandlers], ...] = (
     Operation(
         name="licence",
@@ -328,15 +335,20 @@ DOCUMENT_OPERATIONS: tuple[Operation[DocumentHandlers], ...] = (
         handler=DocumentHandlers.jwks,
         summary="Take the public root keys of a customer",
         description="A JWK Set (RFC 7517). The uid is `iss` in a licence document.",
-        parameters=(
-            Parameter(
-                name="uid",
-                place="path",
-                description="The uid of the Tenant.",
-                schema={"type": "string", "pattern": "^[0-9A-Za-z-]{1,64}$"},
-            ),
-        ),
+        parameters=(TENANT_UID,),
         answers=(Answer(status=200, description="The set.", body=dict, media_type=JWK_SET), HAS_IT_ALREADY),
+        refusals=((404, RequestCode.UNKNOWN_TENANT),),
+        needs_key=False,
+    ),
+    Operation(
+        name="revocations",
+        method="GET",
+        path="/api/v1/tenants/{uid}/revocations",
+        handler=DocumentHandlers.revocations,
+        summary="Take the revocation list of a customer",
+        description="A compact JWS signed by the customer's root key: keys and leases that count no more. It counts for a week.",
+        parameters=(TENANT_UID,),
+        answers=(Answer(status=200, description="The list.", media_type=JWS), HAS_IT_ALREADY),
         refusals=((404, RequestCode.UNKNOWN_TENANT),),
         needs_key=False,
     ),

@@ -34,6 +34,7 @@ from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
 from seatwarden.reconcilers.published_keys import PublishedKeys
 from seatwarden.reconcilers.reaper import Reaper, ReaperSettings
+from seatwarden.reconcilers.revocation_lists import RevocationLists
 from seatwarden.reconcilers.root_key_places import RootKeyPlaces
 from seatwarden.reconcilers.root_keyring import RootKeyrings
 from seatwarden.reconcilers.said_documents import SaidDocuments
@@ -220,6 +221,7 @@ class Controller:
         tenants = TenantReconciler(
             store=self.store,
             keyrings=keyrings,
+            revocations=RevocationLists(keyrings.published, keyrings, _now),
             finalizers=finalizers,
             status=status,
             identities=identities,

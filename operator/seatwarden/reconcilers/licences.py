@@ -13,18 +13,10 @@ from datetime import datetime, timedelta
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.installation_keys import InstallationKeys
-from seatwarden.domain.licence_document import (
-    RENEWED_BEFORE,
-    LeaseKey,
-    LicenceTerms,
-    WrittenDocument,
-    document_input,
-    read_written,
-    signed_document,
-)
+from seatwarden.domain.licence_document import LICENCE, LeaseKey, LicenceTerms
 from seatwarden.domain.seats import PoolUid
+from seatwarden.domain.signed_document import WrittenDocument, read_written
 from seatwarden.domain.trials import valid_until
-from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey, RetryLater
 from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import OwnedSecrets, Secret
@@ -76,15 +68,15 @@ class Licences:
         secret = await self.secrets.read(key, found, licence_secret(key.name))
         text = _text(secret)
         written = read_written(text)
-        if written is None or not written.is_as(terms, signer.kid, now):
-            text = await self._sign(tenant, signer, terms, now)
+        if written is None or not written.is_as(LICENCE, terms.claims(), signer.kid, now):
+            text = await self.keyrings.document(tenant, signer, LICENCE, terms.claims())
             await self._keep(key, found, secret, text)
             written = read_written(text)
         assert written is not None, "we have just written it"
         self._ensured[found.metadata.uid] = (signer.kid, terms)
         return LicenceRun(
             written=written,
-            renewed_at=written.expires_at - RENEWED_BEFORE,
+            renewed_at=written.expires_at - LICENCE.renewed_before,
             is_said=await self._say(found, text),
         )
 
@@ -96,11 +88,6 @@ class Licences:
             return False
         terms = self._terms(key, found, tenant, self.store.pools_of(key.namespace, key.name))
         return self._ensured.get(found.metadata.uid) == (signer.kid, terms)
-
-    async def _sign(self, tenant: Tenant, signer: SigningKey, terms: LicenceTerms, now: datetime) -> str:
-        signed = document_input(terms, algorithm=signer.algorithm, kid=signer.kid, now=now)
-        metrics.ROOT_SIGNATURES.labels(provider=tenant.spec.signing.provider).inc()
-        return signed_document(signed, await self.keyrings.sign(tenant, signer, signed))
 
     async def _keep(self, key: ObjectKey, found: Subscription, secret: Secret | None, text: str) -> None:
         name, data = licence_secret(key.name), {LICENCE_FIELD: text}

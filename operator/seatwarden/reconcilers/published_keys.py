@@ -1,4 +1,6 @@
-"""A Tenant's public root keys as a JWK Set (RFC 7517): in a ConfigMap for who may read the namespace, in Redis for the rest."""
+"""A Tenant's public root keys as a JWK Set (RFC 7517), and its revocation list: in a ConfigMap for who may read the namespace, in
+Redis for the rest.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +19,13 @@ from seatwarden.resources.names import (
     MANAGED_BY,
     MANAGED_BY_SEATWARDEN,
     OWNER_UID,
+    REVOCATIONS_FIELD,
     jwks_config_map,
 )
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.tenant import Tenant
+
+_FIELDS = (JWKS_FIELD, REVOCATIONS_FIELD)
 
 
 def jwks(keys: Sequence[PublicRootKey]) -> str:
@@ -43,14 +48,26 @@ class PublishedKeys:
             Problem: the ConfigMap is somebody else's (`CONFIG_MAP_CONFLICT`).
         """
         text = jwks(keys)
-        await self._write(key, tenant, text)
+        await self._write(key, tenant, JWKS_FIELD, text)
         await self.said.jwks(tenant.metadata.uid, text)
+
+    async def publish_revocations(self, key: ObjectKey, tenant: Tenant, text: str) -> None:
+        """Have the revocation list be ``text`` wherever it is read. Raises as `publish` does."""
+        await self._write(key, tenant, REVOCATIONS_FIELD, text)
+        await self.said.revocations(tenant.metadata.uid, text)
+
+    async def read(self, key: ObjectKey, field: str) -> str | None:
+        """What is published as ``field`` of the Tenant's ConfigMap."""
+        found = await self._found(config_map_path(key.namespace, jwks_config_map(key.name)))
+        text: str | None = ((found or {}).get("data") or {}).get(field)
+        return text
 
     async def withdraw(self, tenant: Tenant) -> None:
         """The Tenant goes. Raises `AuthorityUnavailable`."""
         await self.said.jwks(tenant.metadata.uid, "")
+        await self.said.revocations(tenant.metadata.uid, "")
 
-    async def _write(self, key: ObjectKey, tenant: Tenant, text: str) -> None:
+    async def _write(self, key: ObjectKey, tenant: Tenant, field: str, text: str) -> None:
         name = jwks_config_map(key.name)
         path = config_map_path(key.namespace, name)
         metadata = {
@@ -61,11 +78,18 @@ class PublishedKeys:
             "ownerReferences": [owner_reference(key, tenant)],
         }
         found = await self._found(path)
+        data: dict[str, str] = {}
         if found is not None:
             _check_ours(found, name, key)
-            if (found.get("data") or {}).get(JWKS_FIELD) == text and _is_of(found, tenant):
+            data = {kind: said for kind, said in (found.get("data") or {}).items() if kind in _FIELDS}
+            if data.get(field) == text and _is_of(found, tenant):
                 return
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {JWKS_FIELD: text}}
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": data | {field: text},
+        }
         await self.api.apply(path, body)
 
     async def _found(self, path: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Turns a Tenant's root keys: makes, publishes, hands over and ends them as `seatwarden.domain.root_rotation` says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,6 +8,8 @@ from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.private_root_key import UnusableKey, read_public
 from seatwarden.backends.root_keys import KeptKey, KeyOwner, RootKeyRefused, RootKeysAway
 from seatwarden.domain.root_rotation import Kept, RootKeyRecord, RotationWish, Step, public_set, signing, step
+from seatwarden.domain.signed_document import DocumentKind, document_input, signed_document
+from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.ownership import Problem
 from seatwarden.reconcilers.published_keys import PublishedKeys
@@ -68,8 +70,15 @@ class RootKeyrings:
         await self.places.of(tenant).forget(owner_of(tenant), destroys=destroys)
         self.places.forget(tenant)
 
-    async def sign(self, tenant: Tenant, signer: SigningKey, signed: bytes) -> bytes:
-        """The signature of ``signed`` by a key of ``tenant``. Raises as `turn` does."""
+    async def document(
+        self, tenant: Tenant, signer: SigningKey, kind: DocumentKind, claims: Mapping[str, object]
+    ) -> str:
+        """A document of ``tenant`` that says ``claims`` from now on, signed by its key ``signer``. Raises as `turn` does."""
+        signed = document_input(kind, claims, algorithm=signer.algorithm, kid=signer.kid, now=self._now())
+        metrics.ROOT_SIGNATURES.labels(provider=tenant.spec.signing.provider).inc()
+        return signed_document(signed, await self._sign(tenant, signer, signed))
+
+    async def _sign(self, tenant: Tenant, signer: SigningKey, signed: bytes) -> bytes:
         place = self.places.of(tenant)
         key = KeptKey(reference=signer.reference, public=read_public(signer.public_key, signer.algorithm))
         try:

@@ -21,6 +21,10 @@ class SaidDocuments:
         """Say the public root keys of a Tenant."""
         await self._say("jwks", tenant_uid, text, self.redis.say_jwks)
 
+    async def revocations(self, tenant_uid: str, text: str) -> None:
+        """Say the revocation list of a Tenant."""
+        await self._say("revocations", tenant_uid, text, self.redis.say_revocations)
+
     async def licence(self, subscription_uid: str, text: str) -> None:
         """Say the licence document of a Subscription."""
         await self._say("licence", subscription_uid, text, self.redis.say_licence)

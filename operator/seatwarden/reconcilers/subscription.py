@@ -6,7 +6,7 @@ from datetime import datetime
 
 from seatwarden.domain import findings
 from seatwarden.domain.gates import SUBSCRIPTION_GATES, Closed, Upstream, first_closed
-from seatwarden.domain.licence_document import RENEWED_BEFORE
+from seatwarden.domain.licence_document import LICENCE
 from seatwarden.domain.pauses import pause_until, soonest
 from seatwarden.domain.trials import told_end, trial_changes_at, trialing
 from seatwarden.reconcilers.engine import Cause, ObjectKey
@@ -47,7 +47,7 @@ class _Paper:
         return cls(
             licence,
             (_as_found(told),) if told is not None else (),
-            licence.expires_at - RENEWED_BEFORE if licence is not None else None,
+            licence.expires_at - LICENCE.renewed_before if licence is not None else None,
         )
 
 

@@ -16,6 +16,7 @@ from seatwarden.reconcilers.identities import Identities, IdentityRun
 from seatwarden.reconcilers.licences import longest_lease
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, Problem
+from seatwarden.reconcilers.revocation_lists import RevocationLists, RevocationRun
 from seatwarden.reconcilers.root_keyring import (
     NOT_PUBLISHED_AGAIN_SECONDS,
     KeyringRun,
@@ -41,6 +42,7 @@ class TenantReconciler:
 
     store: ObjectStore
     keyrings: RootKeyrings
+    revocations: RevocationLists
     finalizers: Finalizers
     status: StatusWriter
     identities: Identities
@@ -64,11 +66,14 @@ class TenantReconciler:
     async def _make_true(self, key: ObjectKey, tenant: Tenant) -> float | None:
         problem: tuple[Reason, str] | None = None
         run: KeyringRun | None = None
+        revoked: RevocationRun | None = None
         try:
             await self.finalizers.ensure(key, tenant)
             run = await self.keyrings.turn(key, tenant, longest_lease(self.store, key))
             if run.trouble is not None:
                 problem = (Reason.SIGNING_KEY_REFUSED, run.trouble)
+            else:
+                revoked = await self.revocations.ensure(key, tenant, run)
         except Problem as found:
             problem = (found.reason, found.message)
         identity = await self.identities.ensure(tenant)
@@ -76,22 +81,31 @@ class TenantReconciler:
         if not isinstance(current, Tenant):
             return None
         wanted = self._wanted_status(key, current, tenant, run, problem, identity)
+        if revoked is not None:
+            wanted = wanted.model_copy(update={"revocations_expire_at": revoked.expires_at})
         await self.status.write(key, current, wanted)
         if _signing_kid(current.status) != _signing_kid(wanted):
             self.signer_changed(key)
         if run is not None:
             await self._tell(key, tenant, current.status, run)
-        return self._again(problem, identity, run)
+        return self._again(problem, identity, run, revoked)
 
     def _again(
-        self, problem: tuple[Reason, str] | None, identity: IdentityRun, run: KeyringRun | None
+        self,
+        problem: tuple[Reason, str] | None,
+        identity: IdentityRun,
+        run: KeyringRun | None,
+        revoked: RevocationRun | None,
     ) -> float | None:
         stalled = problem is not None and problem[0].outlook is Outlook.TERMINAL
-        unpublished = run is not None and not run.is_published
+        unpublished = (run is not None and not run.is_published) or (
+            revoked is not None and not revoked.is_said
+        )
         return soonest(
             STALLED_RECHECK_SECONDS if stalled else identity.again_in,
             NOT_PUBLISHED_AGAIN_SECONDS if unpublished else None,
             pause_until(run.changes_at if run is not None else None, self.now()),
+            pause_until(revoked.renewed_at if revoked is not None else None, self.now()),
         )
 
     async def _tell(self, key: ObjectKey, tenant: Tenant, before: TenantStatus, run: KeyringRun) -> None:
@@ -152,6 +166,7 @@ class TenantReconciler:
             conditions=merge_conditions(before.conditions, told, generation=generation, now=self.now()),
             signing_keys=before.signing_keys if run is None else told_keys(run.records),
             key_secret=_key_secret(reconciled),
+            revocations_expire_at=before.revocations_expire_at,
             jwks=before.jwks if run is None else jwks_config_map(key.name),
             last_handled_reconcile_at=reconciled.metadata.reconcile_requested_at,
             last_handled_rotate_signing_key_at=before.last_handled_rotate_signing_key_at

@@ -57,6 +57,8 @@ GROUP_KEY_SUFFIX = f".{LICENCE_KEY_FIELD}"
 """What the data key of a group's licence key has behind the group's name."""
 JWKS_FIELD = "jwks.json"
 """Data key of the public root keys in a Tenant's ConfigMap."""
+REVOCATIONS_FIELD = "revocations.jws"
+"""Data key of the revocation list in the same ConfigMap."""
 LICENCE_FIELD = "licence.jws"
 """Data key of the licence document in a Subscription's Secret."""
 

@@ -14,6 +14,11 @@ _KeyId = Annotated[
 ]
 
 
+_LeaseId = Annotated[
+    str, Field(max_length=32), Matches("^[0-9a-f]{32}$", "must be the id of a lease, 32 hex characters")
+]
+
+
 class RootAlgorithm(StrEnum):
     """How a root key signs: a name of RFC 7518 section 3.1, or of RFC 8037 for Ed25519. RSA keys have 4096 bits."""
 
@@ -98,7 +103,11 @@ class Signing(SpecModel):
     """After how long a root key is replaced by itself, such as 2160h, which are 90 days. Without it, on request only, by
     the annotation seatwarden.dev/rotate-signing-key-requested-at."""
     compromised: Annotated[tuple[_KeyId, ...], Field(max_length=16), ListSet()] = ()
-    """Ids of keys that somebody else may have. They sign no more and are believed no more, at once."""
+    """Ids of keys that somebody else may have, root keys or lease keys. Root keys sign no more and are believed no more, at
+    once; all are in the revocation list."""
+    revoked_leases: Annotated[tuple[_LeaseId, ...], Field(max_length=256), ListSet()] = ()
+    """Ids of leases that count no more for programs that verify offline, such as those of seats that were borrowed and are
+    lost; up to 256."""
 
 
 class SigningKey(Model):

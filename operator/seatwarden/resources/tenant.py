@@ -9,6 +9,7 @@ from seatwarden.resources.base import (
     Bool,
     Count,
     Echo,
+    Instant,
     Model,
     OneLine,
     Resource,
@@ -152,6 +153,8 @@ class TenantStatus(Model):
     """Name of the Secret that holds the root keys."""
     jwks: SecretName | None = None
     """Name of the ConfigMap that holds the public root keys as a JWK Set."""
+    revocations_expire_at: Instant | None = None
+    """Until when the revocation list counts. It is signed anew three days before."""
     last_handled_rotate_signing_key_at: Echo | None = None
     """Value of the annotation seatwarden.dev/rotate-signing-key-requested-at when it was last acted upon."""
     last_handled_reconcile_at: Echo | None = None
