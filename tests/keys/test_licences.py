@@ -173,3 +173,16 @@ async def test_the_document_of_a_trial_ends_with_the_trial(vault: Vault) -> None
     )
     await vault.subscription()
     assert vault.licence()[1]["valid_until"] == int(ends.timestamp())
+
+
+async def test_a_fault_that_changes_it_over_and_over_does_not_sign_for_ever(vault: Vault) -> None:
+    vault.keyrings.budget.limit = 5
+    for seats in range(6, 12):
+        vault.declare(Kind.SUBSCRIPTION, subscription_body(seats=seats))
+        await vault.subscription()
+    assert vault.licence()[1]["seats"] == 8, "two were signed before, a list and a document"
+    assert vault.condition(TEAM, "LicenceReady") == ("False", "SigningBudgetSpent")
+    assert vault.condition(TEAM, "Ready") == ("True", "Succeeded")
+    vault.now += DAY
+    await vault.subscription()
+    assert vault.licence()[1]["seats"] == 11

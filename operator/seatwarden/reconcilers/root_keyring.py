@@ -1,7 +1,7 @@
 """Turns a Tenant's root keys: makes, publishes, hands over and ends them as `seatwarden.domain.root_rotation` says."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from seatwarden.backends.authority import AuthorityUnavailable
@@ -9,6 +9,7 @@ from seatwarden.backends.private_root_key import UnusableKey, read_public
 from seatwarden.backends.root_keys import KeptKey, KeyOwner, RootKeyRefused, RootKeysAway
 from seatwarden.domain.root_rotation import Kept, RootKeyRecord, RotationWish, Step, public_set, signing, step
 from seatwarden.domain.signed_document import DocumentKind, document_input, signed_document
+from seatwarden.domain.signing_budget import SigningBudget
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.ownership import Problem
@@ -49,6 +50,7 @@ class RootKeyrings:
     places: RootKeyPlaces
     published: PublishedKeys
     now: Callable[[], datetime]
+    budget: SigningBudget = field(default_factory=SigningBudget)
 
     async def turn(self, key: ObjectKey, tenant: Tenant, longest_lease: timedelta) -> KeyringRun:
         """Do what is due for the keys of ``tenant``, whose pools sign leases for ``longest_lease`` at most.
@@ -69,11 +71,16 @@ class RootKeyrings:
         await self.published.withdraw(tenant)
         await self.places.of(tenant).forget(owner_of(tenant), destroys=destroys)
         self.places.forget(tenant)
+        self.budget.forget(tenant.metadata.uid)
 
     async def document(
         self, tenant: Tenant, signer: SigningKey, kind: DocumentKind, claims: Mapping[str, object]
     ) -> str:
         """A document of ``tenant`` that says ``claims`` from now on, signed by its key ``signer``. Raises as `turn` does."""
+        again = self.budget.spend(tenant.metadata.uid, self.now())
+        if again is not None:
+            note = f"{self.budget.limit} documents were signed within a day, and no more are until {again:%Y-%m-%d %H:%M:%S} UTC."
+            raise Problem(Reason.SIGNING_BUDGET_SPENT, note)
         signed = document_input(kind, claims, algorithm=signer.algorithm, kid=signer.kid, now=self._now())
         metrics.ROOT_SIGNATURES.labels(provider=tenant.spec.signing.provider).inc()
         return signed_document(signed, await self._sign(tenant, signer, signed))

@@ -257,6 +257,12 @@ class Reason(StrEnum):
         "The place where root keys are kept refuses to make one or to sign with it.",
         "Do what the message says, such as giving a right or enabling the key again. It is tried again by itself.",
     )
+    SIGNING_BUDGET_SPENT = (
+        "SigningBudgetSpent",
+        Outlook.RETRYING,
+        "The Tenant's root key has signed as many documents as it may in a day, so what changes now is signed later.",
+        "Find out what changes its Subscriptions so often. What was signed before goes on being good.",
+    )
     TOO_MANY_SIGNING_KEYS = (
         "TooManySigningKeys",
         Outlook.RETRYING,
