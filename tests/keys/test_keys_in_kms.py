@@ -1,5 +1,6 @@
 """Tenants whose root keys are in Google Cloud KMS: the unchanged client, a stand-in of the service, and the reconcilers."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -155,3 +156,48 @@ async def test_from_a_secret_to_the_service_the_old_key_is_believed_on(server: F
     await vault.subscription()
     assert vault.licence()[0]["alg"] == "ES256"
     await google.close()
+
+
+async def test_killed_at_any_call_it_leaves_one_key_with_one_version(server: FakeServer) -> None:
+    undisturbed = await _provisioned(_in_kms(server, "undisturbed"))
+    assert undisturbed.states_told() == ["Signing"]
+    calls = len(server.heard)
+    assert calls > 3
+    for point in range(calls):
+        vault = _in_kms(server, f"killed-{point}")
+        server.done.clear()
+        server.stalls_at(point)
+        killed = asyncio.create_task(_reconciled(vault))
+        await asyncio.wait_for(server.done.wait(), 10)
+        killed.cancel()
+        await asyncio.gather(killed, return_exceptions=True)
+        await vault.google.close()
+        vault.google = KmsConnection(api_endpoint=server.endpoint, limits=QUICK)
+        vault.restart()
+        await _provisioned(vault)
+        assert vault.states_told() == ["Signing"], point
+        signs = vault.status(ACME)["signingKeys"][0]
+        key = signs["reference"].rpartition("/cryptoKeyVersions/")[0]
+        assert [it.told.state for it in server.kms.versions_of(key)] == [STATES.ENABLED], point
+        assert vault.licence()[0]["kid"] == signs["kid"]
+
+
+def _in_kms(server: FakeServer, ring: str) -> Vault:
+    """A Tenant with a key ring of its own."""
+    name = FAKE_RING.rpartition("/")[0] + f"/{ring}"
+    server.kms.rings.add(name)
+    vault = Vault(google=KmsConnection(api_endpoint=server.endpoint, limits=QUICK))
+    signing = {**IN_KMS["signing"], "googleCloudKMS": {"keyRing": name}}
+    vault.declare(Kind.TENANT, tenant_body(spec={"signing": signing}))
+    return vault
+
+
+async def _reconciled(vault: Vault) -> None:
+    await vault.tenant()
+    await vault.subscription()
+
+
+async def _provisioned(vault: Vault) -> Vault:
+    await _reconciled(vault)
+    await vault.google.close()
+    return vault
