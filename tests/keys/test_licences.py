@@ -2,6 +2,7 @@
 
 import base64
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -186,3 +187,32 @@ async def test_a_fault_that_changes_it_over_and_over_does_not_sign_for_ever(vaul
     vault.now += DAY
     await vault.subscription()
     assert vault.licence()[1]["seats"] == 11
+
+
+async def test_the_document_leaves_redis_with_the_last_pool_and_comes_with_the_next(vault: Vault) -> None:
+    await vault.said.subscription_of(uid_of("dev"), uid_of("team"))
+    going: dict[str, Any] = {
+        "deletionTimestamp": f"{NOON:%Y-%m-%dT%H:%M:%SZ}",
+        "finalizers": ["seatwarden.dev/finalizer"],
+    }
+    vault.declare(Kind.SEAT_POOL, pool_body(**going))
+    await vault.said.withdraw_pool(PoolUid(uid_of("dev")), is_last=not vault.store.lease_givers(TEAM))
+    assert (vault.documents.licences, vault.documents.subscriptions) == ({}, {})
+    await vault.subscription()
+    assert vault.documents.licences == {}
+    assert vault.secret("team-licence-document")["licence.jws"]
+    vault.declare(Kind.SEAT_POOL, pool_body("other"))
+    await vault.subscription()
+    assert [key["pool"] for key in vault.licence()[1]["lease_keys"]] == [uid_of("other")]
+
+
+async def test_a_pool_that_cannot_be_read_just_now_keeps_its_lease_keys(vault: Vault) -> None:
+    vault.declare(Kind.SEAT_POOL, pool_body(spec={"seats": "many"}))
+    await vault.subscription()
+    assert [key["pool"] for key in vault.licence()[1]["lease_keys"]] == [uid_of("dev")]
+
+
+async def test_one_of_several_pools_leaves_the_document_where_it_is(vault: Vault) -> None:
+    await vault.said.subscription_of(uid_of("dev"), uid_of("team"))
+    await vault.said.withdraw_pool(PoolUid(uid_of("dev")), is_last=False)
+    assert list(vault.documents.licences) == [uid_of("team")]

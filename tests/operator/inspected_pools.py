@@ -47,7 +47,9 @@ async def _set(world: World, pool: ObjectKey, **spec: object) -> None:
 async def _overage(world: World, _: Redis) -> None:
     pool = await _customer(world)
     await _set(world, pool, overage={"seats": 3})
-    await _taken(world, 7)
+    await _taken(world, 5)
+    # In one step, as the Event tells how many there were when it began.
+    assert isinstance(await world.acquire(5, quantity=2), Grant)
     await world.until(pool, lambda it: it["status"].get("overage") == 2)
 
 
@@ -142,6 +144,7 @@ async def _borrowed(world: World, _: Redis) -> None:
 async def _recovering(world: World, redis: Redis) -> None:
     pool = await _customer(world)
     await _taken(world, 2)
+    await world.until(pool, lambda it: it["status"].get("peak") == 2)
     await redis.flushdb()
     await world.annotate(pool, "seatwarden.dev/reconcile-requested-at", "2026-11-24")
     await world.until_reason(pool, "Recovering")

@@ -293,6 +293,7 @@ async def test_a_deleted_customer_leaves_nothing(programs: Programs, redis: Redi
     for key in (pool, tenant):
         await world.delete(key)
         await world.until_gone(key)
+    assert await redis.keys(f"sw:{{{uid}}}:*") == []
     assert await keys_of_pools(redis) == []
 
 

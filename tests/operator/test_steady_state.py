@@ -168,7 +168,8 @@ async def test_a_new_pool_costs_three_writes(world: World, session: aiohttp.Clie
     await world.start_operator(**HURRY | {"namespaces": (world.namespace,)})
     await world.tenant()
     for number in range(SUBSCRIPTIONS):
-        await world.until_ready(await world.subscription(f"team-{number}"))
+        subscription = await world.subscription(f"team-{number}")
+        await world.until(subscription, lambda it: bool(it["status"].get("licence")))
     await until_added_up(world, pools=0, used=0)
 
     before = await requests_so_far(session, *WRITES)
@@ -183,4 +184,6 @@ async def test_a_new_pool_costs_three_writes(world: World, session: aiohttp.Clie
         "PATCH seatpools": SUBSCRIPTIONS,
         "POST secrets": SUBSCRIPTIONS,
         "APPLY seatpools/status": SUBSCRIPTIONS,
+        # The licence document of each Subscription lists its first pool from now on.
+        "PUT secrets": SUBSCRIPTIONS,
     }

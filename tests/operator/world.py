@@ -246,5 +246,6 @@ def is_ready(resource: Body) -> bool:
 
 
 async def keys_of_pools(redis: Redis) -> list[bytes | str]:
-    """All keys in Redis but the one that belongs to the authority as a whole."""
-    return [key for key in await redis.keys() if key != AUTHORITY_KEYS.authority.encode()]
+    """All keys in Redis but the one that belongs to the authority as a whole, and those of Tenants."""
+    kept = (AUTHORITY_KEYS.authority.encode(), b":jwks", b":revocations")
+    return [key for key in await redis.keys() if isinstance(key, bytes) and not key.endswith(kept)]

@@ -31,6 +31,10 @@ class DocumentsInMemory(DocumentAdministration):
         self._answer(self.held)
         return _bytes(self.licences.get(self.subscriptions.get(pool, "")))
 
+    async def subscription_of(self, pool: PoolUid) -> str | None:
+        self._answer(self.held)
+        return self.subscriptions.get(pool)
+
     async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
         self._put(self.sets, tenant_uid, text, term)
 

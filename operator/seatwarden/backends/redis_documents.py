@@ -38,6 +38,9 @@ class DocumentAdministration(DocumentReader, Protocol):
     Every call raises `AuthorityUnavailable` where there is no answer in time, and `StaleTerm`. Empty text leaves nothing.
     """
 
+    async def subscription_of(self, pool: PoolUid) -> str | None:
+        """The uid of the Subscription that a pool is of; None where nothing was said."""
+
     async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
         """Say which public keys a Tenant has."""
 
@@ -67,8 +70,13 @@ class RedisDocuments:
 
     async def licence(self, pool: PoolUid) -> bytes | None:
         """See `DocumentReader.licence`."""
-        subscription = await self._read(licence_of_keys(pool))
-        return None if subscription is None else await self._read(licence_keys(subscription.decode()))
+        subscription = await self.subscription_of(pool)
+        return None if subscription is None else await self._read(licence_keys(subscription))
+
+    async def subscription_of(self, pool: PoolUid) -> str | None:
+        """See `DocumentAdministration.subscription_of`."""
+        said = await self._read(licence_of_keys(pool))
+        return None if said is None else said.decode()
 
     async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
         """See `DocumentAdministration.say_jwks`."""

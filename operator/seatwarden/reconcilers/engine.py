@@ -142,9 +142,8 @@ class Engine:
             metrics.RECONCILES.labels(kind=key.kind, result="ok").inc()
             if causes != {Cause.COUNTS}:
                 self._failures.pop(key, None)
-            self._plan(
-                key, spread(self.resync_seconds if again is None else again, self.jitter()), Cause.RESYNC
-            )
+            pause = self.resync_seconds if again is None else min(again, self.resync_seconds)
+            self._plan(key, spread(pause, self.jitter()), Cause.RESYNC)
         finally:
             self._under_work.discard(key)
 

@@ -77,7 +77,7 @@ class Licences:
         return LicenceRun(
             written=written,
             renewed_at=written.expires_at - LICENCE.renewed_before,
-            is_said=await self._say(found, text),
+            is_said=await self._say(key, found, text),
         )
 
     def says_so(self, key: ObjectKey, found: Subscription) -> bool:
@@ -96,9 +96,14 @@ class Licences:
         elif not await self.secrets.create(key, found, name, data, collected=True):
             raise RetryLater(f"Secret {name!r} has just been made by another")
 
-    async def _say(self, found: Subscription, text: str) -> bool:
+    async def _say(self, key: ObjectKey, found: Subscription, text: str) -> bool:
+        """Have Redis have it, as long as there is a pool with whose key it can be asked for."""
         try:
-            await self.said.licence(found.metadata.uid, text)
+            if self.store.lease_givers(key):
+                await self.said.licence(found.metadata.uid, text)
+            # The last pool may have gone meanwhile, and then nobody would take it away.
+            if not self.store.lease_givers(key):
+                await self.said.licence(found.metadata.uid, "")
         except AuthorityUnavailable:
             return False
         return True
@@ -119,13 +124,12 @@ class Licences:
             offline_grace=max((it.spec.lease.offline_grace for it in pools), default=_USUAL_GRACE),
             longest_lease=_longest(pools),
             valid_until=valid_until(found),
-            lease_keys=[each for pool in pools for each in self._lease_keys(pool)],
+            lease_keys=[each for uid in self.store.lease_givers(key) for each in self._lease_keys(uid)],
         )
 
-    def _lease_keys(self, pool: SeatPool) -> list[LeaseKey]:
+    def _lease_keys(self, uid: PoolUid) -> list[LeaseKey]:
         if self.installation is None:
             return []
-        uid = PoolUid(pool.metadata.uid)
         return [
             LeaseKey(kid, urlsafe_b64encode(raw).rstrip(b"=").decode(), uid)
             for kid, raw in self.installation.lease_keys(uid)

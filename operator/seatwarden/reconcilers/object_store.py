@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers.engine import NoSuchObject, ObjectKey
 from seatwarden.resources.base import ObjectMeta
 from seatwarden.resources.invalid import InvalidResource
@@ -127,6 +128,12 @@ class ObjectStore:
         """The readable pools that refer to that Subscription."""
         keys = self._referrers.get(ObjectKey(Kind.SUBSCRIPTION, namespace, subscription), ())
         return [pool for key in keys if isinstance(pool := self._entries.get(key), SeatPool)]
+
+    def lease_givers(self, subscription: ObjectKey) -> list[PoolUid]:
+        """The uids of all pools of a Subscription, readable or not, but those that are being deleted."""
+        found = (self._entries.get(key) for key in self._referrers.get(subscription, ()))
+        there = (pool.metadata for pool in found if pool is not None)
+        return [PoolUid(meta.uid) for meta in there if meta.deletion_timestamp is None]
 
     def unreadable_pools_of(self, namespace: str, subscription: str) -> list[Unreadable]:
         """The pools that refer to that Subscription and cannot be read."""

@@ -37,6 +37,13 @@ class SaidDocuments:
 
         await self._say("pool", pool, subscription_uid, write)
 
+    async def withdraw_pool(self, pool: PoolUid, *, is_last: bool) -> None:
+        """The pool goes. With the last one of its Subscription the licence document goes too, as nobody can ask for it."""
+        subscription = await self.redis.subscription_of(pool)
+        await self.subscription_of(pool, "")
+        if is_last and subscription is not None:
+            await self.licence(subscription, "")
+
     def forget_all(self) -> None:
         """Redis may have lost it all."""
         self._said.clear()

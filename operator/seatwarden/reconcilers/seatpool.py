@@ -249,7 +249,7 @@ class SeatPoolReconciler:
         try:
             await self.authority.remove(uid)
             await self.identities.close_door(key)
-            await self.said.subscription_of(uid, "")
+            await self.said.withdraw_pool(uid, is_last=parent is None or not self.store.lease_givers(parent))
         except AuthorityUnavailable as error:
             await self._wait_for_redis(key, entry, error)
         self.forget(uid)
