@@ -119,9 +119,11 @@ def create_app(
         serve(seat.name, seat.method, seat.path, bound, asks_authority=True)
     for away in BORROW_OPERATIONS:
         serve(away.name, away.method, away.path, partial(away.handler, borrow_handlers), asks_authority=True)
-    papers = DocumentHandlers(documents=documents, seats=seats, credentials=credentials)
-    for paper in DOCUMENT_OPERATIONS:
-        serve(paper.name, paper.method, paper.path, partial(paper.handler, papers), asks_authority=True)
+    document_handlers = DocumentHandlers(documents=documents, seats=seats, credentials=credentials)
+    for call in DOCUMENT_OPERATIONS:
+        serve(
+            call.name, call.method, call.path, partial(call.handler, document_handlers), asks_authority=True
+        )
     for page in SERVICE_OPERATIONS:
         bound_page = partial(page.handler, service)
         serve(page.name, page.method, page.path, bound_page, asks_authority=page.asks_authority)

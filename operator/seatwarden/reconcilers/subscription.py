@@ -31,7 +31,7 @@ TROUBLED_AGAIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Paper:
+class _Document:
     """The licence document as the status is to tell of it, and when to look at it again."""
 
     licence: LicenceStatus | None
@@ -40,7 +40,7 @@ class _Paper:
     again_in: float | None = None
 
     @classmethod
-    def as_told(cls, found: Subscription) -> "_Paper":
+    def as_told(cls, found: Subscription) -> "_Document":
         """As the status has it."""
         told = find_condition(found.status.conditions, ConditionType.LICENCE_READY)
         licence = found.status.licence
@@ -85,17 +85,17 @@ class SubscriptionReconciler:
             causes == {Cause.COUNTS} and entry.status.observed_generation == entry.metadata.generation
         )
         as_told = closed is not None or (counted_only and self.licences.says_so(key, entry))
-        paper = _Paper.as_told(entry) if as_told else await self._paper(key, entry)
+        document = _Document.as_told(entry) if as_told else await self._document(key, entry)
         current = self.store.entry(key)
         if not isinstance(current, Subscription):
             return None
         reported = current.model_copy(update={"spec": entry.spec, "metadata": entry.metadata})
-        await self.status.write(key, current, self._wanted_status(key, reported, closed, paper, now))
+        await self.status.write(key, current, self._wanted_status(key, reported, closed, document, now))
         return soonest(
             pause_until(entry.spec.valid_until, now),
             pause_until(trial_changes_at(entry, now), now),
-            pause_until(paper.again_at, now),
-            paper.again_in,
+            pause_until(document.again_at, now),
+            document.again_in,
         )
 
     def _closed(self, key: ObjectKey, found: Subscription, now: datetime) -> Closed | None:
@@ -111,9 +111,9 @@ class SubscriptionReconciler:
             ),
         )
 
-    async def _paper(self, key: ObjectKey, found: Subscription) -> "_Paper":
+    async def _document(self, key: ObjectKey, found: Subscription) -> "_Document":
         tenant = self.store.tenant(key.namespace, found.spec.tenant_ref.name)
-        before = _Paper.as_told(found)
+        before = _Document.as_told(found)
         try:
             run = await self.licences.ensure(key, found, tenant) if tenant is not None else None
         except Problem as problem:
@@ -132,14 +132,14 @@ class SubscriptionReconciler:
         said = findings.licence(
             problem=None, message=f"The licence document is in Secret {licence.secret!r}."
         )
-        return _Paper(licence, (said,), run.renewed_at, None if run.is_said else SAID_AGAIN_SECONDS)
+        return _Document(licence, (said,), run.renewed_at, None if run.is_said else SAID_AGAIN_SECONDS)
 
     def _wanted_status(
         self,
         key: ObjectKey,
         found: Subscription,
         closed: Closed | None,
-        paper: "_Paper",
+        document: "_Document",
         now: datetime,
     ) -> SubscriptionStatus:
         pools = [pool.status for pool in self.store.pools_of(key.namespace, key.name)]
@@ -160,11 +160,14 @@ class SubscriptionReconciler:
         return SubscriptionStatus(
             observed_generation=meta.generation,
             conditions=merge_conditions(
-                found.status.conditions, (*told, *paper.said, *on_trial), generation=meta.generation, now=now
+                found.status.conditions,
+                (*told, *document.said, *on_trial),
+                generation=meta.generation,
+                now=now,
             ),
             phase=closed.phase if closed is not None else Phase.TRIALING if on_trial else Phase.ACTIVE,
             trial_ends_at=told_end(found),
-            licence=paper.licence,
+            licence=document.licence,
             allocated_seats=sum(pool.capacity or 0 for pool in pools),
             pools=len(pools),
             seats_in_use=sum(pool.used or 0 for pool in pools),
