@@ -26,6 +26,10 @@ from tests.shared_cluster import ClusterHost, ask_for_cluster
 
 _HOST = pytest.StashKey[ClusterHost]()
 
+# In a shell's background a program ignores Ctrl-C, and so does all that it starts: then nothing could be tried that it ends.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("seatwarden", deadline=None)
 settings.load_profile("seatwarden")
