@@ -131,7 +131,11 @@ async def until_added_up(world: World, *, pools: int, used: int) -> None:
     each = {"pools": pools // SUBSCRIPTIONS, "seatsInUse": used // SUBSCRIPTIONS}
     for number in range(SUBSCRIPTIONS):
         subscription = ObjectKey(Kind.SUBSCRIPTION, world.namespace, f"team-{number}")
-        await world.until(subscription, lambda it: each.items() <= it["status"].items())
+        # The first licence document is signed when the Tenant has its key, which may take longer than all else.
+        await world.until(
+            subscription,
+            lambda it: each.items() <= it["status"].items() and bool(it["status"].get("licence")),
+        )
     tenant = ObjectKey(Kind.TENANT, world.namespace, "acme")
     await world.until(tenant, lambda it: it["status"].get("seatsInUse") == used)
 
