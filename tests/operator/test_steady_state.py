@@ -183,7 +183,8 @@ async def test_a_new_pool_costs_three_writes(world: World, session: aiohttp.Clie
     written = await written_since(session, before)
     assert written.pop("POST seatpools") == SUBSCRIPTIONS
     sums = [written.pop(what, 0) for what in ("APPLY subscriptions/status", "APPLY tenants/status")]
-    assert max(sums) <= SUBSCRIPTIONS
+    # One each, or two where the document was signed before the seats were there to be added up.
+    assert max(sums) <= 2 * SUBSCRIPTIONS
     assert written == {
         "PATCH seatpools": SUBSCRIPTIONS,
         "POST secrets": SUBSCRIPTIONS,
