@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatwarden.domain.compact_jws import signed_token
 from seatwarden.domain.licence_document import LICENCE, LeaseKey, LicenceTerms
 from seatwarden.domain.root_key import RootAlgorithm
-from seatwarden.domain.signed_document import document_input, read_written, signed_document
+from seatwarden.domain.signed_document import document_input, read_written
 from tests.domain.objects import NOON
 
 SECOND = timedelta(seconds=1)
@@ -32,7 +33,7 @@ TERMS = LicenceTerms(
 
 def _written(terms: LicenceTerms = TERMS, kid: str = "root1") -> str:
     signed = document_input(LICENCE, terms.claims(), algorithm=RootAlgorithm.RS256, kid=kid, now=NOON)
-    return signed_document(signed, b"signature")
+    return signed_token(signed, b"signature")
 
 
 def _parts(text: str) -> list[dict[str, object]]:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatwarden.domain.compact_jws import signed_token
 from seatwarden.domain.seats import Fence, Millis, PoolUid, SignedLease
 from seatwarden.domain.signed_lease import (
     LONGEST_TOKEN,
     may_be_past_half,
     past_half,
     read_token,
-    signed_token,
     signing_input,
 )
 

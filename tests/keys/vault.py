@@ -80,7 +80,7 @@ class Vault:
         self.tenants = TenantReconciler(
             store=self.store,
             keyrings=self.keyrings,
-            revocations=RevocationLists(self.keyrings.published, self.keyrings, lambda: self.now),
+            revocations=RevocationLists(self.keyrings.published, self.keyrings),
             finalizers=Finalizers(api=self.api, store=self.store, gone=lambda _: None),
             status=status,
             identities=identities,
@@ -93,7 +93,6 @@ class Vault:
             keyrings=self.keyrings,
             said=said,
             installation=self.installation,
-            now=lambda: self.now,
         )
         self.subscriptions = SubscriptionReconciler(
             store=self.store, status=status, licences=licences, now=lambda: self.now

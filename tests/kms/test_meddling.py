@@ -5,9 +5,10 @@ import datetime as dt
 import pytest
 from google.cloud.kms_v1 import types
 
-from seatwarden.backends.google_kms_model import KmsMethod, ProtectionLevel
+from seatwarden.backends.google_kms_model import KmsMethod
 from seatwarden.backends.root_keys import KeptKey, KeyOwner, RootKeyRefused, RootKeysAway
 from seatwarden.domain.root_key import RootAlgorithm
+from seatwarden.resources.signing import ProtectionLevel
 from tests.kms.conftest import QUICK, Place
 from tests.kms.fake_kms import State
 from tests.kms.fake_server import FakeServer

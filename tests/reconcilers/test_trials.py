@@ -55,7 +55,6 @@ class Trial:
             keyrings=RootKeyrings(places, PublishedKeys(self.api, said), lambda: self.now),
             said=said,
             installation=None,
-            now=lambda: self.now,
         )
         self.reconciler = SubscriptionReconciler(
             store=self.store, status=status, licences=licences, now=lambda: self.now

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.private_root_key import read_public
+from seatwarden.domain.compact_jws import signed_token
 from seatwarden.domain.licence_document import LICENCE as WRITTEN_LICENCE
 from seatwarden.domain.licence_document import LeaseKey, LicenceTerms
 from seatwarden.domain.revocation_list import REVOCATIONS as WRITTEN_LIST
@@ -9,7 +10,7 @@ from seatwarden.domain.revocation_list import RevocationTerms
 from seatwarden.domain.root_key import RSA_BITS, RSA_EXPONENT, RootAlgorithm
 from seatwarden.domain.root_rotation import MOST_ROOT_KEYS
 from seatwarden.domain.seats import MOST_SEATS_OF_A_LEASE, Fence, Millis, PoolUid, SignedLease
-from seatwarden.domain.signed_document import DocumentKind, document_input, signed_document
+from seatwarden.domain.signed_document import DocumentKind, document_input
 from seatwarden.domain.signed_lease import LONGEST_TOKEN, read_token
 from seatwarden.domain.signed_lease import TOKEN_TYPE as LEASE_TYPE
 from seatwarden.reconcilers.published_keys import jwks
@@ -53,7 +54,7 @@ def document(*keys: LeaseKey) -> str:
 
 def _signed(kind: DocumentKind, claims: dict[str, object]) -> str:
     signed = document_input(kind, claims, algorithm=RootAlgorithm.ES256, kid=ROOT.kid, now=SIGNED_AT)
-    return signed_document(signed, ROOT.signature(signed))
+    return signed_token(signed, ROOT.signature(signed))
 
 
 def test_a_list_of_the_operator_revokes_what_it_names() -> None:

@@ -17,7 +17,6 @@ from seatwarden.backends.google_kms_model import (
     SIGNING_PURPOSE,
     KmsKey,
     KmsVersion,
-    ProtectionLevel,
     VersionState,
 )
 from seatwarden.backends.google_kms_names import (
@@ -32,6 +31,7 @@ from seatwarden.backends.google_kms_names import (
 )
 from seatwarden.backends.root_keys import KeptKey, KeyOwner, RootKeyRefused, RootKeys, RootKeysAway
 from seatwarden.domain.root_key import PublicRootKey, RootAlgorithm
+from seatwarden.resources.signing import ProtectionLevel
 
 if TYPE_CHECKING:
     from seatwarden.backends.google_kms_calls import KmsCalls

@@ -18,7 +18,6 @@ from seatwarden.backends.google_kms_model import (
     KmsLimits,
     KmsMethod,
     KmsVersion,
-    ProtectionLevel,
     VersionState,
 )
 from seatwarden.backends.google_kms_refusals import away_sentence, refused_sentence
@@ -35,6 +34,7 @@ from seatwarden.backends.root_keys import RootKeyRefused, RootKeysAway
 from seatwarden.backends.root_signatures import is_signed_by, numbers_of
 from seatwarden.domain.backoff import Backoff
 from seatwarden.domain.root_key import PublicRootKey, RootAlgorithm
+from seatwarden.resources.signing import ProtectionLevel
 
 T = TypeVar("T")
 

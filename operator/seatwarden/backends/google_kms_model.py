@@ -16,13 +16,6 @@ ALGORITHMS: Mapping[RootAlgorithm, str] = {
 SIGNING_PURPOSE = "ASYMMETRIC_SIGN"
 
 
-class ProtectionLevel(StrEnum):
-    """Where Google keeps the private half. That of a key never changes."""
-
-    SOFTWARE = "SOFTWARE"
-    HSM = "HSM"
-
-
 class KmsMethod(StrEnum):
     """The calls that are made, by their names in ``google.cloud.kms.v1``.
 

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from seatwarden.domain.compact_jws import signed_token
 from seatwarden.domain.seats import PoolUid, SignedLease
-from seatwarden.domain.signed_lease import read_token, signed_token, signing_input
+from seatwarden.domain.signed_lease import read_token, signing_input
 
 KEY_BYTES = 32
 KEYS_LIMIT = 8

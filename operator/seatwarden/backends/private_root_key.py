@@ -1,12 +1,10 @@
 """Private root keys that are held here: made, written as PEM, and used to sign as JWS wants it (RFC 7515, 7518, 8037)."""
 
 import asyncio
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -17,11 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from seatwarden.backends.root_signatures import P256_NUMBER_BYTES, numbers_of
+from seatwarden.domain.compact_jws import base64url
 from seatwarden.domain.root_key import RSA_BITS, RSA_EXPONENT, PublicRootKey, RootAlgorithm, kid_of
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
-_P256_BYTES = 32
 
 
 class UnusableKey(ValueError):
@@ -107,10 +106,10 @@ def _members(key: PublicKey, algorithm: RootAlgorithm) -> dict[str, str] | None:
             return {"kty": "RSA", "n": _number(numbers.n, RSA_BITS // 8), "e": _number(numbers.e, 3)}
         case ec.EllipticCurvePublicKey(), RootAlgorithm.ES256 if isinstance(key.curve, ec.SECP256R1):
             point = key.public_numbers()
-            x, y = _number(point.x, _P256_BYTES), _number(point.y, _P256_BYTES)
+            x, y = _number(point.x, P256_NUMBER_BYTES), _number(point.y, P256_NUMBER_BYTES)
             return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
         case ed25519.Ed25519PublicKey(), RootAlgorithm.EDDSA:
-            return {"kty": "OKP", "crv": "Ed25519", "x": _base64url(key.public_bytes_raw())}
+            return {"kty": "OKP", "crv": "Ed25519", "x": base64url(key.public_bytes_raw()).decode()}
         case _:
             return None
 
@@ -121,14 +120,8 @@ def _sign(key: PrivateKey, algorithm: RootAlgorithm, signed: bytes) -> bytes:
             return key.sign(signed, padding.PKCS1v15(), SHA256())
         return key.sign(signed, padding.PSS(padding.MGF1(SHA512()), padding.PSS.DIGEST_LENGTH), SHA512())
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        return raw_ecdsa(key.sign(signed, ec.ECDSA(SHA256())))
+        return numbers_of(key.sign(signed, ec.ECDSA(SHA256())))
     return key.sign(signed)
-
-
-def raw_ecdsa(der: bytes) -> bytes:
-    """A signature of P-256 as RFC 7518 section 3.4 writes it, from the DER in which others do."""
-    r, s = decode_dss_signature(der)
-    return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
 
 
 def _generate(algorithm: RootAlgorithm) -> PrivateKey:
@@ -142,8 +135,4 @@ def _generate(algorithm: RootAlgorithm) -> PrivateKey:
 
 
 def _number(value: int, length: int) -> str:
-    return _base64url(value.to_bytes(length))
-
-
-def _base64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64url(value.to_bytes(length)).decode()

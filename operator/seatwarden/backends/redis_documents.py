@@ -6,16 +6,14 @@ whoever changes them here is found out by who verifies them.
 
 from typing import Protocol
 
-from seatwarden.backends import redis_scripts
-from seatwarden.backends.authority import StaleTerm
 from seatwarden.backends.redis_keys import (
-    IdentityKeys,
     jwks_keys,
     licence_keys,
     licence_of_keys,
     revocations_keys,
 )
 from seatwarden.backends.redis_runner import ScriptRunner
+from seatwarden.backends.redis_said import read_said, say
 from seatwarden.domain.seats import PoolUid
 
 
@@ -62,48 +60,34 @@ class RedisDocuments:
 
     async def jwks(self, tenant_uid: str) -> bytes | None:
         """See `DocumentReader.jwks`."""
-        return await self._read(jwks_keys(tenant_uid))
+        return await read_said(self._runner, jwks_keys(tenant_uid))
 
     async def revocations(self, tenant_uid: str) -> bytes | None:
         """See `DocumentReader.revocations`."""
-        return await self._read(revocations_keys(tenant_uid))
+        return await read_said(self._runner, revocations_keys(tenant_uid))
 
     async def licence(self, pool: PoolUid) -> bytes | None:
         """See `DocumentReader.licence`."""
         subscription = await self.subscription_of(pool)
-        return None if subscription is None else await self._read(licence_keys(subscription))
+        return None if subscription is None else await read_said(self._runner, licence_keys(subscription))
 
     async def subscription_of(self, pool: PoolUid) -> str | None:
         """See `DocumentAdministration.subscription_of`."""
-        said = await self._read(licence_of_keys(pool))
+        said = await read_said(self._runner, licence_of_keys(pool))
         return None if said is None else said.decode()
 
     async def say_jwks(self, tenant_uid: str, text: str, *, term: int) -> None:
         """See `DocumentAdministration.say_jwks`."""
-        await self._say(jwks_keys(tenant_uid), text, term)
+        await say(self._runner, jwks_keys(tenant_uid), text, term)
 
     async def say_revocations(self, tenant_uid: str, text: str, *, term: int) -> None:
         """See `DocumentAdministration.say_revocations`."""
-        await self._say(revocations_keys(tenant_uid), text, term)
+        await say(self._runner, revocations_keys(tenant_uid), text, term)
 
     async def say_licence(self, subscription_uid: str, text: str, *, term: int) -> None:
         """See `DocumentAdministration.say_licence`."""
-        await self._say(licence_keys(subscription_uid), text, term)
+        await say(self._runner, licence_keys(subscription_uid), text, term)
 
     async def say_subscription(self, pool: PoolUid, subscription_uid: str, *, term: int) -> None:
         """See `DocumentAdministration.say_subscription`."""
-        await self._say(licence_of_keys(pool), subscription_uid, term)
-
-    async def _read(self, keys: IdentityKeys) -> bytes | None:
-        said: bytes | None = await self._runner.run(redis_scripts.IDENTITY_READ, keys)
-        return said
-
-    async def _say(self, keys: IdentityKeys, text: str, term: int) -> None:
-        match await self._runner.run(redis_scripts.IDENTITY_WRITE, keys, term, text):
-            case [1, _]:
-                return
-            case [_, held_term]:
-                raise StaleTerm(
-                    f"{keys.identity} was said in term {held_term}; term {term} is over", held=held_term
-                )
-        raise RuntimeError("write.lua gave an answer of another version")
+        await say(self._runner, licence_of_keys(pool), subscription_uid, term)

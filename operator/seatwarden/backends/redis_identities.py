@@ -6,10 +6,9 @@ anything alone: the pool's own configuration says whether tokens open it at all.
 
 from typing import Protocol
 
-from seatwarden.backends import redis_scripts
-from seatwarden.backends.authority import StaleTerm
-from seatwarden.backends.redis_keys import IdentityKeys, door_keys, trust_keys
+from seatwarden.backends.redis_keys import door_keys, trust_keys
 from seatwarden.backends.redis_runner import ScriptRunner
+from seatwarden.backends.redis_said import read_said, say
 from seatwarden.domain.trust import Door, Trust, read_door, read_trust, write_door, write_trust
 
 
@@ -47,32 +46,22 @@ class RedisIdentities:
 
     async def door(self, namespace: str, name: str) -> Door | None:
         """See `IdentityReader.door`."""
-        said = await self._runner.run(redis_scripts.IDENTITY_READ, door_keys(namespace, name))
+        said = await read_said(self._runner, door_keys(namespace, name))
         return None if said is None else read_door(said.decode())
 
     async def trust(self, tenant_uid: str) -> Trust:
         """See `IdentityReader.trust`."""
-        said = await self._runner.run(redis_scripts.IDENTITY_READ, trust_keys(tenant_uid))
+        said = await read_said(self._runner, trust_keys(tenant_uid))
         return () if said is None else read_trust(said)
 
     async def open_door(self, namespace: str, name: str, door: Door, *, term: int) -> None:
         """See `IdentityAdministration.open_door`."""
-        await self._say(door_keys(namespace, name), write_door(door), term)
+        await say(self._runner, door_keys(namespace, name), write_door(door), term)
 
     async def close_door(self, namespace: str, name: str, *, term: int) -> None:
         """See `IdentityAdministration.close_door`."""
-        await self._say(door_keys(namespace, name), "", term)
+        await say(self._runner, door_keys(namespace, name), "", term)
 
     async def say_trust(self, tenant_uid: str, trust: Trust, *, term: int) -> bool:
         """See `IdentityAdministration.say_trust`."""
-        return await self._say(trust_keys(tenant_uid), write_trust(trust) if trust else "", term)
-
-    async def _say(self, keys: IdentityKeys, text: str, term: int) -> bool:
-        match await self._runner.run(redis_scripts.IDENTITY_WRITE, keys, term, text):
-            case [1, changed]:
-                return bool(changed)
-            case [_, held_term]:
-                raise StaleTerm(
-                    f"{keys.identity} was said in term {held_term}; term {term} is over", held=held_term
-                )
-        raise RuntimeError("write.lua gave an answer of another version")
+        return await say(self._runner, trust_keys(tenant_uid), write_trust(trust) if trust else "", term)

@@ -4,13 +4,14 @@ A document is a compact JWS (RFC 7515) of a type of its own, as RFC 8725 section
 something else, where another key signs, and some time before its end.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from seatwarden.domain.compact_jws import signing_bytes
 from seatwarden.domain.root_key import RootAlgorithm
 
 
@@ -45,12 +46,7 @@ def document_input(
     issued_at = int(now.timestamp())
     until = issued_at + int(kind.life.total_seconds())
     header = {"alg": algorithm.value, "kid": kid, "typ": kind.token_type}
-    return _encode(header) + b"." + _encode({**claims, "iat": issued_at, "exp": until})
-
-
-def signed_document(signed: bytes, signature: bytes) -> str:
-    """The document of `document_input` and its signature."""
-    return (signed + b"." + urlsafe_b64encode(signature).rstrip(b"=")).decode()
+    return signing_bytes(header, {**claims, "iat": issued_at, "exp": until})
 
 
 def read_written(text: str) -> WrittenDocument | None:
@@ -65,10 +61,6 @@ def read_written(text: str) -> WrittenDocument | None:
                 claims={str(name): value for name, value in others.items()},
             )
     return None
-
-
-def _encode(value: object) -> bytes:
-    return urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=")
 
 
 def _decoded(part: str) -> object:

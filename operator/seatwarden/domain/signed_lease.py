@@ -9,11 +9,12 @@ Reading is strict. One algorithm, one type, each claim once and of its own type:
 
 import binascii
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 
 import orjson
 
+from seatwarden.domain.compact_jws import base64url, signing_bytes
 from seatwarden.domain.seats import GROUP_NAME, MOST_SEATS_OF_A_LEASE, Fence, Millis, PoolUid, SignedLease
 
 ALGORITHM = "EdDSA"
@@ -48,12 +49,7 @@ def signing_input(lease: SignedLease, kid: str) -> bytes:
         "iat": lease.issued_at // 1000,
         "exp": lease.valid_until // 1000,
     }
-    return _encode(orjson.dumps(header)) + b"." + _encode(orjson.dumps(claims))
-
-
-def signed_token(signed: bytes, signature: bytes) -> str:
-    """The token of `signing_input` and its signature."""
-    return (signed + b"." + _encode(signature)).decode()
+    return signing_bytes(header, claims)
 
 
 def read_token(text: str) -> Token | None:
@@ -139,14 +135,10 @@ def _object(part: str) -> dict[str, object] | None:
     return value if isinstance(value, dict) and orjson.dumps(value) == raw else None
 
 
-def _encode(raw: bytes) -> bytes:
-    return urlsafe_b64encode(raw).rstrip(b"=")
-
-
 def _decode(part: str) -> bytes | None:
     try:
         raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except (binascii.Error, ValueError):
         return None
     # Base64 has several spellings of the same bytes; only ours counts.
-    return raw if _encode(raw).decode() == part else None
+    return raw if base64url(raw).decode() == part else None

@@ -221,7 +221,7 @@ class Controller:
         tenants = TenantReconciler(
             store=self.store,
             keyrings=keyrings,
-            revocations=RevocationLists(keyrings.published, keyrings, _now),
+            revocations=RevocationLists(keyrings.published, keyrings),
             finalizers=finalizers,
             status=status,
             identities=identities,
@@ -234,7 +234,6 @@ class Controller:
             keyrings=keyrings,
             said=self.said,
             installation=self.installation,
-            now=_now,
         )
         subscriptions = SubscriptionReconciler(store=self.store, status=status, licences=licences, now=_now)
         self.engine.reconcilers = {

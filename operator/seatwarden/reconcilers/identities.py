@@ -18,6 +18,7 @@ from seatwarden.domain import findings
 from seatwarden.domain.seats import PoolUid
 from seatwarden.domain.trust import CLUSTER, Door, IssuerKey, Trust, TrustedIssuer
 from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.in_term import InTerm
 from seatwarden.resources.conditions import ConditionType, Finding, find_condition
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.tenant import ClusterIssuer, Identity, Issuer, Tenant
@@ -101,11 +102,7 @@ class Identities:
         await self._in_term(lambda term: self.said.say_trust(uid, trust, term=term))
 
     async def _in_term(self, write: Callable[[int], Awaitable[T]]) -> T:
-        try:
-            return await write(self.term())
-        except StaleTerm as stale:
-            await self.confirm_term(stale)
-            return await write(self.term())
+        return await InTerm(self.term, self.confirm_term).write(write)
 
     async def _read(self, wanted: Identity, known: Trust) -> list[_Read]:
         reads = [self._read_issuer(issuer, known) for issuer in wanted.issuers]

@@ -6,16 +6,16 @@ deleted is made anew.
 
 import base64
 import binascii
-from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.domain.compact_jws import base64url
 from seatwarden.domain.licence_document import LICENCE, LeaseKey, LicenceTerms
 from seatwarden.domain.seats import PoolUid
-from seatwarden.domain.signed_document import WrittenDocument, read_written
+from seatwarden.domain.signed_document import WrittenDocument
 from seatwarden.domain.trials import valid_until
 from seatwarden.reconcilers.engine import ObjectKey, RetryLater
 from seatwarden.reconcilers.object_store import ObjectStore
@@ -24,7 +24,6 @@ from seatwarden.reconcilers.root_keyring import RootKeyrings
 from seatwarden.reconcilers.said_documents import SaidDocuments
 from seatwarden.resources.names import LICENCE_FIELD, licence_secret
 from seatwarden.resources.seatpool import SeatPool
-from seatwarden.resources.signing import SigningKey, SigningKeyState
 from seatwarden.resources.subscription import Subscription
 from seatwarden.resources.tenant import Tenant
 
@@ -50,7 +49,6 @@ class Licences:
     keyrings: RootKeyrings
     said: SaidDocuments
     installation: InstallationKeys | None
-    now: Callable[[], datetime]
     _ensured: dict[str, tuple[str, LicenceTerms]] = field(default_factory=dict)
 
     async def ensure(self, key: ObjectKey, found: Subscription, tenant: Tenant) -> LicenceRun | None:
@@ -60,19 +58,16 @@ class Licences:
             Problem: the Secret is somebody else's, or the key cannot sign.
             RetryLater: something was changed meanwhile.
         """
-        signer = _signer(tenant)
+        signer = tenant.status.signer
         if signer is None:
             return None
         pools = self.store.pools_of(key.namespace, key.name)
-        terms, now = self._terms(key, found, tenant, pools), self.now().replace(microsecond=0)
+        terms = self._terms(key, found, tenant, pools)
         secret = await self.secrets.read(key, found, licence_secret(key.name))
-        text = _text(secret)
-        written = read_written(text)
-        if written is None or not written.is_as(LICENCE, terms.claims(), signer.kid, now):
-            text = await self.keyrings.document(tenant, signer, LICENCE, terms.claims())
+        before = _text(secret)
+        text, written = await self.keyrings.document(tenant, signer, LICENCE, terms.claims(), before=before)
+        if text != before:
             await self._keep(key, found, secret, text)
-            written = read_written(text)
-        assert written is not None, "we have just written it"
         self._ensured[found.metadata.uid] = (signer.kid, terms)
         return LicenceRun(
             written=written,
@@ -83,7 +78,7 @@ class Licences:
     def says_so(self, key: ObjectKey, found: Subscription) -> bool:
         """Does the document that was there last say what is to be said now?"""
         tenant = self.store.tenant(key.namespace, found.spec.tenant_ref.name)
-        signer = _signer(tenant) if tenant is not None else None
+        signer = tenant.status.signer if tenant is not None else None
         if tenant is None or signer is None:
             return False
         terms = self._terms(key, found, tenant, self.store.pools_of(key.namespace, key.name))
@@ -130,14 +125,7 @@ class Licences:
     def _lease_keys(self, uid: PoolUid) -> list[LeaseKey]:
         if self.installation is None:
             return []
-        return [
-            LeaseKey(kid, urlsafe_b64encode(raw).rstrip(b"=").decode(), uid)
-            for kid, raw in self.installation.lease_keys(uid)
-        ]
-
-
-def _signer(tenant: Tenant) -> SigningKey | None:
-    return next((it for it in tenant.status.signing_keys if it.state is SigningKeyState.SIGNING), None)
+        return [LeaseKey(kid, base64url(raw).decode(), uid) for kid, raw in self.installation.lease_keys(uid)]
 
 
 def longest_lease(store: ObjectStore, tenant: ObjectKey) -> timedelta:

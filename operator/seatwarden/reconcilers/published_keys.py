@@ -51,9 +51,10 @@ class PublishedKeys:
         await self._write(key, tenant, JWKS_FIELD, text)
         await self.said.jwks(tenant.metadata.uid, text)
 
-    async def publish_revocations(self, key: ObjectKey, tenant: Tenant, text: str) -> None:
-        """Have the revocation list be ``text`` wherever it is read. Raises as `publish` does."""
-        await self._write(key, tenant, REVOCATIONS_FIELD, text)
+    async def publish_revocations(self, key: ObjectKey, tenant: Tenant, text: str, *, before: str) -> None:
+        """Have the revocation list be ``text`` wherever it is read, where it was ``before``. Raises as `publish` does."""
+        if text != before:
+            await self._write(key, tenant, REVOCATIONS_FIELD, text)
         await self.said.revocations(tenant.metadata.uid, text)
 
     async def read(self, key: ObjectKey, field: str) -> str | None:

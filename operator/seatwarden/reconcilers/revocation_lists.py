@@ -1,12 +1,10 @@
 """Has a signed revocation list for each Tenant, also where it names nothing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.domain.revocation_list import REVOCATIONS, RevocationTerms
-from seatwarden.domain.signed_document import read_written
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.published_keys import PublishedKeys
 from seatwarden.reconcilers.root_keyring import KeyringRun, RootKeyrings, told_keys
@@ -33,7 +31,6 @@ class RevocationLists:
 
     published: PublishedKeys
     keyrings: RootKeyrings
-    now: Callable[[], datetime]
 
     async def ensure(self, key: ObjectKey, tenant: Tenant, run: KeyringRun) -> RevocationRun | None:
         """Have a list that says what is revoked; None where no key signs.
@@ -52,14 +49,10 @@ class RevocationLists:
             keys=[*wanted.compromised, *told],
             leases=wanted.revoked_leases,
         ).claims()
-        text = await self.published.read(key, REVOCATIONS_FIELD) or ""
-        written = read_written(text)
-        if written is None or not written.is_as(REVOCATIONS, claims, signer.kid, self.now()):
-            text = await self.keyrings.document(tenant, signer, REVOCATIONS, claims)
-            written = read_written(text)
-        assert written is not None, "we have just written it"
+        before = await self.published.read(key, REVOCATIONS_FIELD) or ""
+        text, written = await self.keyrings.document(tenant, signer, REVOCATIONS, claims, before=before)
         try:
-            await self.published.publish_revocations(key, tenant, text)
+            await self.published.publish_revocations(key, tenant, text, before=before)
         except AuthorityUnavailable:
             return RevocationRun(written.expires_at, is_said=False)
         return RevocationRun(written.expires_at, is_said=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from seatwarden.backends.google_kms import GoogleCloudKms
 from seatwarden.backends.google_kms_connection import KmsConnection
-from seatwarden.backends.google_kms_model import ProtectionLevel
 from seatwarden.backends.private_root_key import UnusableKey, read_public
 from seatwarden.backends.remembered_root_keys import RememberedRootKeys
 from seatwarden.backends.root_keys import RootKeys
@@ -32,7 +31,7 @@ class RootKeyPlaces:
             return known[1]
         kms = GoogleCloudKms(
             key_ring=wanted.key_ring,
-            protection_level=ProtectionLevel(wanted.protection_level),
+            protection_level=wanted.protection_level,
             adopts=f"{wanted.key_ring}/cryptoKeys/{wanted.key}" if wanted.key is not None else None,
             connection=self.google,
         )

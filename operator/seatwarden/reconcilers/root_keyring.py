@@ -1,14 +1,16 @@
 """Turns a Tenant's root keys: makes, publishes, hands over and ends them as `seatwarden.domain.root_rotation` says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.private_root_key import UnusableKey, read_public
 from seatwarden.backends.root_keys import KeptKey, KeyOwner, RootKeyRefused, RootKeysAway
+from seatwarden.domain.compact_jws import signed_token
 from seatwarden.domain.root_rotation import Kept, RootKeyRecord, RotationWish, Step, public_set, signing, step
-from seatwarden.domain.signed_document import DocumentKind, document_input, signed_document
+from seatwarden.domain.signed_document import DocumentKind, WrittenDocument, document_input, read_written
 from seatwarden.domain.signing_budget import SigningBudget
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
@@ -59,12 +61,8 @@ class RootKeyrings:
             Problem: the keys cannot be read or made; the message says who can change that.
             RetryLater: something was changed meanwhile.
         """
-        try:
+        with _told():
             return await self._turn(key, tenant, longest_lease)
-        except RootKeysAway as error:
-            raise Problem(Reason.SIGNING_KEYS_AWAY, str(error)) from error
-        except RootKeyRefused as error:
-            raise Problem(Reason.SIGNING_KEY_REFUSED, str(error)) from error
 
     async def forget(self, tenant: Tenant, *, destroys: bool) -> None:
         """The Tenant goes; see `RootKeys.forget`. Raises `AuthorityUnavailable`, `RootKeysAway` and `RootKeyRefused`."""
@@ -74,26 +72,42 @@ class RootKeyrings:
         self.budget.forget(tenant.metadata.uid)
 
     async def document(
+        self,
+        tenant: Tenant,
+        signer: SigningKey,
+        kind: DocumentKind,
+        claims: Mapping[str, object],
+        *,
+        before: str,
+    ) -> tuple[str, WrittenDocument]:
+        """A document of ``tenant`` that says ``claims`` by its key ``signer``: the one ``before``, or one signed now.
+
+        Raises as `turn` does.
+        """
+        written = read_written(before)
+        if written is not None and written.is_as(kind, claims, signer.kid, self._now()):
+            return before, written
+        text = await self._signed(tenant, signer, kind, claims)
+        written = read_written(text)
+        assert written is not None, "we have just written it"
+        return text, written
+
+    async def _signed(
         self, tenant: Tenant, signer: SigningKey, kind: DocumentKind, claims: Mapping[str, object]
     ) -> str:
-        """A document of ``tenant`` that says ``claims`` from now on, signed by its key ``signer``. Raises as `turn` does."""
         again = self.budget.spend(tenant.metadata.uid, self.now())
         if again is not None:
             note = f"{self.budget.limit} documents were signed within a day, and no more are until {again:%Y-%m-%d %H:%M:%S} UTC."
             raise Problem(Reason.SIGNING_BUDGET_SPENT, note)
         signed = document_input(kind, claims, algorithm=signer.algorithm, kid=signer.kid, now=self._now())
         metrics.ROOT_SIGNATURES.labels(provider=tenant.spec.signing.provider).inc()
-        return signed_document(signed, await self._sign(tenant, signer, signed))
+        return signed_token(signed, await self._sign(tenant, signer, signed))
 
     async def _sign(self, tenant: Tenant, signer: SigningKey, signed: bytes) -> bytes:
         place = self.places.of(tenant)
         key = KeptKey(reference=signer.reference, public=read_public(signer.public_key, signer.algorithm))
-        try:
+        with _told():
             return await place.sign(owner_of(tenant), key, signed)
-        except RootKeysAway as error:
-            raise Problem(Reason.SIGNING_KEYS_AWAY, str(error)) from error
-        except RootKeyRefused as error:
-            raise Problem(Reason.SIGNING_KEY_REFUSED, str(error)) from error
 
     async def _turn(self, key: ObjectKey, tenant: Tenant, longest_lease: timedelta) -> KeyringRun:
         place, owner = self.places.of(tenant), owner_of(tenant)
@@ -136,6 +150,17 @@ class RootKeyrings:
 
     def _now(self) -> datetime:
         return self.now().replace(microsecond=0)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What places of keys raise becomes what the status is to tell."""
+    try:
+        yield
+    except RootKeysAway as error:
+        raise Problem(Reason.SIGNING_KEYS_AWAY, str(error)) from error
+    except RootKeyRefused as error:
+        raise Problem(Reason.SIGNING_KEY_REFUSED, str(error)) from error
 
 
 def owner_of(tenant: Tenant) -> KeyOwner:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from seatwarden.backends.authority import StaleTerm
 from seatwarden.backends.redis_documents import DocumentAdministration
 from seatwarden.domain.seats import PoolUid
+from seatwarden.reconcilers.in_term import InTerm
 
 
 @dataclass(slots=True)
@@ -51,11 +52,7 @@ class SaidDocuments:
     async def _say(self, what: str, uid: str, text: str, write: Callable[..., Awaitable[None]]) -> None:
         if self._said.get((what, uid)) == text:
             return
-        try:
-            await write(uid, text, term=self.term())
-        except StaleTerm as stale:
-            await self.confirm_term(stale)
-            await write(uid, text, term=self.term())
+        await InTerm(self.term, self.confirm_term).write(lambda term: write(uid, text, term=term))
         if text:
             self._said[what, uid] = text
         else:

@@ -14,6 +14,7 @@ from seatwarden.domain.epoch import FIRST_EPOCH, next_epoch, standing_epoch, sta
 from seatwarden.domain.seats import NO_TIME, Configured, Millis, PoolConfig, PoolObservation, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.in_term import InTerm
 from seatwarden.reconcilers.known_epochs import KnownEpochs
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.shared_runs import SharedRuns
@@ -210,11 +211,9 @@ class SeatAllocator:
                 self.capacity_changed(uid)
 
     async def _configure_in_term(self, uid: PoolUid, config: PoolConfig) -> Configured:
-        try:
-            return await self.authority.configure(uid, config, term=self.term())
-        except StaleTerm as stale:
-            await self.confirm_term(stale)
-            return await self.authority.configure(uid, config, term=self.term())
+        return await InTerm(self.term, self.confirm_term).write(
+            lambda term: self.authority.configure(uid, config, term=term)
+        )
 
     def _beyond(self, uid: PoolUid) -> int:
         wanted = self._wanted.get(uid)

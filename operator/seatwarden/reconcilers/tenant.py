@@ -28,7 +28,7 @@ from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.conditions import Finding, merge_conditions
 from seatwarden.resources.names import FINALIZER, jwks_config_map, root_key_secret
 from seatwarden.resources.reasons import Outlook, Reason
-from seatwarden.resources.signing import SigningKeyState, SigningProvider
+from seatwarden.resources.signing import SigningProvider
 from seatwarden.resources.tenant import Access, DeletionPolicy, Tenant, TenantStatus
 
 log = structlog.get_logger(__name__)
@@ -200,7 +200,7 @@ class TenantReconciler:
 
 
 def _signing_kid(status: TenantStatus) -> str | None:
-    return next((each.kid for each in status.signing_keys if each.state is SigningKeyState.SIGNING), None)
+    return status.signer.kid if status.signer is not None else None
 
 
 def _said_of(signs: RootKeyRecord | None) -> str:

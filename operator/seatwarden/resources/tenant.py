@@ -19,7 +19,7 @@ from seatwarden.resources.base import (
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import Kind
 from seatwarden.resources.rules import ListMap, ListSet, Matches, OneOrMore
-from seatwarden.resources.signing import Signing, SigningKey
+from seatwarden.resources.signing import Signing, SigningKey, SigningKeyState
 
 
 class Access(StrEnum):
@@ -159,6 +159,11 @@ class TenantStatus(Model):
     """Value of the annotation seatwarden.dev/rotate-signing-key-requested-at when it was last acted upon."""
     last_handled_reconcile_at: Echo | None = None
     """Value of the annotation seatwarden.dev/reconcile-requested-at when it was last acted upon."""
+
+    @property
+    def signer(self) -> SigningKey | None:
+        """The key that signs, if any does."""
+        return next((key for key in self.signing_keys if key.state is SigningKeyState.SIGNING), None)
 
 
 class Tenant(Resource):
