@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from seatwarden.domain.seats import Millis, PoolCounts, PoolUid
+from seatwarden.domain.seats import KeyUse, Millis, PoolCounts, PoolUid
 from seatwarden.reconcilers.reaper import BATCH, ReaperSettings
 from tests.reconcilers.reaper_rounds import POOL, QUIET, Rounds, sample
 from tests.reconcilers.virtual_time import until
@@ -117,6 +117,42 @@ async def test_another_borrow_than_before_is_told(rounds: Rounds, counts: PoolCo
         await until(16.0)
 
     assert len(rounds.told) == told + 1
+
+
+def _used(*, granted: int, denied: int) -> PoolCounts:
+    return replace(QUIET, key_uses={"key": KeyUse(granted, denied, Millis(granted + denied))})
+
+
+@pytest.mark.parametrize("last", [_used(granted=3, denied=1), _used(granted=1, denied=3)])
+async def test_what_a_licence_key_was_used_for_is_told_a_minute_later_at_most(
+    rounds: Rounds, last: PoolCounts
+) -> None:
+    with rounds.under_way():
+        await until(16.0)
+        assert len(rounds.told) == 1
+        rounds.authority.counts[POOL] = _used(granted=1, denied=1)
+        await until(64.0)
+        early = len(rounds.told)
+        await until(66.0)
+        after_a_minute = len(rounds.told)
+        rounds.authority.counts[POOL] = last
+        await until(124.0)
+        again_early = len(rounds.told)
+        await until(300.0)
+
+    assert (early, after_a_minute, again_early) == (1, 2, 2)
+    assert len(rounds.told) == 3, "told once, and not again as long as nothing is new"
+
+
+async def test_what_a_licence_key_was_used_for_is_told_with_any_other_news(rounds: Rounds) -> None:
+    with rounds.under_way():
+        await until(6.0)
+        rounds.authority.counts[POOL] = replace(_used(granted=1, denied=0), live=QUIET.live + 1)
+        await until(16.0)
+        told = len(rounds.told)
+        await until(300.0)
+
+    assert (told, len(rounds.told)) == (2, 2)
 
 
 async def test_a_lease_that_can_end_soon_brings_the_visit_forward(rounds: Rounds) -> None:

@@ -53,6 +53,7 @@ log = structlog.get_logger(__name__)
 
 SECOND_LISTING_SECONDS = 5.0
 _RANDOM = secrets.SystemRandom()
+_LATE_INTERVALS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,9 @@ class Controller:
         )
         self.reaper = Reaper(
             authority=self.authority,
-            settings=ReaperSettings(busy=self.settings.status_interval),
+            settings=ReaperSettings(
+                busy=self.settings.status_interval, late=_LATE_INTERVALS * self.settings.status_interval
+            ),
             clock=loop.time,
             jitter=_RANDOM.random,
             changed=self._counts_changed,

@@ -30,13 +30,15 @@ class ReaperSettings:
     A pool in which something happens is visited every ``busy``. An idle one is visited as often too while there are few
     pools, and so much more seldom where there are many that idle pools cost at most ``idle_rate`` visits a second in all;
     but never less often than every ``idle``. One that lends seats is visited every ``lending``, where ``idle_rate`` allows
-    that: what is borrowed has to be mirrored before it can be lost.
+    that: what is borrowed has to be mirrored before it can be lost. What changes with almost every request of a program
+    (the uses and refusals of licence keys) is not worth a write of the status each time: it is told ``late`` at most.
     """
 
     busy: float = 10.0
     idle: float = 60.0
     idle_rate: float = 200.0
     lending: float = 2.0
+    late: float = 60.0
     unavailable: float = 2.0
 
     def idle_pause(self, pools: int) -> float:
@@ -62,6 +64,7 @@ class Reaper:
     counts: dict[PoolUid, PoolCounts] = field(default_factory=dict)
     _pause: dict[PoolUid, float] = field(default_factory=dict)
     _lending: set[PoolUid] = field(default_factory=set)
+    _told: dict[PoolUid, "_Told"] = field(default_factory=dict)
     _due: list[PoolUid] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _away: bool = False
@@ -89,6 +92,7 @@ class Reaper:
         self._pause.pop(pool, None)
         self._lending.discard(pool)
         self.counts.pop(pool, None)
+        self._told.pop(pool, None)
         self._wheel.cancel(pool)
 
     async def run(self) -> None:
@@ -133,6 +137,7 @@ class Reaper:
             if counts is None:
                 metrics.SWEEPS.labels(result="unknown").inc()
                 self.counts.pop(pool, None)
+                self._told.pop(pool, None)
                 self.lost(pool)
                 self._wheel.schedule(pool, self.settings.busy)
             else:
@@ -159,10 +164,17 @@ class Reaper:
         self._wheel.schedule(
             pool, 0.0 if counts.unpurged or counts.due else min(spread(pause, self.jitter()), soonest)
         )
-        if before is None or _published(before) != _published(counts):
+        if self._is_news(pool, counts):
+            self._told[pool] = _Told(at=self.clock(), counts=counts)
             self.changed(pool)
         if before is not None and counts_went_back(before, counts):
             self.went_back(pool, counts.epoch)
+
+    def _is_news(self, pool: PoolUid, counts: PoolCounts) -> bool:
+        told = self._told.get(pool)
+        if told is None or _published(told.counts) != _published(counts):
+            return True
+        return told.counts.key_uses != counts.key_uses and self.clock() - told.at >= self.settings.late
 
     def _lending_pause(self) -> float:
         return max(self.settings.lending, len(self._lending) / self.settings.idle_rate)
@@ -180,8 +192,16 @@ class Reaper:
             self.restored()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What was last told of a pool, and when by the clock."""
+
+    at: float
+    counts: PoolCounts
+
+
 def _published(counts: PoolCounts) -> tuple[object, ...]:
-    """What of the counts is shown in status."""
+    """What of the counts is shown in status as soon as it changes."""
     numbers = (counts.live, counts.capacity, counts.peak, counts.epoch, counts.overage, counts.would_deny)
     at_gates = (counts.version_blocked, counts.rate_limited, counts.device_limit, counts.devices)
     lent = (counts.borrowed, counts.borrow_changes, counts.borrow_limit)

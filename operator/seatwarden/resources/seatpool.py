@@ -209,24 +209,24 @@ class LicenceKeyStatus(Model):
     expires_at: Instant | None = None
     """The instant from which the key opens nothing any more. Not there for the Active key."""
     granted: Count
-    """How many seats were given for this key since Redis knows the pool. Follows the truth by some minutes."""
+    """How many seats were given for this key since Redis knows the pool. Follows the truth by a minute at most."""
     denied: Count
     """How many requests for a seat with this key were refused since Redis knows the pool. Follows the truth
-    by some minutes."""
+    by a minute at most."""
     last_used_at: Instant | None = None
-    """When a seat was last asked for with this key. Follows the truth by some minutes."""
+    """When a seat was last asked for with this key. Follows the truth by a minute at most."""
 
 
 class TokensStatus(Model):
     """What was asked for with tokens in place of a licence key, all of them together."""
 
     granted: Count
-    """How many seats were given for tokens since Redis knows the pool. Follows the truth by some minutes."""
+    """How many seats were given for tokens since Redis knows the pool. Follows the truth by a minute at most."""
     denied: Count
     """How many requests for a seat with a token were refused since Redis knows the pool. Follows the truth by some
     minutes."""
     last_used_at: Instant | None = None
-    """When a seat was last asked for with a token. Follows the truth by some minutes."""
+    """When a seat was last asked for with a token. Follows the truth by a minute at most."""
 
 
 class Refused(Model):

@@ -40,6 +40,7 @@ class OperatorSettings:
     relist: float = 600.0
     """How often all objects are listed anew, should the watch have missed something."""
     status_interval: float = 10.0
-    """How old live counts in status may get, and the shortest time between two writes of them per object."""
+    """How old live counts in status may get, and the shortest time between two writes of them per object. What licence keys
+    were used for may get six times as old."""
     deletion_patience: timedelta = timedelta(minutes=10)
     """For how long the deletion of a pool waits for a Redis that does not answer."""
