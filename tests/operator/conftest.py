@@ -18,7 +18,7 @@ async def idle_world(cluster: PlaneAccess, namespace: str, redis_url: str) -> As
     if cluster.server not in _permitted:
         await permit_operator(cluster)
         _permitted.add(cluster.server)
-    seats = RedisSeatAuthority.connect(redis_url)
+    seats = RedisSeatAuthority.connect(redis_url, time_limit_seconds=20)
     # The operator notes it itself within seconds; a test need not wait for that.
     await seats.note_provisioned()
     async with cluster.session() as session:

@@ -59,7 +59,7 @@ async def world(
     own_cluster: PlaneAccess, session: aiohttp.ClientSession, redis_url: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[World]:
     """A namespace in the test's own cluster."""
-    seats = RedisSeatAuthority.connect(redis_url)
+    seats = RedisSeatAuthority.connect(redis_url, time_limit_seconds=20)
     namespace = request.node.originalname.replace("_", "-")[:60].rstrip("-")
     world = World(own_cluster, KubernetesApi(session, ""), namespace, redis_url, seats)
     await world.api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})

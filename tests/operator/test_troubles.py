@@ -135,7 +135,9 @@ async def mortal_world(idle_world: World) -> AsyncIterator[tuple[World, Valkey]]
         shared = idle_world.seats
         idle_world.redis_url = valkey.url
         idle_world.durability = Durability(fsync=True)
-        idle_world.seats = RedisSeatAuthority.connect(valkey.url, durability=idle_world.durability)
+        idle_world.seats = RedisSeatAuthority.connect(
+            valkey.url, time_limit_seconds=5, durability=idle_world.durability
+        )
         try:
             yield idle_world, valkey
         finally:

@@ -26,6 +26,8 @@ from seatwarden.runtime.signals import stop_on_signals
 log = structlog.get_logger(__name__)
 
 API_CONNECTIONS = 32
+REDIS_SECONDS = 3.0
+"""No program waits for the operator, and a node that is short of CPU for a second is not an outage to be told of."""
 
 
 @dataclass(slots=True)
@@ -69,7 +71,10 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
         session = await stack.enter_async_context(connection.open_session(connections=API_CONNECTIONS))
         api = KubernetesApi(session, connection.server, writes=settings.api_writes)
         authority = RedisSeatAuthority.connect(
-            settings.redis_url, keys=settings.installation_keys, durability=settings.durability
+            settings.redis_url,
+            time_limit_seconds=REDIS_SECONDS,
+            keys=settings.installation_keys,
+            durability=settings.durability,
         )
         stack.push_async_callback(authority.close)
         google = KmsConnection(api_endpoint=settings.kms_endpoint, counted=_count_kms_call)
