@@ -89,6 +89,46 @@ def seats(  # each is one option
     _report("seats", asyncio.run(measure(options)))
 
 
+@main.command()
+@click.option(
+    "--rounds", default=21, show_default=True, type=click.IntRange(1, 1000), help="Rounds of turns."
+)
+@click.option(
+    "--seconds",
+    default=0.7,
+    show_default=True,
+    type=click.FloatRange(0.1, 60),
+    help="Of each load of heartbeats in a round.",
+)
+@click.option(
+    "--calls",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(64, 100_000),
+    help="Acquires of each endpoint in a round.",
+)
+@click.option(
+    "--rate",
+    default=1000.0,
+    show_default=True,
+    type=click.FloatRange(10, 10_000),
+    help="Acquires a second while the KMS is away. Less where the machine cannot do it.",
+)
+@click.option(
+    "--away-seconds",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(1, 3600),
+    help="How long the KMS is away.",
+)
+def signing(rounds: int, seconds: float, calls: int, rate: float, away_seconds: float) -> None:
+    """Hold signed leases against unsigned ones, and take seats while the KMS is away."""
+    from bench.signing_bench import Options, measure
+
+    options = Options(rounds=rounds, seconds=seconds, once=calls, rate=rate, away_seconds=away_seconds)
+    _report("signing", asyncio.run(measure(options)))
+
+
 def _report(name: str, rows: list[Row]) -> None:
     print_rows(rows)
     RESULTS.mkdir(exist_ok=True)
