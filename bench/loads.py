@@ -9,6 +9,10 @@ from bench.samples import Samples
 from bench.seats_world import Server
 
 
+class Refused(click.ClickException):
+    """Not all that was asked for was done."""
+
+
 @dataclass(slots=True)
 class Loads:
     """``redis`` is what all the servers ask."""
@@ -20,16 +24,14 @@ class Loads:
         """Run ``plan`` against ``server``, keep what was seen as samples of ``name``, and return the rate.
 
         Raises:
-            ClickException: an answer was a refusal, so the rate says nothing.
+            Refused: an answer was a refusal, so the rate says nothing.
         """
         endpoint_before, redis_before = server.cpu_seconds(), self.redis.cpu_seconds()
         seen = run_load(plan)
         endpoint_used = server.cpu_seconds() - endpoint_before
         redis_used = self.redis.cpu_seconds() - redis_before
         if seen.refused:
-            raise click.ClickException(
-                f"{name}: {seen.refused} of {seen.answers + seen.refused} were refused"
-            )
+            raise Refused(f"{name}: {seen.refused} of {seen.answers + seen.refused} were refused")
         rate = seen.per_second * seats_in_a_request
         self.samples.add(name, rate, "seats/s" if seats_in_a_request > 1 else "requests/s")
         self.samples.add(f"{name}_p50", seen.p50_ms, "ms")
