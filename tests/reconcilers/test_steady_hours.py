@@ -4,6 +4,8 @@ What it may do is what is documented: look at the keys in a KMS once an hour, by
 """
 
 import asyncio
+import base64
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -167,3 +169,27 @@ async def test_what_is_due_later_is_done_then_and_once(busy: BusyRoom) -> None:
     assert busy.unready() == []
     # Of the Tenants in the KMS: four licence documents and two revocation lists.
     assert Counter(google.heard)[KmsMethod.ASYMMETRIC_SIGN] == 4 + 2
+
+
+async def test_a_new_pool_is_certified_within_seconds(busy: BusyRoom) -> None:
+    before = busy.room.documents.licences[uid_of("google-0")]
+    busy.room.write(Kind.SEAT_POOL, pool_body("newest", subscription="google-0", seats=0))
+    await until(SETTLED + 2.0)
+    assert busy.status(Kind.SEAT_POOL, "newest")["conditions"][0]["status"] == "True"
+    assert uid_of("newest") not in pools_in(before)
+    assert uid_of("newest") in pools_in(busy.room.documents.licences[uid_of("google-0")])
+
+
+async def test_pools_that_are_made_together_are_certified_by_one_signature(busy: BusyRoom) -> None:
+    busy.google.heard.clear()
+    for number in range(20):
+        busy.room.write(Kind.SEAT_POOL, pool_body(f"newest-{number}", subscription="google-0", seats=0))
+    await until(SETTLED + 2.0)
+    assert len(pools_in(busy.room.documents.licences[uid_of("google-0")])) == 3 + 20
+    assert busy.google.heard.count(KmsMethod.ASYMMETRIC_SIGN) == 1
+
+
+def pools_in(document: str) -> set[str]:
+    """The pools whose leases a licence document speaks for."""
+    claims = json.loads(base64.urlsafe_b64decode(document.split(".")[1] + "=="))
+    return {key["pool"] for key in claims["lease_keys"]}
