@@ -91,21 +91,14 @@ def seats(  # each is one option
 
 @main.command()
 @click.option(
-    "--rounds", default=21, show_default=True, type=click.IntRange(1, 1000), help="Rounds of turns."
+    "--turns",
+    default=150,
+    show_default=True,
+    type=click.IntRange(2, 100_000),
+    help="Turns of each of the two endpoints, for each kind of call.",
 )
 @click.option(
-    "--seconds",
-    default=0.7,
-    show_default=True,
-    type=click.FloatRange(0.1, 60),
-    help="Of each load of heartbeats in a round.",
-)
-@click.option(
-    "--calls",
-    default=3000,
-    show_default=True,
-    type=click.IntRange(64, 100_000),
-    help="Acquires of each endpoint in a round.",
+    "--calls", default=300, show_default=True, type=click.IntRange(1, 100_000), help="Calls in each turn."
 )
 @click.option(
     "--rate",
@@ -121,11 +114,11 @@ def seats(  # each is one option
     type=click.FloatRange(1, 3600),
     help="How long the KMS is away.",
 )
-def signing(rounds: int, seconds: float, calls: int, rate: float, away_seconds: float) -> None:
+def signing(turns: int, calls: int, rate: float, away_seconds: float) -> None:
     """Hold signed leases against unsigned ones, and take seats while the KMS is away."""
     from bench.signing_bench import Options, measure
 
-    options = Options(rounds=rounds, seconds=seconds, once=calls, rate=rate, away_seconds=away_seconds)
+    options = Options(turns=turns, calls=calls, rate=rate, away_seconds=away_seconds)
     _report("signing", asyncio.run(measure(options)))
 
 

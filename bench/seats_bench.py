@@ -8,12 +8,11 @@ with the smallest and the largest beside it. CPU time is read from the kernel fo
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import click
 
 from bench.load import LoadPlan, finish_load, run_load, start_load
-from bench.loads import Loads
 from bench.policy_costs import MANY_GROUPS, every_policy, group_of, policy_rows
 from bench.redis_rates import redis_rate
 from bench.rows import Row
@@ -55,17 +54,25 @@ class Bench:
     grants: list[Grant]
     strict: SeatPool
     strict_grants: list[Grant]
-    loads: Loads
+    samples: Samples = field(default_factory=Samples)
     taken: int = LEASES
-
-    @property
-    def samples(self) -> Samples:
-        """What was measured so far."""
-        return self.loads.samples
 
     def load(self, name: str, server: Server, plan: LoadPlan, *, seats_in_a_request: int = 1) -> None:
         """Run ``plan`` against ``server`` and keep what was seen."""
-        self.loads.run(name, server, plan, seats_in_a_request=seats_in_a_request)
+        endpoint_before, redis_before = server.cpu_seconds(), self.world.redis.cpu_seconds()
+        seen = run_load(plan)
+        endpoint_used = server.cpu_seconds() - endpoint_before
+        redis_used = self.world.redis.cpu_seconds() - redis_before
+        if seen.refused:
+            raise click.ClickException(
+                f"{name}: {seen.refused} of {seen.answers + seen.refused} were refused"
+            )
+        unit = "seats/s" if seats_in_a_request > 1 else "requests/s"
+        self.samples.add(name, seen.per_second * seats_in_a_request, unit)
+        self.samples.add(f"{name}_p50", seen.p50_ms, "ms")
+        self.samples.add(f"{name}_p99", seen.p99_ms, "ms")
+        self.samples.add(f"{name}_cpu", endpoint_used / seen.answers * 1e6, "us/request")
+        self.samples.add(f"{name}_redis_cpu", redis_used / seen.answers * 1e6, "us/request")
 
     def closed(self, server: Server, requests: list[str], *, connections: int = CONNECTIONS) -> LoadPlan:
         """Requests over and over for the time of a round."""
@@ -83,11 +90,7 @@ async def measure(options: Options) -> list[Row]:
     async with world() as made:
         pool = await new_pool(made.authority, seats=10_000_000)
         strict = await new_pool(made.authority, seats=10_000_000, **every_policy())
-        bench = Bench(
-            *(made, options, pool, await pool.seats(LEASES)),
-            *(strict, await strict.seats(LEASES)),
-            Loads(made.redis),
-        )
+        bench = Bench(made, options, pool, await pool.seats(LEASES), strict, await strict.seats(LEASES))
         for number in range(options.rounds):
             click.echo(f"round {number + 1} of {options.rounds} …")
             for part in (_single_calls, _bulk, _redis, _workers):
