@@ -89,6 +89,39 @@ def seats(  # each is one option
     _report("seats", asyncio.run(measure(options)))
 
 
+@main.command()
+@click.option(
+    "--turns",
+    default=150,
+    show_default=True,
+    type=click.IntRange(2, 100_000),
+    help="Turns of each of the two endpoints, for each kind of call.",
+)
+@click.option(
+    "--calls", default=300, show_default=True, type=click.IntRange(1, 100_000), help="Calls in each turn."
+)
+@click.option(
+    "--rate",
+    default=1000.0,
+    show_default=True,
+    type=click.FloatRange(10, 10_000),
+    help="Acquires a second while the KMS is away. Less where the machine cannot do it.",
+)
+@click.option(
+    "--away-seconds",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(1, 3600),
+    help="How long the KMS is away.",
+)
+def signing(turns: int, calls: int, rate: float, away_seconds: float) -> None:
+    """Hold signed leases against unsigned ones, and take seats while the KMS is away."""
+    from bench.signing_bench import Options, measure
+
+    options = Options(turns=turns, calls=calls, rate=rate, away_seconds=away_seconds)
+    _report("signing", asyncio.run(measure(options)))
+
+
 def _report(name: str, rows: list[Row]) -> None:
     print_rows(rows)
     RESULTS.mkdir(exist_ok=True)

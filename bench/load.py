@@ -92,7 +92,7 @@ def finish_load(process: "subprocess.Popen[bytes]") -> LoadSeen:
     return LoadSeen(**json.loads(said))
 
 
-class _Connection:
+class Connection:
     """One socket, and when the requests were due whose answers are to come on it."""
 
     __slots__ = ("received", "sent", "socket")
@@ -104,6 +104,7 @@ class _Connection:
         self.received = b""
 
     def send(self, request: bytes, due: float) -> None:
+        """Send a request that was due then."""
         self.sent.append(due)
         self.socket.sendall(request)
 
@@ -128,12 +129,15 @@ def _answer_end(data: bytes) -> int | None:
     return end if end <= len(data) else None
 
 
-class _Tally:
+class Tally:
+    """Answers so far, and a sample of their latencies."""
+
     def __init__(self) -> None:
         self.answers = self.refused = 0
         self.latencies: list[float] = []
 
     def count(self, *, good: bool, seconds: float) -> None:
+        """One answer, which took so long."""
         if good:
             self.answers += 1
         else:
@@ -144,6 +148,7 @@ class _Tally:
             self.latencies[random.randrange(LATENCIES_KEPT)] = seconds  # noqa: S311  # a sample
 
     def seen(self, seconds: float) -> LoadSeen:
+        """All of them, which took so many ``seconds`` together."""
         ordered = sorted(self.latencies) or [0.0]
         return LoadSeen(
             answers=self.answers,
@@ -159,12 +164,12 @@ def _generate(plan: LoadPlan) -> LoadSeen:
     encoded = [request.encode() for request in plan.requests]
     requests = iter(encoded) if plan.once else cycle(encoded)
     connections = {
-        one.socket.fileno(): one for one in (_Connection(plan.port) for _ in range(plan.connections))
+        one.socket.fileno(): one for one in (Connection(plan.port) for _ in range(plan.connections))
     }
     poll = select.epoll()
     for number in connections:
         poll.register(number, select.EPOLLIN)
-    tally = _Tally()
+    tally = Tally()
     began = time.perf_counter()
     if plan.rate:
         _paced(plan, requests, list(connections.values()), poll, tally)
@@ -176,9 +181,9 @@ def _generate(plan: LoadPlan) -> LoadSeen:
 def _closed(
     plan: LoadPlan,
     requests: Iterator[bytes],
-    connections: dict[int, _Connection],
+    connections: dict[int, Connection],
     poll: select.epoll,
-    tally: _Tally,
+    tally: Tally,
 ) -> None:
     clock = time.perf_counter
     ends = clock() + plan.seconds
@@ -202,9 +207,9 @@ def _closed(
 def _paced(
     plan: LoadPlan,
     requests: Iterator[bytes],
-    connections: list[_Connection],
+    connections: list[Connection],
     poll: select.epoll,
-    tally: _Tally,
+    tally: Tally,
 ) -> None:
     clock = time.perf_counter
     by_number = {one.socket.fileno(): one for one in connections}

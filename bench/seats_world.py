@@ -204,10 +204,10 @@ def bare_server(redis_url: str) -> Iterator[tuple[Server, int]]:
 
 
 @contextlib.contextmanager
-def endpoint(redis_url: str, key_file: Path, *, workers: int = 1) -> Iterator[Server]:
-    """`seatwarden serve` with that many workers, and all that it can do switched on."""
+def endpoint(redis_url: str, key_file: Path | None, *, workers: int = 1) -> Iterator[Server]:
+    """`seatwarden serve` with that many workers, and all that it can do switched on; without a key it signs nothing."""
     command = [sys.executable, "-m", "seatwarden", "serve", "--listen", "127.0.0.1:0", "--drain-seconds", "0"]
-    command += ["--installation-key-file", str(key_file)]
+    command += [] if key_file is None else ["--installation-key-file", str(key_file)]
     environment = os.environ | {"SEATWARDEN_REDIS_URL": redis_url}
     with _process([*command, "--workers", str(workers)], environment, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None

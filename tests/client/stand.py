@@ -39,7 +39,13 @@ class Stand:
 
     async def start(self) -> None:
         """Serve, at the same port as before."""
-        app = create_app(self.seats, keys=KEYS, identities=self.seats.identities(), spread=lambda: 0.5)
+        app = create_app(
+            self.seats,
+            keys=KEYS,
+            identities=self.seats.identities(),
+            documents=self.seats.documents(),
+            spread=lambda: 0.5,
+        )
         self.server = await start_server(app, host="127.0.0.1", port=self.port)
         self.port = self.server.port
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seatwarden import client
+from seatwarden import client, verify
 from seatwarden.client.keeping import Loss
 from seatwarden.runtime import hold_command, seat_statuses
 from tests.docs.pages import PAGES
@@ -18,7 +18,9 @@ PAGE = next(page for page in PAGES if page.path.name == "python-client.md")
 BLOCKS = PAGE.blocks("python")
 EXPORTS = {
     "seatwarden.client": {*client.__all__},
+    "seatwarden.verify": {*verify.__all__},
     "datetime": {*dt.__all__},
+    "time": {"time"},
     "pathlib": {*pathlib.__all__},
 }
 CALLS: dict[str, Any] = {
@@ -29,6 +31,8 @@ CALLS: dict[str, Any] = {
     "borrow": client.Seat.borrow,
     "give_back": client.Client.give_back,
     "validate": client.Client.validate,
+    "licence_document": client.Client.licence_document,
+    "verify_licence": verify.verify_licence,
 }
 
 

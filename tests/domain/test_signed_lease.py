@@ -161,6 +161,28 @@ def test_a_signed_lease_grows_old_at_half_of_its_time(hours: float, old: bool) -
     assert may_be_past_half(signed_token(signing_input(LEASE, KID), SIGNATURE), now) is old
 
 
+@given(
+    group=st.sampled_from(["", "a", "ab", "abc", "render-farm-of-the-north"]),
+    fence=st.integers(1, (1 << 53) - 1),
+    begin=st.integers(1, 1 << 50),
+    length=st.integers(1, 1 << 50),
+    share=st.floats(0, 2),
+)
+def test_the_cheap_look_agrees_with_the_careful_one_whatever_the_claims(
+    group: str, fence: int, begin: int, length: int, share: float
+) -> None:
+    begin, end = begin // 1000, (begin + length) // 1000
+    lease = replace(
+        LEASE,
+        group=group,
+        fence=Fence(fence),
+        issued_at=Millis(begin * 1000),
+        valid_until=Millis(end * 1000),
+    )
+    now = Millis(lease.issued_at + int(length * share))
+    assert may_be_past_half(signed_token(signing_input(lease, KID), SIGNATURE), now) is past_half(lease, now)
+
+
 @given(st.text() | st.lists(st.text(), min_size=2, max_size=4).map(".".join))
 def test_what_is_no_token_is_not_past_half(text: str) -> None:
     assert may_be_past_half(text, Millis(2_000_000_000_000)) is False

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration, StaleTerm
+from seatwarden.domain.borrowing import Borrows
 from seatwarden.domain.seats import (
     NO_TIME,
     Code,
@@ -47,13 +48,15 @@ class HeldPool:
 class AuthorityInMemory(PoolAdministration):
     """Others act ``before`` each call. ``written`` is told of each pool configured, with the seats held before it was.
 
-    ``caps`` has every cap written, in order, and ``most_at_once`` how many calls were ever under way together.
+    ``lent`` is what is borrowed. ``caps`` has every cap written, in order, and ``most_at_once`` how many calls were ever
+    under way together.
     After ``calls_left`` more calls there is no answer any more; with ``loses_answer`` the first of those calls is
     acted upon all the same.
     """
 
     pools: dict[PoolUid, HeldPool] = field(default_factory=dict)
     counts: dict[PoolUid, PoolCounts] = field(default_factory=dict)
+    lent: dict[PoolUid, Borrows] = field(default_factory=dict)
     dismissed: list[tuple[PoolUid, str]] = field(default_factory=list)
     caps: list[tuple[PoolUid, int]] = field(default_factory=list)
     observed: list[list[PoolUid]] = field(default_factory=list)
@@ -102,6 +105,10 @@ class AuthorityInMemory(PoolAdministration):
     async def remove(self, pool: PoolUid) -> None:
         async with self._call():
             self.pools.pop(pool, None)
+
+    async def borrows(self, pool: PoolUid) -> Borrows | None:
+        async with self._call():
+            return self.lent.get(pool)
 
     async def dismiss_device(self, pool: PoolUid, beginning: str) -> DeviceRemoval:
         async with self._call():

@@ -1,14 +1,17 @@
 """All reconcilers together as the operator runs them, in virtual time, over an API server and an authority in memory."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kubernetes.aio.client import Configuration
 
 from seatwarden.backends.authority import StaleTerm
+from seatwarden.backends.google_kms_connection import KmsConnection
+from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.backends.kubernetes_connection import KubernetesConnection
 from seatwarden.backends.private_root_key import PrivateRootKey
 from seatwarden.domain.root_key import RootAlgorithm
@@ -26,14 +29,30 @@ from tests.reconcilers.kubernetes_in_memory import KubernetesInMemory
 DEV = ObjectKey(Kind.SEAT_POOL, NAMESPACE, "dev")
 
 
+async def _confirm_term(stale: StaleTerm) -> None:
+    raise stale
+
+
+async def _no_root_key(_: RootAlgorithm) -> PrivateRootKey:
+    raise RetryLater("there is no key here")
+
+
 @dataclass
 class ControlRoom:
-    """A Tenant without a root key, its Subscription and one SeatPool; people write to the API and the watch tells of it."""
+    """A Tenant, its Subscription and one SeatPool; people write to the API and the watch tells of it.
+
+    Unless it is said how to make one, there is no root key. The time of day goes with the loop's from ``begins`` on, and is
+    the real one where that is None.
+    """
 
     api: KubernetesInMemory = field(default_factory=KubernetesInMemory)
     authority: AuthorityInMemory = field(default_factory=AuthorityInMemory)
     identities: IdentitiesInMemory = field(default_factory=IdentitiesInMemory)
     documents: DocumentsInMemory = field(default_factory=DocumentsInMemory)
+    installation: InstallationKeys | None = None
+    google: KmsConnection = field(default_factory=KmsConnection)
+    new_root_key: Callable[[RootAlgorithm], Awaitable[PrivateRootKey]] = _no_root_key
+    begins: datetime | None = None
 
     def __post_init__(self) -> None:
         self.controller = Controller(
@@ -45,8 +64,15 @@ class ControlRoom:
             settings=ControllerSettings(instance="operator-0"),
             term=lambda: 1,
             confirm_term=_confirm_term,
-            new_root_key=_no_root_key,
+            installation=self.installation,
+            google=self.google,
+            new_root_key=self.new_root_key,
+            now=self._now,
         )
+
+    def _now(self) -> datetime:
+        passed = timedelta(seconds=asyncio.get_running_loop().time())
+        return datetime.now(UTC) if self.begins is None else self.begins + passed
 
     def write(self, kind: Kind, body: Body) -> None:
         """Somebody writes an object."""
@@ -107,11 +133,3 @@ class ControlRoom:
         yield
         for task in running:
             task.cancel()
-
-
-async def _confirm_term(stale: StaleTerm) -> None:
-    raise stale
-
-
-async def _no_root_key(_: RootAlgorithm) -> PrivateRootKey:
-    raise RetryLater("there is no key here")

@@ -3,6 +3,7 @@
 import pytest
 
 from seatwarden.reconcilers.engine import Cause, ObjectKey
+from seatwarden.reconcilers.intake import CERTIFIED_SECONDS
 from seatwarden.reconcilers.object_store import Unreadable
 from seatwarden.reconcilers.paths import object_path
 from seatwarden.resources.names import Kind
@@ -35,6 +36,22 @@ async def test_a_changed_pool_concerns_itself_now_and_the_subscriptions_sums_soo
 
     assert await gate.work() == {DEV: {"changed"}}
     assert await gate.work_later() == {TEAM: {"counts"}}
+
+
+@pytest.mark.parametrize("name", ["third", "dev"], ids=["made", "made anew"])
+async def test_a_new_pool_is_to_be_in_the_document_within_a_second(gate: Gate, name: str) -> None:
+    gate.intake.changed(Kind.SEAT_POOL, pool_body(name, resourceVersion="9", uid=uid_of(f"another {name}")))
+
+    assert {key.name for key in await gate.work()} >= {name}
+    assert await gate.work_later(CERTIFIED_SECONDS - 0.1) == {}
+    assert await gate.work_later(0.1) == {TEAM: {"counts"}}
+
+
+async def test_a_new_pool_of_nobody_certifies_nothing(gate: Gate) -> None:
+    gate.intake.changed(Kind.SEAT_POOL, pool_body("stray", subscription="of-nobody"))
+
+    assert {key.name for key in await gate.work()} == {"stray"}
+    assert await gate.work_later(3600.0) == {}
 
 
 async def test_sums_over_many_pools_are_made_once(gate: Gate) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from tests.local.waiting import is_alive
+from tests.local.waiting import is_alive, wait_until
 
 MARK = "DEV_RUN_OF_A_TEST"
 UP = "Everything stays up until Ctrl-C"
@@ -40,6 +40,24 @@ class DevProcess:
             assert ended is None or text in self.said(), f"it ended with {ended}:\n{self.said()}"
             assert time.monotonic() < deadline, f"it never said {text!r}:\n{self.said()}"
             time.sleep(0.05)
+
+    def printed(self, part: str) -> str:
+        """The first line with ``part``, as soon as all of it is there."""
+        self.wait_for(part)
+        wait_until(lambda: "\n" in self.said().partition(part)[2], what="the line is whole")
+        return next(line.strip() for line in self.said().splitlines() if part in line)
+
+    def typed(self, *lines: str) -> str:
+        """Type lines after the one with the exports that was printed, as a person would; what they say."""
+        done = subprocess.run(
+            ["/bin/sh", "-c", "\n".join(["set -e", self.printed("  export "), *lines])],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def ended(self, *, within: float = PATIENCE_SECONDS) -> int:
         """Wait for its end, and return its status."""

@@ -3,45 +3,24 @@
 import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.local.waiting import wait_until, wait_until_gone
-from tests.runtime.dev_process import UP, DevProcess, dev_process
+from tests.runtime.dev_process import UP, dev_process
 
 pytestmark = [pytest.mark.exclusive, pytest.mark.timeout(180)]
 
 SERVERS = 5  # etcd, API server, controller-manager, Valkey, and our own two make six with their guardians
 
 
-def _typed(run: DevProcess, *lines: str) -> str:
-    """Type lines after the one with the exports that was printed, as a person would."""
-    done = subprocess.run(
-        ["/bin/sh", "-c", "\n".join(["set -e", _printed(run, "  export "), *lines])],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def _printed(run: DevProcess, part: str) -> str:
-    """The first line with ``part``, as soon as all of it is there."""
-    run.wait_for(part)
-    wait_until(lambda: "\n" in run.said().partition(part)[2], what="the line is whole")
-    return next(line.strip() for line in run.said().splitlines() if part in line)
-
-
 def test_killed_it_leaves_nothing_running_and_a_kept_state_goes_on_where_it_was(tmp_path: Path) -> None:
     options = ("--no-tour", "--endpoint-port=0", f"--state={tmp_path / 'state'}")
     with dev_process(*options, temporary=tmp_path / "t") as killed:
         killed.wait_for(UP)
-        _typed(killed, _printed(killed, "kubectl apply -f"))
-        uid = _typed(killed, "kubectl -n quickstart get seatpool dev -o 'jsonpath={.metadata.uid}'")
+        killed.typed(killed.printed("kubectl apply -f"))
+        uid = killed.typed("kubectl -n quickstart get seatpool dev -o 'jsonpath={.metadata.uid}'")
         family = killed.family()
         assert len(family) > SERVERS
         killed.process.kill()
@@ -50,9 +29,9 @@ def test_killed_it_leaves_nothing_running_and_a_kept_state_goes_on_where_it_was(
         assert killed.family() == []
     with dev_process(*options, temporary=tmp_path / "t") as again:
         again.wait_for(UP)
-        assert uid == _typed(again, "kubectl -n quickstart get seatpool dev -o 'jsonpath={.metadata.uid}'")
+        assert uid == again.typed("kubectl -n quickstart get seatpool dev -o 'jsonpath={.metadata.uid}'")
         wait = "kubectl -n quickstart wait --for=condition=Ready seatpool/dev --timeout=30s"
-        assert "condition met" in _typed(again, wait)
+        assert "condition met" in again.typed(wait)
         again.process.send_signal(signal.SIGTERM)
         assert again.ended(within=30) == 0, again.said()
         wait_until_gone(again.family())

@@ -5,9 +5,10 @@ setting the time. Between two runs there is no such clock. So the file of the se
 and a clock that was turned back behind that stands still until it has caught up.
 """
 
-from seatwarden.client.borrowed import Borrowed, Name
+from seatwarden.client.borrowed import Borrowed
 from seatwarden.client.clock import Clock
 from seatwarden.client.errors import SeatLost, SetupError
+from seatwarden.client.files import Name
 from seatwarden.client.keeping import LEASE_EXPIRED, Keeping
 from seatwarden.client.seat import log
 

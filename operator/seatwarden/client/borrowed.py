@@ -4,11 +4,8 @@ The file is JSON that only its owner can read. It holds the signed lease, which 
 installation. This client has no such key: it goes by the lengths of time in the file, and trusts the machine's owner with them.
 """
 
-import contextlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +15,7 @@ from typing import Any
 from seatwarden.client.answers import Answer, length, silence
 from seatwarden.client.asking import refusal
 from seatwarden.client.errors import BorrowRefused, SeatRefused, SetupError
+from seatwarden.client.files import Name, write_whole
 from seatwarden.client.keeping import NOT_FOUND
 
 LARGEST_FILE = 65_536
@@ -29,8 +27,6 @@ _STALE_FENCE = "stale_fence"
 _RELEASED = "released"
 _GONE = {404, 410}
 _CONFLICT = 409
-
-Name = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +73,8 @@ class Borrowed:
         Raises:
             OSError: it cannot be written.
         """
-        path = Path(file)
         told = {"format": _FORMAT, **asdict(self), "until": self.until.isoformat(), "named": dict(self.named)}
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(told, stream, indent=2)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(beside).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(beside).unlink()
-            raise
+        write_whole(file, json.dumps(told, indent=2))
 
     @classmethod
     def read(cls, file: Name) -> "Borrowed":

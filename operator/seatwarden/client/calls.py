@@ -11,12 +11,13 @@ _LICENSES = "/api/v1/licenses"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. All calls are safe to repeat."""
+    """One request. All are safe to repeat. ``body`` is None where none is sent. ``document``: a signed text is asked for."""
 
     method: str
     path: str
-    body: dict[str, Any] = field(repr=False)
+    body: dict[str, Any] | None = field(repr=False)
     headers: dict[str, str] = field(default_factory=dict)
+    document: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,11 @@ def validate(
     }
     told = {name: value for name, value in asked.items() if value is not None}
     return Call("POST", f"{_LICENSES}/validate", {**named, **told})
+
+
+def licence_document() -> Call:
+    """Fetch the licence document."""
+    return Call("GET", f"{_LICENSES}/license", None, document=True)
 
 
 def heartbeat(session: str, fence: int, lease: str | None, named: Mapping[str, str]) -> Call:

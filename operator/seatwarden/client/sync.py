@@ -6,9 +6,11 @@ from typing import Any
 
 from seatwarden.client import calls
 from seatwarden.client.away import TimeAway
-from seatwarden.client.borrowed import Borrowed, Name, returned
+from seatwarden.client.borrowed import Borrowed, returned
 from seatwarden.client.calls import Wish
 from seatwarden.client.clock import Clock, steady_seconds, wall_seconds
+from seatwarden.client.document import document_of, kept_document
+from seatwarden.client.files import Name
 from seatwarden.client.holders import looked_at, named
 from seatwarden.client.keeping import granted
 from seatwarden.client.licence import Licence, licence_of
@@ -153,6 +155,20 @@ class Client(Caller):
             named, session=session, feature=feature, client_version=client_version, group=group
         )
         return licence_of(self.send(call))
+
+    def licence_document(self, file: Name | None = None) -> str:
+        """The licence document, a signed text that a program verifies without a network, see `seatwarden.verify`.
+
+        With ``file`` it is kept there: written as a whole, where it is another than the one in there, and taken from there
+        where the endpoint does not answer.
+
+        Raises:
+            SeatRefused: there is no document yet, the key is not accepted, or the endpoint did not answer and there is none in
+                ``file``; its subclasses tell which.
+            OSError: the file cannot be written.
+        """
+        answer = self.send(calls.licence_document())
+        return document_of(answer) if file is None else kept_document(answer, file)
 
     def give_back(self, borrowed: Borrowed) -> bool:
         """Return a borrowed seat before its time. False where it was over or returned already.

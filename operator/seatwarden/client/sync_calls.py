@@ -71,7 +71,7 @@ class Caller:
         seconds = self.address.call_seconds if within is None else self.address.time_limit(within)
         request = self.address.request(self._http, call, seconds)
         try:
-            return answer_of(self._http.send(request))
+            return answer_of(call, self._http.send(request))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return failed(error)
 

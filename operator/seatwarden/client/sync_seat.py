@@ -12,8 +12,9 @@ from datetime import timedelta
 from seatwarden.client import calls
 from seatwarden.client.answers import Answer
 from seatwarden.client.away import NOTE_SECONDS, TimeAway
-from seatwarden.client.borrowed import Borrowed, Name, borrowed_of, is_gone, seconds_of
+from seatwarden.client.borrowed import Borrowed, borrowed_of, is_gone, seconds_of
 from seatwarden.client.clock import LONGEST_NAP, Clock, wall_seconds
+from seatwarden.client.files import Name
 from seatwarden.client.keeping import Keeping
 from seatwarden.client.seat import HeldSeat, OnLoss, first_due
 from seatwarden.client.several import HeldSeats

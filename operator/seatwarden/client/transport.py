@@ -7,6 +7,7 @@ import httpx
 
 from seatwarden.client.answers import Answer, read_answer, silence
 from seatwarden.client.calls import Call
+from seatwarden.client.document import read_document
 from seatwarden.client.settings import KeySource
 
 CALL_SECONDS = 5.0
@@ -31,8 +32,11 @@ class Addressed:
 
     def request(self, http: httpx.Client | httpx.AsyncClient, call: Call, seconds: float) -> httpx.Request:
         """``call`` as a request that is given up after so many ``seconds`` without a sign of life."""
-        headers = {**call.headers, **self.keys.headers(), "Content-Type": "application/json"}
-        content = json.dumps(call.body, allow_nan=False, separators=(",", ":")).encode()
+        headers = {**call.headers, **self.keys.headers()}
+        content = None
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(call.body, allow_nan=False, separators=(",", ":")).encode()
         return http.build_request(
             call.method, self.url + call.path, content=content, headers=headers, timeout=seconds
         )
@@ -42,9 +46,10 @@ class Addressed:
         return min(self.call_seconds, max(left, 0.1))
 
 
-def answer_of(response: httpx.Response) -> Answer:
-    """The answer in ``response``."""
-    return read_answer(response.status_code, response.headers, response.content)
+def answer_of(call: Call, response: httpx.Response) -> Answer:
+    """The answer to ``call`` in ``response``."""
+    read = read_document if call.document else read_answer
+    return read(response.status_code, response.headers, response.content)
 
 
 def failed(error: httpx.HTTPError | httpx.InvalidURL | httpx.StreamError) -> Answer:

@@ -69,9 +69,16 @@ class ControllerSettings:
     deletion_patience: timedelta = timedelta(minutes=10)
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class Controller:
-    """``term`` and ``confirm_term`` are the election's, see `SeatAllocator`. ``new_root_key``: see `LocalRootKeys`."""
+    """``term`` and ``confirm_term`` are the election's, see `SeatAllocator`. ``new_root_key``: see `LocalRootKeys`.
+
+    ``now`` is the time of day; pauses are by the event loop's clock.
+    """
 
     connection: KubernetesConnection
     api: KubernetesApi
@@ -84,6 +91,7 @@ class Controller:
     installation: InstallationKeys | None = None
     google: KmsConnection = field(default_factory=KmsConnection)
     new_root_key: Callable[[RootAlgorithm], Awaitable[PrivateRootKey]] = generate
+    now: Callable[[], datetime] = _now
     store: ObjectStore = field(default_factory=ObjectStore)
     engine: Engine = field(init=False)
     intake: Intake = field(init=False)
@@ -186,7 +194,7 @@ class Controller:
         status = StatusWriter(
             api=self.api,
             store=self.store,
-            now=_now,
+            now=self.now,
             instance=self.settings.instance,
             written=self.intake.sums_above,
         )
@@ -214,9 +222,9 @@ class Controller:
             finalizers=finalizers,
             status=status,
             identities=identities,
-            borrows=BorrowMirror(self.authority, _now),
+            borrows=BorrowMirror(self.authority, self.now),
             said=self.said,
-            now=_now,
+            now=self.now,
             redis_problem=lambda: self.watch_over.problem,
             deletion_patience=self.settings.deletion_patience,
         )
@@ -229,7 +237,7 @@ class Controller:
             status=status,
             identities=identities,
             signer_changed=self._sign_anew,
-            now=_now,
+            now=self.now,
         )
         licences = Licences(
             store=self.store,
@@ -238,7 +246,9 @@ class Controller:
             said=self.said,
             installation=self.installation,
         )
-        subscriptions = SubscriptionReconciler(store=self.store, status=status, licences=licences, now=_now)
+        subscriptions = SubscriptionReconciler(
+            store=self.store, status=status, licences=licences, now=self.now
+        )
         self.engine.reconcilers = {
             Kind.TENANT: tenants.reconcile,
             Kind.SUBSCRIPTION: subscriptions.reconcile,
@@ -252,7 +262,7 @@ class Controller:
         return RootKeyrings(
             places=RootKeyPlaces(local, self.google, asyncio.get_running_loop().time),
             published=PublishedKeys(api=self.api, said=self.said),
-            now=_now,
+            now=self.now,
         )
 
     def _sign_anew(self, tenant: ObjectKey) -> None:
@@ -317,10 +327,6 @@ class Controller:
             return False
         condition = find_condition(entry.status.conditions, ConditionType.READY)
         return condition is not None and condition.status is ConditionStatus.TRUE
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _raise_bare(task: asyncio.Task[None]) -> None:

@@ -27,6 +27,8 @@ from seatwarden.resources.names import GROUP, VERSION, Kind
 log = structlog.get_logger(__name__)
 
 WATCH_CONNECTIONS = 32
+# Pools that are made together are certified by one signature.
+CERTIFIED_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class Intake:
             case Change.INTENT:
                 self.engine.add(key, Cause.CHANGED)
                 add_all(self.engine, self.store.below(key), Cause.RELATED)
+                if kind is Kind.SEAT_POOL and (before is None or succeeds):
+                    self._certify_soon(key)
                 self.sums_above(key)
             case Change.STATUS:
                 self.engine.add(key, Cause.RESYNC)
@@ -83,6 +87,12 @@ class Intake:
         if parent is not None:
             add_all(self.engine, self.store.below(parent), Cause.RELATED)
         self._sums_of(parent)
+
+    def _certify_soon(self, pool: ObjectKey) -> None:
+        """The licence document of a new pool's Subscription is to list it: until then nobody can verify its leases offline."""
+        parent = self.store.parent(pool)
+        if parent is not None and self.store.entry(parent) is not None:
+            self.engine.add_later(parent, min(CERTIFIED_SECONDS, self.sums_seconds), Cause.COUNTS)
 
     def sums_above(self, key: ObjectKey) -> None:
         """The sums of the object to which ``key`` refers are to be made again, soon."""

@@ -23,6 +23,7 @@ Examples:
   seatwarden dev --no-tour --state ~/sw   keeps cluster and seats in ~/sw from run to run
   seatwarden dev --context kind-dev       in a cluster of yours, named so that nobody is asked
   seatwarden dev --context kind-dev --cleanup
+  seatwarden dev --no-tour --kms-endpoint cloudkms.europe-west3.rep.googleapis.com
   KUBECONFIG= seatwarden dev              a cluster of its own although KUBECONFIG is set
 """
 
@@ -52,6 +53,10 @@ Examples:
     type=click.IntRange(0, 65535),
     help="Port of the endpoint, 0 for any free one.  [default: 8080 if it is free]",
 )
+@click.option(
+    "--kms-endpoint",
+    help="Where the operator asks Google Cloud KMS; http:// is for a stand-in on this machine. As in seatwarden operator.",
+)
 def dev(
     *,
     check: bool,
@@ -61,6 +66,7 @@ def dev(
     context: str | None,
     cleanup: bool,
     endpoint_port: int | None,
+    kms_endpoint: str | None,
 ) -> None:
     """Run all of Seatwarden on this machine and show what it does.
 
@@ -89,6 +95,7 @@ def dev(
             purpose=purpose,
             state=state,
             endpoint_port=endpoint_port,
+            kms_endpoint=kms_endpoint,
             given=given,
             kubeconfig_option=kubeconfig,
         )

@@ -44,11 +44,13 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevOptions:
-    """What was asked for on the command line. ``state`` None is a folder that goes with the run."""
+    """What was asked for on the command line. ``state`` None is a folder that goes with the run. ``kms_endpoint`` None is
+    Google's."""
 
     purpose: Purpose
     state: Path | None
     endpoint_port: int | None
+    kms_endpoint: str | None
     given: GivenCluster | None
     kubeconfig_option: Path | None = None
     """The kubeconfig where it was named by option, for commands that are to be repeated."""
@@ -94,6 +96,7 @@ async def _run(options: DevOptions, folder: Path, tools: Tools | None, console: 
         keep=options.state is not None,
         given=options.given,
         endpoint_port=options.endpoint_port,
+        kms_endpoint=options.kms_endpoint,
     )
     async with AsyncExitStack() as exits:
         stack = await exits.enter_async_context(dev_stack(settings, tools, StepProgress(console)))

@@ -42,13 +42,14 @@ _OURS = "SEATWARDEN_"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevSettings:
     """``given`` None means a control plane of our own. ``folder`` is kept from run to run where ``keep`` is
-    set. ``endpoint_port`` None is the usual one if it is free, and 0 any free one.
+    set. ``endpoint_port`` None is the usual one if it is free, and 0 any free one. ``kms_endpoint`` None is Google's.
     """
 
     folder: Path
     keep: bool = False
     given: GivenCluster | None = None
     endpoint_port: int | None = None
+    kms_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,7 @@ async def dev_stack(
             operator = programs.start(
                 *("operator", "operator", *identity, "--status-interval", str(STATUS_INTERVAL)),
                 *("--health-host", LOOPBACK, "--health-port", str(health)),
+                *(() if settings.kms_endpoint is None else ("--kms-endpoint", settings.kms_endpoint)),
             )
             await _until_ready(serve, f"{endpoint}/readyz")
             await _until_ready(operator, f"http://{LOOPBACK}:{health}/readyz")
