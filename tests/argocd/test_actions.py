@@ -149,6 +149,13 @@ def test_nothing_is_offered_for_what_is_being_deleted_and_only_resume_for_what_i
     assert [name for name, possible in offered(engine, ready).items() if possible] == ["resume"]
 
 
+@EVERY_KIND
+def test_a_spec_that_does_not_mention_suspend_can_be_suspended(engine: LuaEngine, kind: Kind) -> None:
+    bare = {"kind": str(kind), "metadata": {"name": "one"}}
+    found = offered(engine, bare)
+    assert (found["suspend"], found["resume"], found["reconcile"]) == (True, False, True)
+
+
 def test_a_pool_in_shadow_mode_is_not_drained_as_it_would_not_run_empty(engine: LuaEngine) -> None:
     shadow = read(folder(Kind.SEAT_POOL) / "testdata" / "shadow.yaml")
     assert not offered(engine, shadow)["drain"]

@@ -115,6 +115,9 @@ def test_a_change_that_the_operator_has_not_seen_is_progressing_however_well_it_
     half = resource(kind, *findings.ready("well"), generation=3, seen=2)
     half["status"]["observedGeneration"] = 3
     assert health(engine, half)[0] == "Progressing"
+    other_half = resource(kind, *findings.ready("well"), generation=3, seen=3)
+    other_half["status"]["observedGeneration"] = 2
+    assert health(engine, other_half)[0] == "Progressing"
 
 
 @EVERY_KIND
@@ -126,6 +129,14 @@ def test_what_is_being_deleted_is_progressing_and_says_what_it_waits_for(
     assert health(engine, blocked) == ("Progressing", "DeletionBlockedByRedis: Redis is away.")
     bare = deepcopy(blocked) | {"status": {}}
     assert health(engine, bare) == ("Progressing", "Pending deletion")
+
+
+@EVERY_KIND
+def test_where_a_condition_has_no_message_its_reason_is_the_message(engine: LuaEngine, kind: Kind) -> None:
+    asked = resource(kind, *findings.not_ready(Reason.INVALID_SPEC, ""))
+    assert health(engine, asked) == ("Degraded", "InvalidSpec")
+    del asked["status"]["conditions"][0]["message"]
+    assert health(engine, asked) == ("Degraded", "InvalidSpec")
 
 
 @EVERY_KIND

@@ -1,16 +1,18 @@
 """What Argo CD meets in a cluster: resources in the states in which its colours differ, and fields that nobody else writes."""
 
 import pytest
+import yaml
 
-from docs.argo_cd import ROOT
+from docs.argo_cd import ROOT, config_map
 from seatwarden.domain.seats import Grant
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.resources.names import FIELD_MANAGER, FINALIZER, ROTATE_LICENCE_KEY_REQUESTED_AT, Kind
 from tests.argocd.real_resources import assert_kept
 from tests.operator.world import Body, World, condition
 
-APPLIED = "argocd-controller"
-SYNC_WAVE = "argocd.argoproj.io/sync-wave"
+SERVER_SIDE = ("--server-side", "--force-conflicts")
+CLIENT_SIDE = ("--server-side=false",)
+APPLIED_ANNOTATIONS = {"argocd.argoproj.io/sync-wave", "kubectl.kubernetes.io/last-applied-configuration"}
 
 
 @pytest.fixture
@@ -62,10 +64,11 @@ async def test_a_subscription_that_has_ended_and_references_that_lead_nowhere(
         await assert_kept(world, key, name, write=write)
 
 
+@pytest.mark.parametrize("way", [SERVER_SIDE, CLIENT_SIDE], ids=["server-side", "client-side"])
 async def test_the_operator_writes_status_and_finalizer_of_what_argo_cd_applies_and_a_sync_changes_nothing(
-    world: World,
+    world: World, way: tuple[str, ...]
 ) -> None:
-    await _sync(world)
+    await _sync(world, way)
     pool = ObjectKey(Kind.SEAT_POOL, world.namespace, "dev")
     tenant, subscription = _above(pool)
     for key in (tenant, subscription, pool):
@@ -87,31 +90,37 @@ async def test_the_operator_writes_status_and_finalizer_of_what_argo_cd_applies_
         assert "status" in written, _entries(resource)
         assert written <= {"status", "metadata.finalizers"}, resource["kind"]
         assert "labels" not in resource["metadata"]
-        assert set(resource["metadata"]["annotations"]) <= {SYNC_WAVE, ROTATE_LICENCE_KEY_REQUESTED_AT}
+        assert set(resource["metadata"]["annotations"]) <= {
+            *APPLIED_ANNOTATIONS,
+            ROTATE_LICENCE_KEY_REQUESTED_AT,
+        }
 
-    await _sync(world)
+    await _sync(world, way)
     after = [await world.get(key) for key in (tenant, subscription, pool)]
     assert [it["metadata"]["generation"] for it in after] == [it["metadata"]["generation"] for it in before]
     assert [it["metadata"].get("finalizers") for it in after] == [[FINALIZER], None, [FINALIZER]]
     assert condition(after[-1])["status"] == "True"
 
 
-async def _sync(world: World) -> None:
-    """Apply the example on the server, as Argo CD does with the sync option ServerSideApply=true."""
+async def test_the_config_map_is_added_to_the_one_that_is_there(world: World) -> None:
+    path = f"/api/v1/namespaces/{world.namespace}/configmaps/argocd-cm"
+    before = {"url": "https://argocd.example.com"}
+    labels = {"app.kubernetes.io/part-of": "argocd"}
+    body = {"metadata": {"name": "argocd-cm", "labels": labels}, "data": before}
+    await world.api.create(path.rpartition("/")[0], body)
+    ours = config_map().replace("namespace: argocd", f"namespace: {world.namespace}")
+    for _ in range(2):
+        await world.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=ours)
+    found = await world.api.get(path)
+    assert found["data"] == yaml.safe_load(ours)["data"] | before
+    assert found["metadata"]["labels"] == labels
+
+
+async def _sync(world: World, way: tuple[str, ...]) -> None:
+    """Apply the example as Argo CD does."""
     manifests = (ROOT / "examples" / "argocd" / "customers" / "acme" / "customer.yaml").read_text()
-    await world.cluster.kubectl(
-        *(
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            f"--field-manager={APPLIED}",
-            "-n",
-            world.namespace,
-            "-f",
-            "-",
-        ),
-        stdin=manifests,
-    )
+    where = ("--field-manager=argocd-controller", "-n", world.namespace, "-f", "-")
+    await world.cluster.kubectl("apply", *way, *where, stdin=manifests)
 
 
 def _entries(resource: Body) -> list[Body]:
