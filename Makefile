@@ -37,6 +37,7 @@ lint: venv  ## Check style, types and layers
 	@$(BIN)/lint-imports >.cache/lint-imports.log 2>&1 || { cat .cache/lint-imports.log >&2; exit 1; }
 	@$(BIN)/python -m seatwarden.resources.generate --check
 	@$(BIN)/python -m docs.generate_reference --check
+	@$(BIN)/python -m docs.argo_cd --check
 
 test: tools lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
 ifeq ($(strip $(ARGS)),)
@@ -60,9 +61,10 @@ format: venv  ## Format the code and apply the safe fixes
 bench: tools  ## Run a benchmark (make bench ARGS=operator)
 	@$(BIN)/python -m bench $(ARGS)
 
-generate: venv  ## Write the CRDs and the reference pages anew
+generate: venv  ## Write the CRDs, the reference pages and what Argo CD needs anew
 	@$(BIN)/python -m seatwarden.resources.generate
 	@$(BIN)/python -m docs.generate_reference
+	@$(BIN)/python -m docs.argo_cd
 
 lock:  ## Pin the newest allowed versions (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

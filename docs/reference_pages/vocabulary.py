@@ -6,6 +6,7 @@ from docs.reference_pages.markdown import code, codes, document, table
 from seatwarden.endpoint.codes import CODES
 from seatwarden.endpoint.operations import Operation
 from seatwarden.endpoint.route_table import OPERATIONS
+from seatwarden.resources.health import health_of
 from seatwarden.resources.reasons import Outlook, Reason
 
 _OUTLOOKS = {
@@ -24,9 +25,15 @@ def reasons_page() -> str:
         ([code(outlook.value), _OUTLOOKS[outlook]] for outlook in Outlook),
     )
     reasons = table(
-        ["Reason", "Outlook", "What it means", "What to do"],
+        ["Reason", "Outlook", "In Argo CD", "What it means", "What to do"],
         (
-            [code(reason.value), code(reason.outlook.value), reason.meaning, reason.remedy]
+            [
+                code(reason.value),
+                code(reason.outlook.value),
+                code(health_of(reason).value),
+                reason.meaning,
+                reason.remedy,
+            ]
             for reason in Reason
         ),
     )
@@ -37,6 +44,8 @@ def reasons_page() -> str:
         "## Outlooks",
         outlooks,
         "## All reasons",
+        "What Argo CD shows for a resource that is not `Ready` for the reason, or says it beside `Ready`: "
+        "see [GitOps](../gitops.md#what-the-colours-mean).",
         reasons,
     )
 

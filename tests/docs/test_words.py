@@ -12,7 +12,7 @@ from seatwarden import client, verify
 from seatwarden.endpoint.codes import CODES
 from seatwarden.endpoint.identities import TokenFault
 from seatwarden.endpoint.openapi import openapi_document
-from seatwarden.resources import conditions, names, seatpool, signing, subscription, tenant
+from seatwarden.resources import conditions, health, names, seatpool, signing, subscription, tenant
 from seatwarden.resources.base import Resource
 from seatwarden.resources.names import Kind
 from seatwarden.resources.reasons import Reason
@@ -49,7 +49,7 @@ def vocabulary() -> set[str]:
     """Every word with a capital that the API of the resources knows."""
     enums = [
         found
-        for module in (conditions, names, seatpool, signing, subscription, tenant)
+        for module in (conditions, health, names, seatpool, signing, subscription, tenant)
         for found in vars(module).values()
         if isinstance(found, type) and issubclass(found, StrEnum)
     ]

@@ -12,6 +12,10 @@ import time
 import pytest
 from redis.asyncio import Redis
 
+from seatwarden.reconcilers.engine import ObjectKey
+from seatwarden.reconcilers.paths import collection_path
+from seatwarden.resources.names import Kind
+from tests.argocd.real_resources import assert_kept
 from tests.docs.pages import ROOT, Page
 from tests.operator.inspected_pools import SCENES
 from tests.operator.world import PATIENCE_SECONDS, World
@@ -40,6 +44,18 @@ async def test_each_output_is_the_one_that_comes(
             PATH.write_text(PATH.read_text().replace(_section(heading), renewed))
         else:
             assert came == written, command
+    await _is_kept_for_argo_cd(heading, world, write=request.config.getoption("--write-pages"))
+
+
+async def _is_kept_for_argo_cd(heading: str, world: World, *, write: bool) -> None:
+    """The health check is tried with the pool that is shown last; where there is none, with the Tenant."""
+    names = [
+        pool["metadata"]["name"]
+        async for pool in world.api.list(collection_path(Kind.SEAT_POOL, world.namespace))
+    ]
+    kind, name = (Kind.SEAT_POOL, max(names)) if names else (Kind.TENANT, "acme")
+    state = SCENES[heading].__name__.strip("_").replace("_", "-")
+    await assert_kept(world, ObjectKey(kind, world.namespace, name), state, write=write)
 
 
 def test_each_section_has_its_scene() -> None:

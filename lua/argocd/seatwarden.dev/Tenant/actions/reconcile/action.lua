@@ -1,0 +1,5 @@
+-- Made by `make generate` from lua/argocd/shared/actions/reconcile/action.lua: change that.
+local os = require('os')
+obj.metadata.annotations = obj.metadata.annotations or {}
+obj.metadata.annotations['seatwarden.dev/reconcile-requested-at'] = os.date('!%Y-%m-%dT%H:%M:%SZ')
+return obj
