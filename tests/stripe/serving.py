@@ -1,0 +1,24 @@
+"""All that the stand-in serves: importing it registers every route."""
+
+from tests.stripe import (
+    catalogue,
+    clocks_and_events,
+    collection,
+    customers,
+    discounts,
+    search,
+    subscription_changes,
+    subscriptions,
+)
+
+ALL_ROUTES = (
+    catalogue,
+    collection,
+    customers,
+    discounts,
+    search,
+    subscription_changes,
+    subscriptions,
+    clocks_and_events,
+)
+"""The modules."""
