@@ -82,6 +82,8 @@ class Account:
     """Customers whose bank refuses to be charged, whatever their card."""
     pending_lines: dict[str, list[Thing]] = field(default_factory=lambda: defaultdict(list))
     """By subscription: prorations that wait for the next invoice."""
+    begins: dict[str, Thing] = field(default_factory=dict)
+    """By checkout session: the parameters that it was made with."""
     told: list[Callable[[Thing], None]] = field(default_factory=list)
     """Who hears of each event."""
     changed: dict[str, list[tuple[int, Thing]]] = field(default_factory=lambda: defaultdict(list))

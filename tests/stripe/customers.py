@@ -48,7 +48,7 @@ def create_customer(account: Account, given: Given) -> Thing:
     account.tables["customer"][identity] = customer
     try:
         if "payment_method" in given:
-            _attach(account, given["payment_method"], customer)
+            attach(account, given["payment_method"], customer)
         customer.update(_wanted(account, customer, given))
     except StripeRefusal:
         del account.tables["customer"][identity]
@@ -119,10 +119,11 @@ def list_customers(account: Account, given: Given) -> Thing:
 @serves("POST /v1/payment_methods/{payment_method}/attach", "customer")
 def attach_payment_method(account: Account, given: Given, identity: str) -> Thing:
     """A test card becomes one of the customer's: pm_card_visa pays, pm_card_chargeCustomerFail is declined when charged."""
-    return _attach(account, identity, living_customer(account, given["customer"], "customer", status=400))
+    return attach(account, identity, living_customer(account, given["customer"], "customer", status=400))
 
 
-def _attach(account: Account, test_card: str, customer: Thing) -> Thing:
+def attach(account: Account, test_card: str, customer: Thing) -> Thing:
+    """A payment method of the customer's, made from a test card."""
     if test_card not in _TEST_CARDS:
         raise missing("PaymentMethod", test_card, "payment_method", status=400)
     method: Thing = {

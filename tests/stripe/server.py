@@ -30,6 +30,7 @@ from tests.stripe.refusals import BeforeItBegan, NotServed, StripeRefusal
 from tests.stripe.routes import Route, route_of
 from tests.stripe.serving import ALL_ROUTES
 from tests.stripe.shapes import complaints
+from tests.stripe.webhooks import Webhooks
 
 API_KEY = "sk_test_seatwarden"
 """The secret key of the account."""
@@ -51,6 +52,7 @@ class StripeServer:
 
     account: Account
     api: OpenApi
+    webhooks: Webhooks
     url: str = ""
     faults: Faults = field(default_factory=Faults)
     limits: Limits | None = None
@@ -202,7 +204,9 @@ async def fake_stripe(
     it begins, unless ``now`` says otherwise, and then goes on only by its clock's `advance`."""
     assert ALL_ROUTES
     clock = Clock(int(time.time()) if now is None else now)
-    server = StripeServer(Account(clock, switches or Switches()), stripe_openapi())
+    account = Account(clock, switches or Switches())
+    server = StripeServer(account, stripe_openapi(), Webhooks(account))
+    account.told.append(server.webhooks.hear)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)

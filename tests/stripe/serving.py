@@ -2,6 +2,7 @@
 
 from tests.stripe import (
     catalogue,
+    checkouts,
     clocks_and_events,
     collection,
     customers,
@@ -13,6 +14,7 @@ from tests.stripe import (
 
 ALL_ROUTES = (
     catalogue,
+    checkouts,
     collection,
     customers,
     discounts,
