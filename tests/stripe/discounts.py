@@ -80,31 +80,33 @@ def list_promotion_codes(account: Account, given: Given) -> Thing:
 
 
 def redeemed(account: Account, subscription: Thing, wanted: list[Given] | str) -> list[str]:
-    """The discounts that a subscription has afterwards: those that are wanted and no others. Ids."""
-    kept = []
-    for one in wanted if isinstance(wanted, list) else []:
-        if "discount" in one:
-            if one["discount"] not in subscription["discounts"]:
-                raise missing("discount", one["discount"], "discounts[0][discount]", status=400)
-            kept.append(one["discount"])
-        else:
-            kept.append(_redeem(account, subscription, one))
-    return kept
+    """The discounts that a subscription has afterwards: those that are wanted and no others. Ids. Makes none where one of them
+    is refused."""
+    chosen = wanted if isinstance(wanted, list) else []
+    for one in chosen:
+        if "discount" not in one:
+            _coupon_of(account, subscription, one)
+        elif one["discount"] not in subscription["discounts"]:
+            raise missing("discount", one["discount"], "discounts[0][discount]", status=400)
+    return [one.get("discount") or _redeem(account, subscription, one) for one in chosen]
+
+
+def _coupon_of(account: Account, subscription: Thing, wanted: Given) -> Thing:
+    promotion = wanted.get("promotion_code")
+    if promotion is None:
+        return account.find("coupon", wanted.get("coupon", ""), "discounts[0][coupon]", status=400)
+    code = account.find("promotion_code", promotion, "discounts[0][promotion_code]", status=400)
+    if not code["active"] or code["customer"] not in {None, subscription["customer"]}:
+        raise StripeRefusal("This promotion code cannot be redeemed.", param="discounts[0][promotion_code]")
+    return account.find("coupon", code["promotion"]["coupon"])
 
 
 def _redeem(account: Account, subscription: Thing, wanted: Given) -> str:
+    coupon = _coupon_of(account, subscription, wanted)
     promotion = wanted.get("promotion_code")
-    named = wanted.get("coupon")
-    if promotion is not None:
-        code = account.find("promotion_code", promotion, "discounts[0][promotion_code]", status=400)
-        if not code["active"] or code["customer"] not in {None, subscription["customer"]}:
-            raise StripeRefusal(
-                "This promotion code cannot be redeemed.", param="discounts[0][promotion_code]"
-            )
-        account.edit(code, None, {"times_redeemed": code["times_redeemed"] + 1})
-        named = code["promotion"]["coupon"]
-    coupon = account.find("coupon", named or "", "discounts[0][coupon]", status=400)
-    account.edit(coupon, None, {"times_redeemed": coupon["times_redeemed"] + 1})
+    used = [coupon] if promotion is None else [coupon, account.find("promotion_code", promotion)]
+    for one in used:
+        account.edit(one, None, {"times_redeemed": one["times_redeemed"] + 1})
     now = account.clock_of(subscription).now
     months = coupon["duration_in_months"]
     discount: Thing = {

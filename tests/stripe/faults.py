@@ -1,5 +1,6 @@
 """What goes wrong with a request, because a test wants it to."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ class Fault(Enum):
     ERROR_AFTER = auto()
     """It is done, and a 500 is answered, which its idempotency key gives again for a day."""
     HANG_BEFORE = auto()
-    """It arrives nowhere, and nothing comes back."""
+    """It arrives nowhere, and nothing comes back until `Faults.release`."""
     HANG_AFTER = auto()
     """It is done, and nothing comes back."""
     BUSY = auto()
@@ -65,13 +66,14 @@ class _Planned:
 @dataclass(slots=True)
 class Faults:
     """``before`` and ``after`` are called at the request with that number: before anything is done, and when all is done but not
-    answered. That is where a test kills its client."""
+    answered. That is where a test kills its client. ``holding`` is set when a request hangs or is busy."""
 
     before: dict[int, Hook] = field(default_factory=dict)
     after: dict[int, Hook] = field(default_factory=dict)
+    holding: asyncio.Event = field(default_factory=asyncio.Event)
     _planned: list[_Planned] = field(default_factory=list)
     _at: dict[int, Fault] = field(default_factory=dict)
-    _released: list[Callable[[], None]] = field(default_factory=list)
+    _released: list[asyncio.Event] = field(default_factory=list)
 
     def fail(self, fault: Fault, times: int = 1, *, method: str | None = None, path: str = "/") -> None:
         """Have the next requests go wrong whose method it is and whose path begins so."""
@@ -100,14 +102,18 @@ class Faults:
                 return planned.fault
         return None
 
-    def when_released(self, act: Callable[[], None]) -> None:
-        """Have something done at `release`."""
-        self._released.append(act)
+    async def hold(self) -> None:
+        """Keep a request until `release`."""
+        released = asyncio.Event()
+        self._released.append(released)
+        self.holding.set()
+        await released.wait()
 
     def release(self) -> None:
         """What is busy goes on."""
+        self.holding.clear()
         while self._released:
-            self._released.pop()()
+            self._released.pop().set()
 
 
 async def call(hook: Hook | None, heard: Heard) -> None:

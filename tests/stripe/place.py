@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import stripe
 
 from tests.stripe.clock import DAY
@@ -22,11 +23,14 @@ _LOOKS = 240
 @contextlib.asynccontextmanager
 async def sdk(url: str | None, key: str | None = None) -> AsyncIterator[stripe.StripeClient]:
     """Stripe's SDK as it is, speaking to that address, or to Stripe."""
-    http = stripe.AIOHTTPClient(timeout=30)
-    yield stripe.StripeClient(
-        key or API_KEY, base_addresses={"api": url} if url else {}, http_client=http, max_network_retries=0
-    )
-    await http.close_async()  # type: ignore[no-untyped-call]  # not annotated
+    # A session of ours saves a third of a second for the list of all certificate authorities, which nobody asks on loopback.
+    async with aiohttp.ClientSession() as session:
+        yield stripe.StripeClient(
+            key or API_KEY,
+            base_addresses={"api": url} if url else {},
+            http_client=stripe.AIOHTTPClient(timeout=30, session=session),
+            max_network_retries=0,
+        )
 
 
 @dataclass(slots=True, kw_only=True)

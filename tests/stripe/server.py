@@ -6,7 +6,6 @@ it is done; then the answer is looked at. What it cannot do it says with a 501, 
 both are kept in `StripeServer.ashamed`, which has to be empty at the end of a test.
 """
 
-import asyncio
 import contextlib
 import socket
 import struct
@@ -85,7 +84,7 @@ class StripeServer:
         fault = self.faults.of(heard)
         match fault:
             case Fault.HANG_BEFORE:
-                await asyncio.Event().wait()
+                await self.faults.hold()
             case Fault.RESET_BEFORE:
                 return _reset(request)
         headers: dict[str, str] = {}
@@ -98,7 +97,7 @@ class StripeServer:
         await call(self.faults.after.pop(number, None), heard)
         match fault:
             case Fault.HANG_AFTER:
-                await asyncio.Event().wait()
+                await self.faults.hold()
             case Fault.RESET_AFTER:
                 return _reset(request)
         return self._answered(heard, answer, headers)
@@ -128,9 +127,7 @@ class StripeServer:
             headers["Idempotent-Replayed"] = "true"
             return earlier
         if fault is Fault.BUSY:
-            released = asyncio.Event()
-            self.faults.when_released(released.set)
-            await released.wait()
+            await self.faults.hold()
         try:
             answer = _spoilt(self._done(heard), fault, headers)
         except BeforeItBegan:

@@ -45,6 +45,8 @@ def change_subscription(account: Account, given: Given, identity: str) -> Thing:
     resets = _restarts(subscription, items, given)
     lines = _owed(account, subscription, before, items, now, given)
     _refuse_unpaid(account, subscription, given, lines)
+    if given.get("discounts", []) != []:
+        wanted["discounts"] = redeemed(account, subscription, given["discounts"])
     _apply(account, subscription, wanted, items)
     if resets:
         _restart(account, subscription, given, now)
@@ -77,6 +79,7 @@ def _wanted_items(account: Account, subscription: Thing, given: list[Given], now
             item["price"] = recurring_price(account, one["price"], f"items[{place}][price]")
         item["quantity"] = one.get("quantity", item["quantity"])
         item["metadata"] = with_metadata(item["metadata"], one.get("metadata"))
+    item_list(subscription["id"], items)
     return items
 
 
@@ -99,8 +102,6 @@ def _wanted_fields(account: Account, subscription: Thing, given: Given) -> Thing
         wanted["pause_collection"] = paused and {"resumes_at": None} | paused
     if "cancellation_details" in given:
         wanted["cancellation_details"] = subscription["cancellation_details"] | given["cancellation_details"]
-    if "discounts" in given and given["discounts"] != []:
-        wanted["discounts"] = redeemed(account, subscription, given["discounts"])
     return wanted | _cancellation(account, subscription, given)
 
 

@@ -35,8 +35,8 @@ def create_subscription(account: Account, given: Given) -> Thing:
             )
         if behaviour == "error_if_incomplete" and not is_paid_by_bank(account, subscription):
             raise declined()
-    account.add(subscription)
     subscription["discounts"] = redeemed(account, subscription, given.get("discounts", []))
+    account.add(subscription)
     account.tell("customer.subscription.created", subscription)
     _first_invoice(account, subscription, behaviour)
     watch(account, subscription)
