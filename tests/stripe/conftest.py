@@ -4,13 +4,14 @@ Both are spoken to by Stripe's own SDK. At Stripe each test has a test clock of 
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import stripe
 
 from tests.stripe.place import Place, new_place, sdk
 from tests.stripe.server import StripeServer, fake_stripe
+from tests.stripe.stripe_mock import StripeMock, running_stripe_mock
 
 REAL_KEY = os.environ.get("STRIPE_TEST_API_KEY")
 _NO_KEY = pytest.mark.skip(reason="STRIPE_TEST_API_KEY names no test account of Stripe")
@@ -20,12 +21,21 @@ PLACES = [
 ]
 
 
+@pytest.fixture(scope="session")
+def stripe_mock() -> Iterator[StripeMock]:
+    """Stripe's own stripe-mock, one for all tests of a worker."""
+    with running_stripe_mock() as running:
+        yield running
+
+
 @pytest.fixture
-async def server() -> AsyncIterator[StripeServer]:
-    """A stand-in with nothing in it, which in the end did nothing that it must be ashamed of."""
+async def server(stripe_mock: StripeMock) -> AsyncIterator[StripeServer]:
+    """A stand-in with nothing in it, which in the end did nothing that it must be ashamed of, and took no request that Stripe's
+    stripe-mock refuses."""
     async with fake_stripe() as server:
         yield server
         assert server.ashamed == []
+        assert await stripe_mock.complaints(server.heard) == []
 
 
 @pytest.fixture
