@@ -4,18 +4,20 @@ Objects are plain dicts with the fields of https://docs.stripe.com/api. All chan
 tell of them by events and to the search index.
 """
 
-import copy
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
+
+import orjson
 
 from tests.stripe.clock import Clock
 from tests.stripe.refusals import missing
 
 Thing = dict[str, Any]
+Copied = TypeVar("Copied")
 DECLINED_CARD = "pm_card_chargeCustomerFail"
 """A test card that can be attached, and is declined when it is charged."""
 SEARCHED = frozenset({"customer", "subscription"})
@@ -84,6 +86,8 @@ class Account:
     """By subscription: prorations that wait for the next invoice."""
     begins: dict[str, Thing] = field(default_factory=dict)
     """By checkout session: the parameters that it was made with."""
+    bills: dict[str, list[Thing]] = field(default_factory=lambda: defaultdict(list))
+    """By subscription: its invoices, the oldest first."""
     told: list[Callable[[Thing], None]] = field(default_factory=list)
     """Who hears of each event."""
     changed: dict[str, list[tuple[int, Thing]]] = field(default_factory=lambda: defaultdict(list))
@@ -120,7 +124,7 @@ class Account:
 
     def edit(self, thing: Thing, event: str | None, changes: Thing) -> Thing:
         """Change fields of an object; ``event`` is told where any of them is another now."""
-        before = {name: copy.deepcopy(thing[name]) for name, value in changes.items() if thing[name] != value}
+        before = {name: copied(thing[name]) for name, value in changes.items() if thing[name] != value}
         thing.update(changes)
         if before:
             self._look(thing)
@@ -135,7 +139,7 @@ class Account:
 
     def tell(self, event: str, thing: Thing, before: Thing | None = None) -> None:
         """Let the world hear of ``thing`` as it is now."""
-        data: Thing = {"object": copy.deepcopy(thing)}
+        data: Thing = {"object": copied(thing)}
         if before is not None:
             data["previous_attributes"] = before
         told: Thing = {
@@ -155,7 +159,13 @@ class Account:
 
     def _look(self, thing: Thing) -> None:
         if thing["object"] in SEARCHED:
-            self.changed[thing["id"]].append((self.clock.now, copy.deepcopy(thing)))
+            self.changed[thing["id"]].append((self.clock.now, copied(thing)))
+
+
+def copied(thing: Copied) -> Copied:
+    """A copy that shares nothing. All that Stripe says is JSON, which is copied so ten times faster than otherwise."""
+    copy: Copied = orjson.loads(orjson.dumps(thing))
+    return copy
 
 
 def with_metadata(kept: dict[str, str], given: dict[str, str] | str | None) -> dict[str, str]:

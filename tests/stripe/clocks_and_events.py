@@ -1,8 +1,6 @@
 """Test clocks and events, as Stripe's API has them: https://docs.stripe.com/api/test_clocks."""
 
-import copy
-
-from tests.stripe.account import Account, Thing
+from tests.stripe.account import Account, Thing, copied
 from tests.stripe.clock import DAY, Clock
 from tests.stripe.customers import delete_customer
 from tests.stripe.pages import PAGE, page, within
@@ -46,7 +44,7 @@ def advance_test_clock(account: Account, given: Given, identity: str) -> Thing:
     account.clocks[identity].advance_to(until)
     account.edit(clock, None, {"frozen_time": until})
     advancing = {"target_frozen_time": until}
-    return copy.deepcopy(clock) | {"status": "advancing", "status_details": {"advancing": advancing}}
+    return copied(clock) | {"status": "advancing", "status_details": {"advancing": advancing}}
 
 
 @serves("DELETE /v1/test_helpers/test_clocks/{test_clock}")

@@ -136,6 +136,7 @@ def draft(account: Account, subscription: Thing, reason: str, lines: list[Thing]
         "test_clock": subscription["test_clock"],
         "total": total,
     }
+    account.bills[subscription["id"]].append(invoice)
     account.add(invoice, "invoice.created")
     account.edit(subscription, None, {"latest_invoice": identity})
     return invoice
@@ -211,8 +212,4 @@ def subscription_of(account: Account, invoice: Thing) -> Thing:
 
 def invoices_of(account: Account, subscription: Thing) -> list[Thing]:
     """Of one subscription, the newest first."""
-    return [
-        one
-        for one in account.all("invoice")
-        if one["parent"]["subscription_details"]["subscription"] == subscription["id"]
-    ]
+    return account.bills[subscription["id"]][::-1]

@@ -1,9 +1,8 @@
 """Lists, page by page, the newest first and never behind the truth; and `expand`, which puts objects where ids are."""
 
-import copy
 from typing import Any
 
-from tests.stripe.account import Account, Thing, listed
+from tests.stripe.account import Account, Thing, copied, listed
 from tests.stripe.refusals import NotServed, StripeRefusal, missing
 from tests.stripe.routes import Given
 
@@ -60,7 +59,7 @@ def within(value: int, wanted: Any) -> bool:
 def expanded(account: Account, answer: Thing, paths: list[str]) -> Thing:
     """A copy of ``answer`` with objects where the dotted ``paths`` name ids. What is only ever shown on request (`line_items`)
     is there only then."""
-    answer = copy.deepcopy(answer)
+    answer = copied(answer)
     shown = {path.rpartition(".")[2] for path in paths}
     for path in paths:
         parts = path.split(".")
@@ -91,7 +90,7 @@ def _object(account: Account, name: str, value: Any) -> Any:
         return value
     if name not in _EXPANDS:
         raise NotServed(f"The stand-in does not expand {name}")
-    return copy.deepcopy(account.find(_EXPANDS[name], value))
+    return copied(account.find(_EXPANDS[name], value))
 
 
 def _hide(value: Any, shown: set[str]) -> None:

@@ -59,6 +59,7 @@ class StripeServer:
     ashamed: list[str] = field(default_factory=list)
     keys: Idempotency = field(default_factory=Idempotency)
     api_key: str = API_KEY
+    _operations: dict[Route, Operation] = field(default_factory=dict)
 
     @property
     def clock(self) -> Clock:
@@ -155,12 +156,15 @@ class StripeServer:
         return self._looked_at(heard, operation, answer)
 
     def _served(self, heard: Heard) -> tuple[Operation, Route]:
+        route = route_of(heard.method, heard.path)
+        if route is not None and route in self._operations:
+            return self._operations[route], route
         operation = self.api.operation(heard.method, heard.path)
         if operation is None:
             raise BeforeItBegan(f"Unrecognized request URL ({heard.method}: {heard.path}).", status=404)
-        route = route_of(heard.method, heard.path)
         if route is None:
             raise NotServed(f"The stand-in does not serve {heard.method} {operation.path}")
+        self._operations[route] = operation
         return operation, route
 
     def _looked_at(self, heard: Heard, operation: Operation, answer: dict[str, Any]) -> Answer:

@@ -48,9 +48,9 @@ def _meant(api: OpenApi, schemas: list[Schema], value: Any) -> list[Schema]:
     told = value.get("object") if isinstance(value, dict) else None
     if told is None:
         return schemas
-    kinds = [api.resolved(one).get("properties", {}).get("object", {}).get("enum", [told]) for one in schemas]
+    kinds = [api.resolved(one).get("properties", {}).get("object", {}).get("enum", []) for one in schemas]
     fitting = [one for one, kind in zip(schemas, kinds, strict=True) if told in kind]
-    return [one for one in fitting if ("deleted" in value) == _says_deleted(api, one)] or fitting
+    return [one for one in fitting if ("deleted" in value) == _says_deleted(api, one)] or fitting or schemas
 
 
 def _says_deleted(api: OpenApi, schema: Schema) -> bool:

@@ -1,8 +1,6 @@
 """Changes of a running subscription, and what is billed for them: https://docs.stripe.com/billing/subscriptions/prorations."""
 
-import copy
-
-from tests.stripe.account import Account, Thing, with_metadata
+from tests.stripe.account import Account, Thing, copied, with_metadata
 from tests.stripe.collection import collect, is_paid_by_bank
 from tests.stripe.discounts import redeemed
 from tests.stripe.invoices import draft
@@ -41,7 +39,7 @@ def change_subscription(account: Account, given: Given, identity: str) -> Thing:
     now = account.clock_of(subscription).now
     items = _wanted_items(account, subscription, given.get("items", []), now)
     wanted = _wanted_fields(account, subscription, given)
-    before = copy.deepcopy(items_of(subscription))
+    before = copied(items_of(subscription))
     resets = _restarts(subscription, items, given)
     lines = _owed(account, subscription, before, items, now, given)
     _refuse_unpaid(account, subscription, given, lines)
@@ -63,7 +61,7 @@ def change_subscription(account: Account, given: Given, identity: str) -> Thing:
 
 
 def _wanted_items(account: Account, subscription: Thing, given: list[Given], now: int) -> list[Thing]:
-    items = copy.deepcopy(items_of(subscription))
+    items = copied(items_of(subscription))
     for place, one in enumerate(given):
         if "id" not in one:
             # As in Stripe: without an id it is one more, and the subscription costs both.
