@@ -32,7 +32,7 @@ def main() -> None:
     try:
         sys.stdout.write(f"stripe-mock is in {stripe_mock_folder(progress)}\n")
     except ToolBuildError as error:
-        sys.exit(str(error))
+        sys.exit(f"{error}\nHere it is `make stripe` that has to be run again.")
     finally:
         if isinstance(progress, LiveLines):
             progress.close()
