@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 
 import orjson
 
-from tests.stripe.clock import Clock
+from tests.stripe.clock import DAY, Clock
 from tests.stripe.refusals import missing
 
 Thing = dict[str, Any]
 Copied = TypeVar("Copied")
+EVENTS_KEPT_SECONDS = 30 * DAY
+"""How long Stripe's API tells of an event."""
+_SEARCH_REMEMBERS_SECONDS = 3600
 DECLINED_CARD = "pm_card_chargeCustomerFail"
 """A test card that can be attached, and is declined when it is charged."""
 SEARCHED = frozenset({"customer", "subscription"})
@@ -154,12 +157,23 @@ class Account:
             "type": event,
         }
         self.tables["event"][told["id"]] = told
+        self._forget_old_events()
         for hear in self.told:
             hear(told)
 
+    def _forget_old_events(self) -> None:
+        events = self.tables["event"]
+        while (oldest := next(iter(events.values())))["created"] < self.clock.now - EVENTS_KEPT_SECONDS:
+            del events[oldest["id"]]
+
     def _look(self, thing: Thing) -> None:
         if thing["object"] in SEARCHED:
-            self.changed[thing["id"]].append((self.clock.now, copied(thing)))
+            seen = self.changed[thing["id"]]
+            seen.append((self.clock.now, copied(thing)))
+            # Of what search knows by now, only the last is ever looked at again.
+            horizon = self.clock.now - max(self.switches.search_delay_seconds, _SEARCH_REMEMBERS_SECONDS)
+            while len(seen) > 1 and seen[1][0] <= horizon:
+                del seen[0]
 
 
 def copied(thing: Copied) -> Copied:

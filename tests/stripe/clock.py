@@ -1,17 +1,22 @@
-"""Virtual time. Nothing happens by itself: who advances a clock makes what falls due by then happen, in order.
+"""Virtual time. Nothing happens by itself: who advances a clock makes what falls due by then happen, in order. Where a test wants
+wall time, it enters `ticking`.
 
 An account has one clock, and each test clock is another one for the customers that were made with it
 (https://docs.stripe.com/billing/testing/test-clocks). Instants are seconds since 1970, as in Stripe's API.
 """
 
+import asyncio
 import calendar
+import contextlib
 import datetime as dt
 import heapq
 import itertools
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 DAY = 86_400
+_TICK_SECONDS = 0.02
 _TURN = itertools.count()
 
 
@@ -39,6 +44,26 @@ class Clock:
             self.now = max(self.now, due)
             act()
         self.now = when
+
+
+@contextlib.asynccontextmanager
+async def ticking(clock: Clock, *, speed: float = 1.0) -> AsyncIterator[None]:
+    """Let a clock run by itself while this is entered: ``speed`` of its seconds for each true one."""
+
+    async def tick() -> None:
+        began, start = time.monotonic(), clock.now
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            # A test may have advanced it meanwhile.
+            clock.advance_to(max(clock.now, start + int((time.monotonic() - began) * speed)))
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def later(start: int, interval: str, count: int) -> int:

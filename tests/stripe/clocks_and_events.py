@@ -1,13 +1,13 @@
 """Test clocks and events, as Stripe's API has them: https://docs.stripe.com/api/test_clocks."""
 
-from tests.stripe.account import Account, Thing, copied
+from tests.stripe.account import EVENTS_KEPT_SECONDS, Account, Thing, copied
 from tests.stripe.clock import DAY, Clock
 from tests.stripe.customers import delete_customer
 from tests.stripe.pages import PAGE, page, within
 from tests.stripe.refusals import StripeRefusal
 from tests.stripe.routes import Given, serves
 
-_KEPT_DAYS = 30
+_DELETED_AFTER_SECONDS = 30 * DAY
 
 
 @serves("POST /v1/test_helpers/test_clocks", "frozen_time name")
@@ -17,7 +17,7 @@ def create_test_clock(account: Account, given: Given) -> Thing:
         "id": account.new_id("test_helpers.test_clock"),
         "object": "test_helpers.test_clock",
         "created": account.clock.now,
-        "deletes_after": account.clock.now + _KEPT_DAYS * DAY,
+        "deletes_after": account.clock.now + _DELETED_AFTER_SECONDS,
         "frozen_time": given["frozen_time"],
         "livemode": False,
         "name": given.get("name"),
@@ -67,7 +67,7 @@ def read_event(account: Account, _given: Given, identity: str) -> Thing:
 @serves("GET /v1/events", f"{PAGE} type types created created.*")
 def list_events(account: Account, given: Given) -> Thing:
     """Of the last thirty days, the newest first."""
-    since = account.clock.now - _KEPT_DAYS * DAY
+    since = account.clock.now - EVENTS_KEPT_SECONDS
     wanted = [
         one
         for one in account.all("event")

@@ -13,6 +13,7 @@ from tests.stripe.pages import PAGE, page, within
 from tests.stripe.refusals import StripeRefusal, declined
 from tests.stripe.routes import Given, serves
 from tests.stripe.standing import given_up, not_paid, settled
+from tests.stripe.subscription_ends import ENDED
 
 
 def payment_method_of(account: Account, subscription: Thing) -> str | None:
@@ -71,7 +72,7 @@ def try_payment(account: Account, invoice: Thing) -> bool:
     failures = invoice["attempt_count"] + 1
     clock, days = account.clock_of(invoice), account.switches.retry_days
     again = clock.now + days[failures - 1] * DAY if failures <= len(days) else None
-    if subscription["status"] == "incomplete":
+    if subscription["status"] in ENDED | {"incomplete"}:
         again = None
     tried = {"attempted": True, "attempt_count": failures, "next_payment_attempt": again}
     account.edit(invoice, "invoice.payment_failed", tried)

@@ -56,8 +56,9 @@ class Place:
         paying = (
             {"payment_method": card, "invoice_settings": {"default_payment_method": card}} if card else {}
         )
+        wanted = {"name": f"Acme {self.tag}", "test_clock": self.clock} | paying | more
         return await self.calls.customers.create_async(
-            {"name": f"Acme {self.tag}", "test_clock": self.clock} | paying | more
+            {name: value for name, value in wanted.items() if value is not None}
         )
 
     async def subscription(self, customer: Any, seats: int = 3, **more: Any) -> Any:

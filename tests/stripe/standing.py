@@ -10,22 +10,27 @@ _UPDATED = "customer.subscription.updated"
 def settled(account: Account, invoice: Thing) -> None:
     """An invoice was paid, or is not wanted any more: in good standing again, if the newest that was sent is not open."""
     subscription = subscription_of(account, invoice)
-    sent = [one for one in invoices_of(account, subscription) if one["status"] != "draft"]
-    if sent[0]["status"] != "open" and subscription["status"] in {"incomplete", "past_due", "unpaid"}:
+    newest = _newest(account, subscription)
+    if newest["status"] != "open" and subscription["status"] in {"incomplete", "past_due", "unpaid"}:
         account.edit(subscription, _UPDATED, {"status": "active"})
+
+
+def _newest(account: Account, subscription: Thing) -> Thing:
+    """The newest invoice that is no draft: it alone says how a subscription stands."""
+    return next(one for one in invoices_of(account, subscription) if one["status"] != "draft")
 
 
 def not_paid(account: Account, invoice: Thing) -> None:
     """A payment failed, or an invoice that was sent is overdue."""
     subscription = subscription_of(account, invoice)
-    if subscription["status"] in {"active", "trialing"}:
+    if _newest(account, subscription) is invoice and subscription["status"] in {"active", "trialing"}:
         account.edit(subscription, _UPDATED, {"status": "past_due"})
 
 
 def given_up(account: Account, invoice: Thing) -> None:
     """The last retry failed."""
     subscription = subscription_of(account, invoice)
-    if subscription["status"] in ENDED:
+    if subscription["status"] in ENDED or _newest(account, subscription) is not invoice:
         return
     match account.switches.outcome:
         case Outcome.CANCEL:

@@ -1,12 +1,13 @@
 """Virtual time, and the ends of periods."""
 
+import asyncio
 import datetime as dt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.stripe.clock import DAY, Clock, later, period_end
+from tests.stripe.clock import DAY, Clock, later, period_end, ticking
 
 
 def at(text: str) -> int:
@@ -76,6 +77,20 @@ def test_what_is_due_now_or_was_missed_happens_at_the_next_move() -> None:
     clock.at(40, lambda: seen.append(clock.now))
     clock.advance()
     assert seen == [50, 50]
+
+
+async def test_a_clock_can_run_by_itself_for_a_while() -> None:
+    clock, passed = Clock(0), asyncio.Event()
+    clock.at(1000, passed.set)
+    async with ticking(clock, speed=100_000):
+        async with asyncio.timeout(30):
+            await passed.wait()
+        # What a test adds is kept.
+        clock.advance(days=365)
+    stopped = clock.now
+    assert stopped >= 1000 + 365 * DAY
+    await asyncio.sleep(0.05)
+    assert clock.now == stopped
 
 
 def test_time_does_not_go_back() -> None:

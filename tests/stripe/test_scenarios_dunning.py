@@ -32,6 +32,7 @@ async def failed_renewal(place: Place) -> tuple[Any, Any]:
 async def test_a_first_payment_that_fails_leaves_it_incomplete_and_then_expired(place: Place) -> None:
     made = await place.subscription(await place.customer(BAD_CARD), expand=["latest_invoice"])
     assert (made.status, made.latest_invoice.status) == ("incomplete", "open")
+    assert made.latest_invoice.next_payment_attempt is None
     await place.pass_days(1)
     assert (await place.again(made)).status == "incomplete_expired"
     assert [one.status for one in await place.invoices(made)] == ["void"]
@@ -154,6 +155,21 @@ async def test_one_that_is_unpaid_goes_on_making_drafts_that_nobody_collects(
     assert [one.status for one in bills] == ["paid", "open", "draft"]
     await give_card(fake, customer, "pm_card_visa")
     await fake.calls.invoices.pay_async(bills[1].id)
+    assert (await fake.again(made)).status == "active"
+
+
+async def test_paying_an_older_invoice_reinstates_nothing_while_the_newest_is_open(
+    fake: Place, server: StripeServer
+) -> None:
+    server.account.switches.outcome = Outcome.STAY
+    customer, made = await failed_renewal(fake)
+    await fake.pass_until(later(fake.began, "month", 2) + DAY)
+    older, newest = (await fake.invoices(made))[1:]
+    assert (older.status, newest.status) == ("open", "open")
+    await give_card(fake, customer, "pm_card_visa")
+    await fake.calls.invoices.pay_async(older.id)
+    assert (await fake.again(made)).status == "past_due"
+    await fake.calls.invoices.pay_async(newest.id)
     assert (await fake.again(made)).status == "active"
 
 
