@@ -113,7 +113,7 @@ def check(life: Life) -> None:
     assert complaints(api, api.schema("subscription"), subscription) == []
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(some.sampled_from(list(Outcome)), some.sampled_from([0, 14]), some.lists(_STEPS, max_size=25))
 def test_each_period_is_billed_once_whatever_happens(
     outcome: Outcome, trial_days: int, steps: list[tuple[Any, ...]]
