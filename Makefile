@@ -15,7 +15,7 @@ UV ?= uv
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 
-.PHONY: help venv tools run test lint simulate mutate format bench generate lock clean
+.PHONY: help venv tools stripe run test lint simulate mutate format bench generate lock clean
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ venv:  ## Make .venv from the pinned packages (make venv PYTHON=python3.12)
 
 tools: venv  ## Build etcd, kube-apiserver, kube-controller-manager and kubectl (once, about 6 minutes)
 	@$(BIN)/seatwarden tools
+
+stripe: venv  ## Build stripe-mock, which says what Stripe's API is like (once, 20 seconds)
+	@$(BIN)/python -m tests.stripe.mock_build >.cache/stripe-mock.log
 
 run: venv  ## Run everything on this machine and show what it does (make run ARGS=--check)
 	@$(BIN)/seatwarden dev $(ARGS)
@@ -39,7 +42,7 @@ lint: venv  ## Check style, types and layers
 	@$(BIN)/python -m docs.generate_reference --check
 	@$(BIN)/python -m docs.argo_cd --check
 
-test: tools lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
+test: tools stripe lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 --cov --cov-report=term

@@ -10,6 +10,7 @@ _SCRIPT = """\
 #!/bin/sh
 here={here}
 if [ "$1" = env ]; then cat "$here/version"; exit; fi
+if [ "$1" = list ]; then [ -e "$here/sources" ] && echo "$here/sources"; exit; fi
 echo "$*" >> "$here/calls"
 env > "$here/environment"
 for last; do :; done
@@ -47,6 +48,12 @@ class FakeGo:
     def holding(self) -> Path:
         """Exists, with the process id, while a build is being held."""
         return self.folder / "holding"
+
+    def keep_source(self, path: str, text: str) -> None:
+        """Let the module that is built have a file."""
+        file = self.folder / "sources" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
     def set_version(self, version: str) -> None:
         """What `go env GOVERSION` says."""

@@ -11,7 +11,8 @@ import pytest
 
 from seatwarden.local.build_progress import Silence
 from seatwarden.local.go_toolchain import ToolBuildError
-from seatwarden.local.tool_builds import ensure_tools, find_tools, go_build_note
+from seatwarden.local.tool_builds import ensure_built, ensure_tools, find_tools, go_build_note
+from seatwarden.local.toolchain import ToolModule
 from tests.local.fake_go import FakeGo
 from tests.local.waiting import wait_until, wait_until_gone
 
@@ -110,6 +111,35 @@ def test_nothing_is_found_before_all_is_built(go: FakeGo, cache: Path) -> None:
     built.kube_controller_manager.unlink()
     built.kubectl.parent.rmdir()
     assert find_tools(cache) is None
+
+
+WITH_A_FILE = ToolModule(
+    name="stripe-mock",
+    programs=(("stripe-mock", "github.com/stripe/stripe-mock"),),
+    version_of="github.com/stripe/stripe-mock",
+    kept=("embedded/spec.json",),
+)
+
+
+def test_one_module_is_built_alone_with_the_files_that_are_kept(go: FakeGo, cache: Path) -> None:
+    go.keep_source("embedded/spec.json", "{}")
+    (home,) = ensure_built((WITH_A_FILE,), Silence(), cache).values()
+    assert go.calls == ["github.com/stripe/stripe-mock"]
+    assert sorted(one.name for one in home.iterdir()) == ["spec.json", "stripe-mock"]
+    assert (home / "spec.json").read_text() == "{}"
+    assert find_tools(cache) is None
+    progress = Listening()
+    assert ensure_built((WITH_A_FILE,), progress, cache)[WITH_A_FILE] == home
+    assert progress.heard == []
+
+
+def test_a_build_whose_sources_are_not_found_is_not_kept(go: FakeGo, cache: Path) -> None:
+    with pytest.raises(ToolBuildError, match="where the sources of github"):
+        ensure_built((WITH_A_FILE,), Silence(), cache)
+    assert not left_aside(cache)
+    go.keep_source("embedded/spec.json", "{}")
+    ensure_built((WITH_A_FILE,), Silence(), cache)
+    assert go.calls == ["github.com/stripe/stripe-mock"] * 2
 
 
 def test_a_failed_build_shows_the_log_and_what_to_do(go: FakeGo, cache: Path) -> None:

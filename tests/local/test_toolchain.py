@@ -1,5 +1,6 @@
 """What is built, and under which name it is kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,10 @@ def test_a_changed_pin_is_another_build(pin: str, tmp_path: Path, monkeypatch: p
     with (folder / pin).open("a") as file:
         file.write("// changed\n")
     assert digest(ETCD) != before
+
+
+def test_other_kept_files_are_another_build() -> None:
+    assert digest(replace(ETCD, kept=("README.md",))) != digest(ETCD)
 
 
 def test_kubernetes_is_told_its_pinned_version() -> None:
