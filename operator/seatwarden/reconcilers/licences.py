@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.domain.bought import declared_seats
 from seatwarden.domain.compact_jws import base64url
 from seatwarden.domain.licence_document import LICENCE, LeaseKey, LicenceTerms
 from seatwarden.domain.seats import PoolUid
@@ -114,7 +115,7 @@ class Licences:
             namespace=key.namespace,
             subscription=key.name,
             plan=bought.plan.name,
-            seats=bought.seats,
+            seats=declared_seats(found),
             entitlements=entitlements_of(found),
             offline_grace=max((it.spec.lease.offline_grace for it in pools), default=_USUAL_GRACE),
             longest_lease=_longest(pools),

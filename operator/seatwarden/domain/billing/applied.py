@@ -1,8 +1,8 @@
 """What the operator wrote last into a Stripe subscription, kept in its metadata.
 
-It is written by the very call that makes the change, so it is never behind and never ahead of it, whatever dies when. What differs
-from it was changed by somebody else: that is all there is to finding drift. A status that remembered the same would take the
-operator's own change for that of a stranger whenever it died before it wrote the status.
+It is written by the very call that makes the change, so it is never behind and never ahead of it, whatever dies when. What
+differs from it was changed by somebody else: that is all there is to finding drift. A status that remembered the same would
+take the operator's own change for that of a stranger whenever it died before it wrote the status.
 """
 
 from dataclasses import dataclass, replace
