@@ -32,6 +32,13 @@ MAX_LIMIT = 2**53 - 1
 """The largest whole number that every JSON reader keeps exactly."""
 
 
+PRICE_ID = (
+    "^(price|plan)_[A-Za-z0-9_]+$",
+    'must be the id of a price at Stripe, such as "price_1MoBy5"',
+)
+"""What ids of prices are, and what is said of others."""
+
+
 class Phase(StrEnum):
     """Where a Subscription is in its life, in one word."""
 
