@@ -24,7 +24,7 @@ from seatwarden.domain.billing.facts import (
     SubscriptionFacts,
 )
 from seatwarden.domain.billing.subscriptions import Seen, is_alive
-from seatwarden.domain.billing.wishes import Proration, SubscriptionWish
+from seatwarden.domain.billing.wishes import Proration, SubscriptionChange, SubscriptionWish
 
 CUSTOMER = "cus_1"
 KEYS_LAST = timedelta(hours=24)
@@ -76,13 +76,21 @@ class StripeAccount:
     def call(self, call: SubscriptionCall) -> None:
         """Do what ``call`` says, or nothing where its key was used before."""
         self.calls += 1
-        if isinstance(call, CreateSubscription | CreateCheckout | ChangeSubscription):
-            used = self._keys.get(call.key)
-            if used is not None and self.now - used[0] < KEYS_LAST:
-                if used[1] != call:
-                    raise Refused(f"key {call.key} was used for another call")
-                return
+        if not self._is_repeated(call):
+            self._do(call)
+
+    def _is_repeated(self, call: SubscriptionCall) -> bool:
+        if not isinstance(call, CreateSubscription | CreateCheckout | ChangeSubscription):
+            return False
+        used = self._keys.get(call.key)
+        if used is None or self.now - used[0] >= KEYS_LAST:
             self._keys[call.key] = (self.now, call)
+            return False
+        if used[1] != call:
+            raise Refused(f"key {call.key} was used for another call")
+        return True
+
+    def _do(self, call: SubscriptionCall) -> None:
         match call:
             case CreateSubscription():
                 self._begin(call.wish)
@@ -225,6 +233,19 @@ class StripeAccount:
             return
         if not is_alive(found) or found.status is StripeStatus.INCOMPLETE:
             raise Refused(f"{found.id} is {found.status} and takes no change")
+        self._change_owner(found, change)
+        self._change_terms(found, change)
+        if change.price is not None:
+            price = PRICES[change.price]
+            if price.interval != found.price.interval:
+                self.edit(found.id, period_start=self.now, period_end=self.now + PERIODS[price.interval])
+            self.edit(found.id, price=price)
+            self._settle(found, change.proration, found.quantity)
+        if change.quantity is not None:
+            self.edit(found.id, quantity=change.quantity)
+            self._settle(found, change.proration, change.quantity - found.quantity)
+
+    def _change_owner(self, found: SubscriptionFacts, change: SubscriptionChange) -> None:
         if change.adopt is not None:
             self.edit(found.id, owner=change.adopt[0], cluster=change.adopt[1])
         if change.release:
@@ -233,6 +254,8 @@ class StripeAccount:
             self.edit(found.id, paid_seats=None, paid_until=None)
         if change.paid_seats is not None:
             self.edit(found.id, paid_seats=change.paid_seats, paid_until=change.paid_until)
+
+    def _change_terms(self, found: SubscriptionFacts, change: SubscriptionChange) -> None:
         if change.cancel_at_period_end is not None:
             self.edit(found.id, cancel_at_period_end=change.cancel_at_period_end, cancel_at=None)
         if change.resume_collection:
@@ -243,15 +266,6 @@ class StripeAccount:
             self.edit(found.id, discount=change.discount)
         if change.trial_end is not None:
             self.edit(found.id, trial_end=change.trial_end, period_end=change.trial_end)
-        if change.price is not None:
-            price = PRICES[change.price]
-            if price.interval != found.price.interval:
-                self.edit(found.id, period_start=self.now, period_end=self.now + PERIODS[price.interval])
-            self.edit(found.id, price=price)
-            self._settle(found, change.proration, found.quantity)
-        if change.quantity is not None:
-            self.edit(found.id, quantity=change.quantity)
-            self._settle(found, change.proration, change.quantity - found.quantity)
 
     def _settle(self, found: SubscriptionFacts, proration: Proration, seats: int) -> None:
         if proration is Proration.ALWAYS_INVOICE and seats > 0:

@@ -1,4 +1,5 @@
-"""A year of one Subscription: payments that fail and come, changes in Git and in the dashboard, and an operator that often looks away.
+"""A year of one Subscription: payments that fail and come, changes in Git and in the dashboard, and an operator that often looks
+away.
 
 After every look of the operator, phase, seats and end are those of the reference model, and nothing is left to do.
 """
@@ -123,9 +124,7 @@ EVENTS = st.tuples(
 )
 
 
-@given(
-    st.lists(EVENTS, min_size=1, max_size=40), st.sampled_from(Downgrade), st.sampled_from(DriftPolicy)
-)
+@given(st.lists(EVENTS, min_size=1, max_size=40), st.sampled_from(Downgrade), st.sampled_from(DriftPolicy))
 def test_a_year_of_money(
     events: list[tuple[str, int, float, str]], downgrade: Downgrade, policy: DriftPolicy
 ) -> None:

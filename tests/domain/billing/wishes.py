@@ -30,13 +30,14 @@ def wish(**changes: Any) -> Wanted:
 
 def converge(account: StripeAccount, wanted: Wanted, *, twice: bool = False) -> Step:
     """Ask and do until nothing is to be done; ``twice`` repeats every call, as after an answer that was lost."""
+    step = plan(wanted, account.seen(), account.now)
     for _ in range(MOST_STEPS):
-        step = plan(wanted, account.seen(), account.now)
         if step.call is None:
             return step
         account.call(step.call)
         if twice:
             account.call(step.call)
+        step = plan(wanted, account.seen(), account.now)
     raise AssertionError(f"still wants {step.call} after {MOST_STEPS} steps")
 
 

@@ -26,9 +26,9 @@ def creation_key(kind: str, *, owner: str, cluster: str, instead_of: str | None,
     return _key(f"new-{kind}", owner, cluster, instead_of or "", str(refusals))
 
 
-def change_key(subscription: str, *, revision: int, change: str, refusals: int) -> str:
-    """The key of ``change``, as text, of a subscription that has ``revision``."""
-    return _key("change", subscription, str(revision), change, str(refusals))
+def change_key(subscription: str, *, owner: str, revision: int, change: str, refusals: int) -> str:
+    """The key of ``change``, as text, that ``owner`` makes of a subscription that has ``revision``."""
+    return _key("change", subscription, owner, str(revision), change, str(refusals))
 
 
 def _key(kind: str, *parts: str) -> str:

@@ -263,6 +263,7 @@ def _changed(
     written = Applied.of(subscription)
     key = change_key(
         subscription.id,
+        owner=wanted.owner,
         revision=written.revision if written is not None else 0,
         change=repr(change),
         refusals=wanted.refusals,
