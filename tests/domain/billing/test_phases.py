@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ LINES: list[tuple[str, Account, datetime, Phase, Reason | None]] = [
     ("no grace", account(overdue_since=NOON, grace=timedelta(0)), NOON, Phase.SUSPENDED, Reason.PAYMENT_GRACE_OVER),
     ("renewal unheard of", account(), END + DAY, Phase.ACTIVE, None),
     ("unheard of too long", account(), END + GRACE, Phase.EXPIRED, Reason.RENEWAL_UNKNOWN),
+    ("overdue later, unheard of", account(overdue_since=END + 9 * DAY), END + 9 * DAY, Phase.EXPIRED, Reason.RENEWAL_UNKNOWN),
     ("trial", account(StripeStatus.TRIALING), NOON, Phase.TRIALING, None),
     ("trial that is over, unheard", account(StripeStatus.TRIALING), END + GRACE, Phase.EXPIRED, Reason.RENEWAL_UNKNOWN),
     ("paid", account(), NOON, Phase.ACTIVE, None),
@@ -135,3 +137,13 @@ def test_no_seat_is_granted_behind_the_end_that_redis_was_told(found: Account, d
     if row_of(found, now).reason is None:
         assert found.valid_until is not None
         assert now < found.valid_until
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "billing.md").read_text(encoding="utf-8")
+    lines = [
+        f"| {row.when} | `{row.phase}` | {f'`{row.reason}`' if row.reason is not None else ''} "
+        f"| {'none' if row.reason is not None else 'granted'} |"
+        for row in TABLE
+    ]
+    assert "\n".join(lines) in page

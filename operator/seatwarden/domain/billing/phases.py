@@ -182,14 +182,6 @@ TABLE: tuple[Row, ...] = (
         pools=PoolState.SUSPENDED,
     ),
     Row(
-        when="a payment is overdue",
-        applies=_is_overdue,
-        phase=Phase.PAST_DUE,
-        message=lambda account: (
-            f"A payment is overdue since {_instant(account.overdue_since)}; seats go on until {_instant(account.valid_until)}."
-        ),
-    ),
-    Row(
         when="the period is over and so is `spec.paymentGrace`, and nothing was heard since",
         applies=_renewal_unknown,
         phase=Phase.EXPIRED,
@@ -198,6 +190,14 @@ TABLE: tuple[Row, ...] = (
         ),
         reason=Reason.RENEWAL_UNKNOWN,
         pools=PoolState.EXPIRED,
+    ),
+    Row(
+        when="a payment is overdue",
+        applies=_is_overdue,
+        phase=Phase.PAST_DUE,
+        message=lambda account: (
+            f"A payment is overdue since {_instant(account.overdue_since)}; seats go on until {_instant(account.valid_until)}."
+        ),
     ),
     Row(
         when="`trialing`",
@@ -212,7 +212,7 @@ TABLE: tuple[Row, ...] = (
         message=lambda account: f"It is paid until {_instant(account.period_end)}.",
     ),
 )
-"""The first line that applies counts."""
+"""The first line that applies counts. Lines that grant seats come behind the one that asks for `Account.valid_until`."""
 
 
 def row_of(account: Account, now: datetime) -> Row:
