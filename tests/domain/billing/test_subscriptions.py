@@ -424,6 +424,13 @@ def test_a_trial_is_moved_by_the_spec_and_left_where_somebody_moved_it_in_the_da
     assert only(account).trial_end == NOON + 40 * DAY
 
 
+def test_an_end_of_a_trial_that_has_passed_already_is_not_asked_for() -> None:
+    account, wanted = begun(trial_end=NOON + 14 * DAY)
+    account.pass_until(NOON + 5 * DAY)
+    converge(account, replace(wanted, trial_end=NOON + 4 * DAY))
+    assert only(account).trial_end == NOON + 14 * DAY
+
+
 def test_taking_the_trial_out_of_the_spec_charges_nobody_before_its_end() -> None:
     account, wanted = begun(trial_end=NOON + 14 * DAY)
     converge(account, replace(wanted, trial_end=None))

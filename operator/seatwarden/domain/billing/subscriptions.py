@@ -260,14 +260,7 @@ def _worth(subscription: SubscriptionFacts) -> tuple[int, datetime, str]:
 def _changed(
     wanted: Wanted, subscription: SubscriptionFacts, change: SubscriptionChange
 ) -> ChangeSubscription:
-    written = Applied.of(subscription)
-    key = change_key(
-        subscription.id,
-        owner=wanted.owner,
-        revision=written.revision if written is not None else 0,
-        change=repr(change),
-        refusals=wanted.refusals,
-    )
+    key = change_key(subscription.id, owner=wanted.owner, change=repr(change), refusals=wanted.refusals)
     return ChangeSubscription(subscription=subscription.id, change=change, key=key)
 
 
