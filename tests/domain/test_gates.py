@@ -8,6 +8,7 @@ from seatwarden.domain.gates import (
     SUBSCRIPTION_GATES,
     Upstream,
     first_closed,
+    is_paid,
     subscription_exists,
     subscription_is_valid,
     tenant_exists,
@@ -143,7 +144,7 @@ def test_the_first_closed_gate_is_the_one_that_is_shown(changes: dict[str, Any],
 
 
 def test_gates_are_asked_from_what_is_nearest_to_the_pool_upwards() -> None:
-    own = (tenant_exists, tenant_has_access, subscription_is_valid, trial_lasts)
+    own = (tenant_exists, tenant_has_access, subscription_is_valid, trial_lasts, is_paid)
     assert (subscription_exists, *own) == POOL_GATES
     assert POOL_GATES[1:] == SUBSCRIPTION_GATES
 
@@ -184,3 +185,59 @@ def test_one_suspend_anywhere_above_freezes_what_is_below(
     subscription: Any, tenant: Any, frozen: bool
 ) -> None:
     assert above(subscription=subscription, tenant=tenant).frozen is frozen
+
+
+PAYING_TENANT = objects.tenant(spec={"billing": {"provider": "Stripe"}})
+
+
+def paid(state: str = "active", phase: str | None = None, **told: Any) -> Any:
+    """A Subscription that Stripe was seen to have, in a period from February to April."""
+    period = {"start": "2027-02-15T12:00:00Z", "end": "2027-04-15T12:00:00Z"}
+    stripe = {"subscriptionID": "sub_1", "state": state, "quantity": 5, "grantedSeats": 5, **told}
+    status = {"stripe": stripe, "currentPeriod": period} | ({} if phase is None else {"phase": phase})
+    return objects.subscription(spec={"trial": {"days": 1}}, status=status)
+
+
+@pytest.mark.parametrize(
+    ("subscription", "reason", "phase", "state"),
+    [
+        (paid(), None, None, None),
+        (paid("trialing"), None, None, None),
+        (paid("past_due", overdueSince="2027-02-25T12:00:00Z"), None, None, None),
+        (paid("past_due", overdueSince="2027-02-22T12:00:00Z"), Reason.PAYMENT_GRACE_OVER, Phase.SUSPENDED, PoolState.SUSPENDED),
+        (paid("canceled", endedAt="2027-02-25T12:00:00Z"), Reason.SUBSCRIPTION_ENDED, Phase.CANCELED, PoolState.EXPIRED),
+        (paid("incomplete"), Reason.AWAITING_PAYMENT, Phase.PENDING, PoolState.SUSPENDED),
+        (objects.subscription(), Reason.PROGRESSING, Phase.PENDING, PoolState.SUSPENDED),
+        # A Tenant that pays by Stripe only since a moment: until somebody has looked there, nothing ends.
+        (objects.subscription(status={"phase": "Active"}), None, None, None),
+        (objects.subscription(status={"phase": "Active", "stripe": {}}), Reason.PROGRESSING, Phase.PENDING, PoolState.SUSPENDED),
+    ],
+)  # fmt: skip
+def test_what_is_paid_at_stripe_goes_on_as_long_as_money_comes(
+    subscription: Any, reason: Any, phase: Any, state: Any
+) -> None:
+    closed = first_closed(POOL_GATES, above(subscription=subscription, tenant=PAYING_TENANT))
+
+    if reason is None:
+        assert closed is None
+    else:
+        assert closed is not None
+        assert (closed.reason, closed.phase, closed.state) == (reason, phase, state)
+
+
+def test_money_is_no_matter_where_nobody_takes_it() -> None:
+    assert is_paid(above(subscription=paid("canceled"))) is None
+    assert is_paid(above(subscription=None, tenant=PAYING_TENANT)) is None
+
+
+def test_a_trial_at_stripe_ends_with_a_payment_and_not_at_the_gate() -> None:
+    later = NOON + timedelta(days=2)
+    assert trial_lasts(above(subscription=paid(), tenant=PAYING_TENANT, now=later)) is None
+    assert trial_lasts(above(subscription=paid(), now=later)) is not None
+
+
+def test_the_end_that_the_spec_names_holds_whatever_was_paid() -> None:
+    tried = paid().model_copy(update={"spec": EXPIRED_SUBSCRIPTION.spec})
+    closed = first_closed(POOL_GATES, above(subscription=tried, tenant=PAYING_TENANT))
+    assert closed is not None
+    assert closed.reason is Reason.SUBSCRIPTION_EXPIRED

@@ -2,7 +2,13 @@ import pytest
 
 from seatwarden.domain import findings
 from seatwarden.domain.transitions import Told, leases_evicted, worth_telling
-from seatwarden.resources.conditions import Condition, Finding, merge_conditions
+from seatwarden.resources.conditions import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    Finding,
+    merge_conditions,
+)
 from seatwarden.resources.reasons import Reason
 from tests.domain.objects import NOON
 
@@ -134,3 +140,40 @@ def test_events_tell_of_issuers(
 ) -> None:
     told = worth_telling(_conditions(before), _conditions(after))
     assert [each.reason for each in told] == reasons
+
+
+def money(kind: ConditionType, reason: Reason, status: ConditionStatus = ConditionStatus.TRUE) -> Finding:
+    """A condition about money."""
+    return Finding(type=kind, status=status, reason=reason, message=f"it is {reason}")
+
+
+PAID = (*WELL, money(ConditionType.BILLING_SYNCED, Reason.SUCCEEDED))
+REFUSED = (*WELL, money(ConditionType.BILLING_SYNCED, Reason.BILLING_REFUSED, ConditionStatus.FALSE))
+DRIFTED = (*PAID, money(ConditionType.DRIFTED, Reason.DRIFT_REPORTED))
+ADOPTED = (*PAID, money(ConditionType.DRIFTED, Reason.DRIFT_ADOPTED))
+OVERDUE = (*PAID, money(ConditionType.PAYMENT_OVERDUE, Reason.PAYMENT_OVERDUE))
+SHUT = (
+    *findings.not_ready(Reason.PAYMENT_GRACE_OVER, "no seats"),
+    money(ConditionType.PAYMENT_OVERDUE, Reason.PAYMENT_GRACE_OVER),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reasons"),
+    [
+        (PAID, DRIFTED, [Reason.DRIFT_REPORTED]),
+        (DRIFTED, DRIFTED, []),
+        (DRIFTED, ADOPTED, [Reason.DRIFT_ADOPTED]),
+        (DRIFTED, PAID, []),
+        (PAID, OVERDUE, [Reason.PAYMENT_OVERDUE]),
+        (OVERDUE, SHUT, [Reason.PAYMENT_GRACE_OVER]),
+        (SHUT, PAID, [Reason.SUCCEEDED]),
+        (PAID, REFUSED, [Reason.BILLING_REFUSED]),
+        (REFUSED, PAID, [Reason.SUCCEEDED]),
+        (WELL, PAID, []),
+    ],
+)
+def test_events_tell_of_money_once(
+    before: tuple[Finding, ...], after: tuple[Finding, ...], reasons: list[Reason]
+) -> None:
+    assert [told.reason for told in worth_telling(_conditions(before), _conditions(after))] == reasons

@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -8,7 +8,6 @@ from seatwarden.domain.trials import (
     trial_changes_at,
     trial_end,
     trialing,
-    valid_until,
 )
 from seatwarden.resources.conditions import ConditionStatus, ConditionType
 from seatwarden.resources.reasons import Reason
@@ -34,20 +33,6 @@ def test_days_count_from_the_creation_of_the_subscription() -> None:
 def test_the_end_is_told_in_whole_seconds() -> None:
     assert told_end(tried(trial={"endsAt": "2027-03-02T12:00:00.75Z"})) == NOON + DAY
     assert told_end(tried()) is None
-
-
-@pytest.mark.parametrize(
-    ("spec", "end"),
-    [
-        ({}, None),
-        ({"trial": {"days": 1}}, NOON + DAY),
-        ({"validUntil": SOON}, NOON + DAY),
-        ({"validUntil": SOON, "trial": {"days": 14}}, NOON + DAY),
-        ({"validUntil": "2028-01-01T00:00:00Z", "trial": {"days": 1}}, NOON + DAY),
-    ],
-)
-def test_whichever_comes_first_ends_the_licence(spec: dict[str, object], end: datetime | None) -> None:
-    assert valid_until(tried(**spec)) == end
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A payment provider, as the reconcilers see it. Every call has a time limit and may be repeated.
 
-``key`` is the idempotency key of a call that makes or changes something: the same wish of the same resource has the same key,
-so a repetition after a crash does nothing twice. All calls raise `BillingAway` where the provider does not answer or asks to
+``key`` is the idempotency key of a call that makes something or may cost something: see `seatwarden.domain.billing.keys`. A key
+that was used with other values before is a refusal. All calls raise `BillingAway` where the provider does not answer or asks to
 wait, and `BillingRefused` where it says no for good.
 """
 
@@ -44,8 +44,13 @@ class Billing(Protocol):
         """A new customer, or the one that ``key`` made before."""
         ...
 
-    async def change_customer(self, customer: str, wish: CustomerWish, *, key: str) -> CustomerFacts:
-        """The customer as wished; also writes the owner, which adopts one that nobody owns."""
+    async def change_customer(self, customer: str, wish: CustomerWish) -> CustomerFacts:
+        """The customer as wished; also writes the owner, which adopts one that nobody owns. It needs no key: it sets what is
+        wished, and a key would have a third change from A to B answered by the first."""
+        ...
+
+    async def release_customer(self, customer: str) -> None:
+        """Nobody owns the customer any more: owner and cluster are taken out of its metadata."""
         ...
 
     async def delete_customer(self, customer: str) -> None:
@@ -85,7 +90,7 @@ class Billing(Protocol):
         ...
 
     async def checkouts_of(self, customer: str) -> tuple[CheckoutFacts, ...]:
-        """Open and complete checkout pages of a customer, the newest first."""
+        """Checkout pages of a customer, expired ones too, the newest first. Never behind the truth."""
         ...
 
     async def create_checkout(self, wish: SubscriptionWish, *, key: str) -> CheckoutFacts:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from seatwarden.domain.billing.standing import is_paid_at_stripe, unpaid
 from seatwarden.domain.seats import PoolState
 from seatwarden.domain.trials import trial_end
 from seatwarden.resources.reasons import Reason
@@ -96,8 +97,9 @@ def subscription_is_valid(above: Upstream) -> Closed | None:
 
 
 def trial_lasts(above: Upstream) -> Closed | None:
-    """What is only tried ends with the trial."""
-    end = trial_end(above.subscription) if above.subscription else None
+    """What is only tried ends with the trial. Where somebody takes money, the first payment is due then, and nothing ends."""
+    tried = above.subscription if not is_paid_at_stripe(above.tenant) else None
+    end = trial_end(tried) if tried is not None else None
     if end is None or above.now < end:
         return None
     return Closed(
@@ -108,7 +110,28 @@ def trial_lasts(above: Upstream) -> Closed | None:
     )
 
 
-SUBSCRIPTION_GATES: tuple[Gate, ...] = (tenant_exists, tenant_has_access, subscription_is_valid, trial_lasts)
+def is_paid(above: Upstream) -> Closed | None:
+    """What is paid at Stripe goes on as long as money comes, and for a while without."""
+    if above.subscription is None or not is_paid_at_stripe(above.tenant):
+        return None
+    found = unpaid(above.subscription, above.now)
+    if found is None:
+        return None
+    return Closed(
+        reason=found.reason,
+        message=f"Subscription {above.subscription_name!r}: {found.message}",
+        phase=found.phase,
+        state=found.pools,
+    )
+
+
+SUBSCRIPTION_GATES: tuple[Gate, ...] = (
+    tenant_exists,
+    tenant_has_access,
+    subscription_is_valid,
+    trial_lasts,
+    is_paid,
+)
 POOL_GATES: tuple[Gate, ...] = (subscription_exists, *SUBSCRIPTION_GATES)
 
 

@@ -18,7 +18,8 @@ class Told:
 
 def worth_telling(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
     """Trouble and its end, also with issuers of tokens; the beginning and the end of overage, leases that are about to be
-    evicted, a pool that has run empty, and a trial that ends soon.
+    evicted, a pool that has run empty, a trial that ends soon; changes that others made at the payment provider, and
+    payments that are overdue.
 
     That a new object became ready is what its status says; no Event repeats it.
     """
@@ -27,7 +28,10 @@ def worth_telling(before: Sequence[Condition], after: Sequence[Condition]) -> li
     # One trouble is one Event, also where it is the reason for both.
     issuers = [told for told in issuers if told not in ready]
     of_seats = (*_of_eviction(before, after), *_of_overage(before, after), *_of_draining(before, after))
-    return [*ready, *issuers, *of_seats, *_of_trial(before, after)]
+    of_money = [
+        told for told in _of_money(before, after) if told.reason not in {each.reason for each in ready}
+    ]
+    return [*ready, *issuers, *of_seats, *_of_trial(before, after), *of_money]
 
 
 def leases_evicted(before: int | None, after: int | None) -> Told | None:
@@ -96,3 +100,16 @@ def _of_trial(before: Sequence[Condition], after: Sequence[Condition]) -> list[T
     if now is None or now.reason != Reason.TRIAL_ENDING or (then is not None and then.reason == now.reason):
         return []
     return [Told(reason=now.reason, note=now.message, warning=True)]
+
+
+def _of_money(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
+    troubles = [
+        told
+        for kind in (ConditionType.BILLING_READY, ConditionType.BILLING_SYNCED)
+        for told in _of_trouble(kind, before, after)
+    ]
+    for kind in (ConditionType.DRIFTED, ConditionType.PAYMENT_OVERDUE):
+        then, now = (find_condition(conditions, kind) for conditions in (before, after))
+        if now is not None and (then is None or then.reason != now.reason):
+            troubles.append(Told(reason=now.reason, note=now.message, warning=True))
+    return troubles

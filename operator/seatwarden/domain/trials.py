@@ -31,12 +31,6 @@ def told_end(subscription: Subscription) -> datetime | None:
     return None if end is None else end.replace(microsecond=0)
 
 
-def valid_until(subscription: Subscription) -> datetime | None:
-    """The instant from which no seat is granted or renewed: that of the spec, or the end of the trial if that is sooner."""
-    ends = (subscription.spec.valid_until, trial_end(subscription))
-    return min((end for end in ends if end is not None), default=None)
-
-
 def trial_changes_at(subscription: Subscription, now: datetime) -> datetime | None:
     """When something else is to be told of the trial than ``now``; None where nothing will be."""
     end = trial_end(subscription)

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.installation_keys import InstallationKeys
+from seatwarden.domain.billing.standing import valid_until
+from seatwarden.domain.bought import declared_seats
 from seatwarden.domain.compact_jws import base64url
 from seatwarden.domain.licence_document import LICENCE, LeaseKey, LicenceTerms
 from seatwarden.domain.seats import PoolUid
 from seatwarden.domain.signed_document import WrittenDocument
-from seatwarden.domain.trials import valid_until
 from seatwarden.reconcilers.engine import ObjectKey, RetryLater
 from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import OwnedSecrets, Secret
@@ -114,11 +115,11 @@ class Licences:
             namespace=key.namespace,
             subscription=key.name,
             plan=bought.plan.name,
-            seats=bought.seats,
+            seats=declared_seats(found),
             entitlements=entitlements_of(found),
             offline_grace=max((it.spec.lease.offline_grace for it in pools), default=_USUAL_GRACE),
             longest_lease=_longest(pools),
-            valid_until=valid_until(found),
+            valid_until=valid_until(found, tenant),
             lease_keys=[each for uid in self.store.lease_givers(key) for each in self._lease_keys(uid)],
         )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
+from seatwarden.domain.bought import declared_seats
 from seatwarden.domain.capacity import Demand, Holding, grown, shares, shrunken
 from seatwarden.domain.epoch import FIRST_EPOCH, next_epoch, standing_epoch, state_was_lost
 from seatwarden.domain.seats import NO_TIME, Configured, Millis, PoolConfig, PoolObservation, PoolUid
@@ -114,7 +115,7 @@ class SeatAllocator:
     async def _settle(self, subscription: ObjectKey) -> dict[PoolUid, Settled]:
         found = self.store.subscription(subscription.namespace, subscription.name)
         alive = found is not None and found.metadata.deletion_timestamp is None
-        seats = found.spec.seats if found is not None and alive else 0
+        seats = declared_seats(found) if found is not None and alive else 0
         pools = self._pools(subscription)
         observed = {
             uid: seen

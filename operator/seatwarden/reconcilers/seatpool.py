@@ -9,6 +9,7 @@ import structlog
 
 from seatwarden.backends.authority import AuthorityUnavailable, PoolAdministration
 from seatwarden.backends.kubernetes_api import Forbidden
+from seatwarden.domain.billing.standing import is_trial, valid_until
 from seatwarden.domain.borrowing import Borrows
 from seatwarden.domain.device_requests import device_named, removal_told
 from seatwarden.domain.gates import POOL_GATES, Closed, Upstream, first_closed
@@ -21,7 +22,6 @@ from seatwarden.domain.pool_status import PoolRun, Provisioned, live_counts, poo
 from seatwarden.domain.seat_groups import seat_groups
 from seatwarden.domain.seats import DeviceRemoval, Millis, PoolConfig, PoolCounts, PoolState, PoolUid
 from seatwarden.domain.transitions import leases_evicted
-from seatwarden.domain.trials import valid_until
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.borrow_mirror import BorrowMirror
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, RetryLater, add_all
@@ -392,7 +392,7 @@ def _document(pool: SeatPool, above: Upstream) -> str:
         "subscription": above.subscription_name,
         "pool": pool.metadata.name,
         "plan": bought.plan.name if bought is not None else "",
-        "trial": bought is not None and bought.trial is not None,
+        "trial": above.subscription is not None and is_trial(above.subscription, above.tenant),
         "entitlements": entitlements,
     }
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
@@ -411,7 +411,7 @@ def _provisioned(settled: Settled, keys: Turn, *, takes_tokens: bool) -> Provisi
 
 
 def _valid_until(above: Upstream) -> datetime | None:
-    return valid_until(above.subscription) if above.subscription is not None else None
+    return valid_until(above.subscription, above.tenant) if above.subscription is not None else None
 
 
 def _instant(instant: datetime) -> Millis:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seatwarden.domain import findings
+from seatwarden.domain.bought import declared_seats
 from seatwarden.domain.gates import SUBSCRIPTION_GATES, Closed, Upstream, first_closed
 from seatwarden.domain.licence_document import LICENCE
 from seatwarden.domain.pauses import pause_until, soonest
@@ -151,7 +152,7 @@ class SubscriptionReconciler:
         ]
         told = (
             findings.ready(
-                f"{found.spec.seats} seats of plan {found.spec.plan.name!r} can be given to SeatPools."
+                f"{declared_seats(found)} seats of plan {found.spec.plan.name!r} can be given to SeatPools."
             )
             if closed is None
             else findings.not_ready(closed.reason, closed.message)

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.root_keys import RootKeyRefused, RootKeysAway
 from seatwarden.domain import findings
+from seatwarden.domain.bought import declared_seats
 from seatwarden.domain.pauses import pause_until, soonest
 from seatwarden.domain.root_rotation import RootKeyRecord, signing
 from seatwarden.reconcilers.engine import Cause, ObjectKey
@@ -141,11 +143,11 @@ class TenantReconciler:
         await self.status.write(key, tenant, tenant.status.model_copy(update=self._sums(key)))
         return None
 
-    def _sums(self, key: ObjectKey) -> dict[str, int]:
+    def _sums(self, key: ObjectKey) -> dict[str, Any]:
         subscriptions = self.store.subscriptions_of(key.namespace, key.name)
         return {
             "subscriptions": len(subscriptions),
-            "seats": sum(found.spec.seats for found in subscriptions),
+            "seats": sum(declared_seats(found) for found in subscriptions),
             "seats_in_use": sum(found.status.seats_in_use or 0 for found in subscriptions),
         }
 

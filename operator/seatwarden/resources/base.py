@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema
 
 from seatwarden.resources.invalid import InvalidResource, problems_of
 from seatwarden.resources.names import (
+    PORTAL_LINK_REQUESTED_AT,
     RECONCILE_REQUESTED_AT,
     REMOVE_DEVICE_REQUESTED,
     ROTATE_LICENCE_KEY_REQUESTED_AT,
@@ -134,6 +135,11 @@ class ObjectMeta(Model):
     def rotate_signing_key_requested_at(self) -> str | None:
         """The value by which a person asks for a new root key, cut to what status can echo."""
         return self._requested(ROTATE_SIGNING_KEY_REQUESTED_AT)
+
+    @property
+    def portal_link_requested_at(self) -> str | None:
+        """The value by which a person asks for a link to the customer's pages, cut to what status can echo."""
+        return self._requested(PORTAL_LINK_REQUESTED_AT)
 
     @property
     def remove_device_requested(self) -> str | None:

@@ -34,6 +34,9 @@ ROTATE_SIGNING_KEY_REQUESTED_AT = f"{GROUP}/rotate-signing-key-requested-at"
 REMOVE_DEVICE_REQUESTED = f"{GROUP}/remove-device-requested"
 """Annotation by which a person asks that a device is removed: the first 12 or more characters of its holder, and behind an
 ``@`` anything that makes it another request. Its value is echoed in ``status.lastHandledRemoveDevice``."""
+PORTAL_LINK_REQUESTED_AT = f"{GROUP}/portal-link-requested-at"
+"""Annotation by which a person asks for a link to the payment provider's pages for the customer; its value is echoed in
+``status.lastHandledPortalLinkAt``."""
 EARLIER_LICENCE_KEYS = f"{GROUP}/earlier-licence-keys"
 """Annotation on a pool's Secret: the SHA-256 of each earlier key that still opens the pool, and when it was replaced."""
 EARLIER_GROUP_KEYS = f"{GROUP}/earlier-group-licence-keys"
@@ -61,6 +64,11 @@ REVOCATIONS_FIELD = "revocations.jws"
 """Data key of the revocation list in the same ConfigMap."""
 LICENCE_FIELD = "licence.jws"
 """Data key of the licence document in a Subscription's Secret."""
+
+PORTAL_LINK_FIELD = "url"
+"""Data key of the link in a Tenant's Secret."""
+PLANS_CONFIG_MAP = "seatwarden-plans"
+"""Name of the ConfigMap with the plans of a namespace."""
 
 
 class Kind(StrEnum):
@@ -112,3 +120,11 @@ def jwks_config_map(tenant_name: str) -> str:
 def licence_secret(subscription_name: str) -> str:
     """Name of the Secret with the licence document of a Subscription."""
     return f"{subscription_name}-licence-document"
+
+
+def portal_link_secret(tenant_name: str) -> str:
+    """Name of the Secret with the link to the payment provider's pages for a Tenant.
+
+    Whoever has the link is the customer there, so it is neither in the status nor in an Event.
+    """
+    return f"{tenant_name}-portal-link"

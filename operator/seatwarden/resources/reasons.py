@@ -119,6 +119,132 @@ class Reason(StrEnum):
         "The Subscription's validUntil has passed, so no seat is granted or renewed.",
         "Set spec.validUntil of the Subscription to a later instant, or remove it.",
     )
+    AWAITING_CUSTOMER = (
+        "AwaitingCustomer",
+        Outlook.WAITING,
+        "The Tenant is no customer of its payment provider yet.",
+        "Look at the condition BillingReady of the Tenant.",
+    )
+    AWAITING_CHECKOUT = (
+        "AwaitingCheckout",
+        Outlook.WAITING,
+        "The customer has not paid yet on the page in status.checkoutURL.",
+        "Send the address of the page to the customer. There is another one when it has expired.",
+    )
+    AWAITING_PAYMENT = (
+        "AwaitingPayment",
+        Outlook.WAITING,
+        "The first payment for the Subscription has not come yet.",
+        "Have the customer pay or confirm the invoice at Stripe. Without that it ends within a day.",
+    )
+    PAYMENT_METHOD_MISSING = (
+        "PaymentMethodMissing",
+        Outlook.WAITING,
+        "The trial is over and Stripe has nothing to charge, so no seat is granted or renewed.",
+        "Have the customer enter a means of payment, by a link that seatwarden.dev/portal-link-requested-at asks for.",
+    )
+    PAYMENT_OVERDUE = (
+        "PaymentOverdue",
+        Outlook.WAITING,
+        "A payment has not come. Seats go on for spec.paymentGrace.",
+        "Have the customer pay, or enter another means of payment.",
+    )
+    PAYMENT_GRACE_OVER = (
+        "PaymentGraceOver",
+        Outlook.WAITING,
+        "A payment has not come within spec.paymentGrace, so no seat is granted or renewed.",
+        "Have the customer pay; seats come back by themselves. A longer spec.paymentGrace brings them back, too.",
+    )
+    RENEWAL_UNKNOWN = (
+        "RenewalUnknown",
+        Outlook.RETRYING,
+        "What was paid is used up, and Stripe could not be asked since whether it was renewed.",
+        "See why Stripe does not answer: the condition BillingSynced says it.",
+    )
+    SUBSCRIPTION_CANCELED = (
+        "SubscriptionCanceled",
+        Outlook.WAITING,
+        "The Subscription has ended as spec.cancel says.",
+        "Delete it, or remove spec.cancel to begin a new one.",
+    )
+    SUBSCRIPTION_ENDED = (
+        "SubscriptionEnded",
+        Outlook.WAITING,
+        "The Subscription has ended at Stripe, and the spec did not say so.",
+        "To begin a new one, set spec.cancel to Immediately, and remove it again when BillingSynced is True.",
+    )
+    ENDING_SOON = (
+        "EndingSoon",
+        Outlook.SETTLED,
+        "The Subscription ends soon, as the message says. Said in an Event only.",
+        "Nothing, if it is to end. Otherwise remove spec.cancel, give it a later spec.validUntil, or have the customer pay.",
+    )
+    BILLING_AWAY = (
+        "BillingAway",
+        Outlook.RETRYING,
+        "The payment provider does not answer or asks to wait. Seats go on by what was last known.",
+        "Check that the operator may reach it; the message says what went wrong.",
+    )
+    BILLING_REFUSED = (
+        "BillingRefused",
+        Outlook.TERMINAL,
+        "The payment provider refuses what the spec asks for.",
+        "Do what the message says. It is tried again after a change, and by itself at long intervals.",
+    )
+    INVALID_PLAN = (
+        "InvalidPlan",
+        Outlook.TERMINAL,
+        "The plan lacks what the Subscription does not say itself, or the ConfigMap seatwarden-plans cannot be read.",
+        "Correct the field of the ConfigMap that the message names, or say it in the Subscription.",
+    )
+    INVALID_PRICE = (
+        "InvalidPrice",
+        Outlook.TERMINAL,
+        "The price does not exist at Stripe, is not offered any more, or is paid at another interval.",
+        "Correct spec.plan, or the price of the plan in the ConfigMap seatwarden-plans.",
+    )
+    CUSTOMER_NOT_FOUND = (
+        "CustomerNotFound",
+        Outlook.TERMINAL,
+        "The customer in spec.billing.stripe.customerID does not exist at Stripe, or was deleted there.",
+        "Correct the id, or remove it to have a customer made.",
+    )
+    CUSTOMER_CONFLICT = (
+        "CustomerConflict",
+        Outlook.TERMINAL,
+        "The customer at Stripe belongs to an older Tenant, or to another cluster.",
+        "Name another customer, or none to have one made; or delete the Tenant that has it.",
+    )
+    SEVERAL_SUBSCRIPTIONS = (
+        "SeveralSubscriptions",
+        Outlook.TERMINAL,
+        "The customer has several subscriptions at Stripe that could be this one, so none was taken over or begun.",
+        "End those at Stripe that are not wanted, so that one is left.",
+    )
+    DUPLICATE_ENDED = (
+        "DuplicateEnded",
+        Outlook.RETRYING,
+        "There was a second subscription at Stripe for this one, and it was ended. What was paid for it is not paid back.",
+        "Look at its invoices at Stripe and pay back what was paid twice.",
+    )
+    DRIFT_HEALING = (
+        "DriftHealing",
+        Outlook.RETRYING,
+        "Somebody changed the subscription at Stripe, and it is being set back, as spec.driftPolicy says.",
+        "Nothing. The message tells both values.",
+    )
+    DRIFT_ADOPTED = (
+        "DriftAdopted",
+        Outlook.SETTLED,
+        "Somebody changed the subscription at Stripe, and that counts until the spec changes, as spec.driftPolicy says.",
+        "Write into the spec what the message tells of Stripe, to have both the same again.",
+    )
+    DRIFT_REPORTED = (
+        "DriftReported",
+        Outlook.SETTLED,
+        "Somebody changed the subscription at Stripe, and spec.driftPolicy says to leave that.",
+        "Write into the spec what the message tells of Stripe, or set spec.driftPolicy to Heal.",
+    )
     AWAITING_CAPACITY = (
         "AwaitingCapacity",
         Outlook.WAITING,

@@ -18,7 +18,7 @@ from seatwarden.resources.base import (
 )
 from seatwarden.resources.conditions import Condition
 from seatwarden.resources.names import Kind
-from seatwarden.resources.rules import ListMap, ListSet, Matches, OneOrMore
+from seatwarden.resources.rules import ListMap, ListSet, Matches, OneOrMore, Rule
 from seatwarden.resources.signing import Signing, SigningKey, SigningKeyState
 
 
@@ -33,21 +33,44 @@ class BillingProvider(StrEnum):
     """Who takes the money."""
 
     NONE = "None"
+    STRIPE = "Stripe"
 
 
 class DeletionPolicy(StrEnum):
-    """What becomes of a Tenant's keys when it is deleted."""
+    """What becomes of a Tenant's keys and of what it has at its payment provider when it is deleted."""
 
     RETAIN = "Retain"
     DELETE = "Delete"
 
 
+class StripeCustomer(SpecModel):
+    """A customer that is at Stripe already."""
+
+    customer_id: Annotated[
+        str,
+        Field(max_length=64, alias="customerID"),
+        Matches("^cus_[A-Za-z0-9]+$", 'must be the id of a customer at Stripe, such as "cus_NffrFeUfNV2Hib"'),
+    ]
+    """Id of the customer, cus_…. It is taken over as it is; name and e-mail address follow the Tenant."""
+
+
 class Billing(SpecModel):
     """How the customer pays."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.stripe) || (has(self.provider) && self.provider == 'Stripe')",
+            message="must stand only where provider is Stripe",
+            at="stripe",
+            holds=lambda it: it.stripe is None or it.provider is BillingProvider.STRIPE,
+        ),
+    )
+
     provider: BillingProvider = BillingProvider.NONE
-    """Who takes the money. None means that nobody does, and validUntil of a Subscription alone ends it.
-    Default None."""
+    """Who takes the money. None means that nobody does, and validUntil of a Subscription alone ends it. Stripe means that
+    seats follow what is paid there. Default None."""
+    stripe: StripeCustomer | None = None
+    """The customer at Stripe, where there is one already. Without it, one is made."""
 
 
 AUDIENCE = "seatwarden"
@@ -116,6 +139,19 @@ class TenantSpec(SpecModel):
     display_name: Annotated[str, Field(max_length=120), OneLine] | None = None
     """Name of the customer for people, one line of up to 120 characters. Without it, metadata.name is
     shown."""
+    contact_email: (
+        Annotated[
+            str,
+            Field(max_length=254),
+            Matches(
+                r"^[^@\x00-\x20\x7f]+@[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?$",
+                'must be an e-mail address, such as "licences@acme.example"',
+            ),
+        ]
+        | None
+    ) = None
+    """E-mail address of the customer, to which the payment provider sends invoices and receipts. Without it, it sends
+    none."""
     access: Access = Access.ACTIVE
     """Active lets the customer's programs take and keep seats. Suspended refuses every new seat and renews
     none, so that seats come back as their leases end. Default Active."""
@@ -126,11 +162,21 @@ class TenantSpec(SpecModel):
     identity: Identity = Identity()
     """Whose tokens open the customer's pools instead of a licence key. Default nobody's."""
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
-    """What becomes of the root keys when the Tenant is deleted. Retain leaves them for a later Tenant of the
-    same name; Delete destroys them, and what they signed can no longer be verified. Default Retain."""
+    """What becomes of the root keys and of the customer at the payment provider when the Tenant is deleted. Retain leaves
+    them: keys for a later Tenant of the same name, the customer for one that names it. Delete destroys the keys, so that
+    what they signed can no longer be verified, and deletes the customer, which ends its subscriptions. Default Retain."""
     suspend: Bool = False
     """True stops the operator from acting on changes of this Tenant until it is false again. Deletion still
     works, and seats are not touched. Default false."""
+
+
+class StripeCustomerStatus(Model):
+    """What the customer is at Stripe."""
+
+    customer_id: Annotated[str | None, Field(alias="customerID", max_length=255)] = None
+    """Id of the customer."""
+    refusals: Count | None = None
+    """How many calls Stripe has refused for good. A repetition of a call says so, which lets Stripe look at it anew."""
 
 
 class TenantStatus(Model):
@@ -139,8 +185,8 @@ class TenantStatus(Model):
     observed_generation: Count | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
-    """Ready, with Reconciling or Stalled while they are so, SigningKeyReady, and IdentityReady where
-    spec.identity lists anybody."""
+    """Ready, with Reconciling or Stalled while they are so, SigningKeyReady, IdentityReady where
+    spec.identity lists anybody, and BillingReady where spec.billing names a provider."""
     subscriptions: Count | None = None
     """How many Subscriptions refer to this Tenant."""
     seats: Count | None = None
@@ -155,6 +201,11 @@ class TenantStatus(Model):
     """Name of the ConfigMap that holds the public root keys as a JWK Set."""
     revocations_expire_at: Instant | None = None
     """Until when the revocation list counts. It is signed anew three days before."""
+    stripe: StripeCustomerStatus | None = None
+    """What the customer is at Stripe, once there is one."""
+    last_handled_portal_link_at: Echo | None = None
+    """Value of the annotation seatwarden.dev/portal-link-requested-at when the link was last put into the Secret
+    <name>-portal-link."""
     last_handled_rotate_signing_key_at: Echo | None = None
     """Value of the annotation seatwarden.dev/rotate-signing-key-requested-at when it was last acted upon."""
     last_handled_reconcile_at: Echo | None = None

@@ -16,6 +16,8 @@ PAID_SEATS = "seatwarden.dev/paid-seats"
 """Metadata: the quantity that is paid for until the end of the period, where a smaller one is to be billed from then on."""
 PAID_UNTIL = "seatwarden.dev/paid-until"
 """Metadata: the end of that period, in seconds since 1970."""
+APPLIED = "seatwarden.dev/applied"
+"""Metadata: what was written last, as `seatwarden.domain.billing.applied` puts it. What differs from it was changed by others."""
 
 
 class StripeStatus(StrEnum):
@@ -29,6 +31,14 @@ class StripeStatus(StrEnum):
     CANCELED = "canceled"
     UNPAID = "unpaid"
     PAUSED = "paused"
+
+
+class PageState(StrEnum):
+    """Life of a checkout page."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
 
 
 class Collection(StrEnum):
@@ -47,6 +57,7 @@ class CustomerFacts:
     cluster: str | None
     name: str | None
     email: str | None
+    created: datetime
     deleted: bool = False
 
 
@@ -59,6 +70,8 @@ class PriceFacts:
     interval: str
     """month or year, as Stripe names it."""
     lookup_key: str | None = None
+    unit_amount: int | None = None
+    """Cost of one seat in an interval, in the smallest unit of the currency; None where it depends on the quantity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +105,8 @@ class SubscriptionFacts:
     paid_seats: int | None = None
     paid_until: datetime | None = None
     """See `PAID_SEATS`; both None where the quantity is what is paid for."""
+    applied: str | None = None
+    """See `APPLIED`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +116,13 @@ class CheckoutFacts:
     id: str
     customer: str
     owner: str | None
+    cluster: str | None
     url: str
+    created: datetime
     expires_at: datetime
     price: str
     """Id of the price."""
     quantity: int
-    complete: bool
+    state: PageState
+    subscription: str | None = None
+    """Id of the subscription that it began, once it is complete."""

@@ -39,6 +39,9 @@ class SubscriptionWish:
     """For invoices that are sent."""
     trial_end: datetime | None = None
     discount: str | None = None
+    """Id of a coupon, or of a promotion code where it begins with promo_."""
+    applied: str
+    """For the metadata of the subscription, see `seatwarden.domain.billing.facts.APPLIED`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class SubscriptionChange:
     quantity: int | None = None
     proration: Proration = Proration.NONE
     cancel_at_period_end: bool | None = None
+    """False also takes back an end at any other instant."""
     resume_collection: bool = False
     collection: Collection | None = None
     days_until_due: int | None = None
@@ -61,3 +65,8 @@ class SubscriptionChange:
     """Whether `PAID_SEATS` is to be removed."""
     adopt: tuple[str, str] | None = None
     """Owner and cluster to write into the metadata of a subscription that nobody owns."""
+    release: bool = False
+    """Whether owner, cluster and `applied` are to be removed from the metadata: nobody owns it any more."""
+    applied: str | None = None
+    """What the metadata is to have as `seatwarden.domain.billing.facts.APPLIED`, in the same call. A subscription that has ended
+    takes this and nothing else."""
