@@ -26,6 +26,8 @@ MOST_WAITING = 1_000_000
 """About 300 MB of Redis. Behind that the receiver refuses, and Stripe sends again for three days."""
 REMEMBERED_MS = 5 * DAY_MS
 """Stripe sends an event again for three days."""
+FORGOTTEN_MS = 3600 * 1000
+"""After what time the name of a consumer that has ended is forgotten."""
 TIME_LIMIT_SECONDS = 2.0
 # Lua passes on no more than some thousands of values at a time.
 _AT_A_TIME = 1000
@@ -119,10 +121,18 @@ class StripeStream:
         return [_entry(row) for row in await self._run(redis_scripts.STRIPE_TAKE, consumer, last, count)]
 
     async def adopt(
-        self, consumer: str, *, stale_ms: int, start: str, count: int
+        self,
+        consumer: str,
+        *,
+        stale_ms: int,
+        start: str,
+        count: int,
+        forgotten_ms: int = FORGOTTEN_MS,
     ) -> tuple[list[Entry], str | None]:
         """Entries that somebody had and did not keep for ``stale_ms``, and where to go on; None when all were looked at."""
-        start, rows = await self._run(redis_scripts.STRIPE_ADOPT, consumer, stale_ms, start, count)
+        start, rows = await self._run(
+            redis_scripts.STRIPE_ADOPT, consumer, stale_ms, start, count, forgotten_ms
+        )
         following = _text(start)
         return [_entry(row) for row in rows], None if following == FIRST else following
 
