@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -59,7 +60,8 @@ async def test_what_is_taken_in_is_given_out_once_and_in_order(stream: StripeStr
 
 async def test_all_that_is_kept_of_an_event_is_in_these_fields(stream: StripeStream, redis: "Redis") -> None:
     await stream.append(event_about(7, "evt_7", account="acct_1"))
-    ((_, fields),) = await redis.xrange(STRIPE_KEYS.events)
+    found: Any = await redis.xrange(STRIPE_KEYS.events)
+    ((_, fields),) = found
     assert fields == {
         b"event": b"evt_7",
         b"type": b"customer.subscription.updated",

@@ -169,6 +169,8 @@ class StripeChanges:
         entries, self._look_from = await self._stream.adopt(
             self._consumer, stale_ms=self._stale_ms, start=self._look_from, count=room
         )
+        # They are among what `take` finds to be ours, and are not to be given to us by it as well.
+        self._last = max([self._last, *(entry.id for entry in entries)], key=_place)
         self._add(entries)
         return self._look_from is not None
 
@@ -280,3 +282,8 @@ class StripeChanges:
         for task in self._in_the_air:
             task.cancel()
         await asyncio.gather(*self._in_the_air, return_exceptions=True)
+
+
+def _place(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number)
