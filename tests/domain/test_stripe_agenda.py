@@ -75,6 +75,14 @@ def test_a_failure_waits_longer_each_time_and_counts_its_tries(agenda: Agenda) -
     assert (len(agenda), agenda.begin(1e9, 10)) == (0, [])
 
 
+def test_a_failure_waits_also_where_several_events_had_made_the_object_due(agenda: Agenda) -> None:
+    for sequence in range(3):
+        agenda.add(entry_about(1, sequence), 0.0)
+    agenda.failed(only(agenda.begin(0.0, 1)), 0.0, 0, FULL_JITTER)
+    assert agenda.begin(3.9, 10) == []
+    assert len(only(agenda.begin(4.0, 10)).entries) == 3
+
+
 def test_a_new_event_is_a_reason_to_try_at_once(agenda: Agenda) -> None:
     agenda.add(entry_about(1, 0), 0.0)
     agenda.failed(only(agenda.begin(0.0, 10)), 0.0, 0, FULL_JITTER)
