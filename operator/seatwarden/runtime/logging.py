@@ -89,7 +89,11 @@ def _renderers(log_format: LogFormat) -> list[Processor]:
         case LogFormat.JSON:
             return [structlog.processors.format_exc_info, _render_json]
         case LogFormat.CONSOLE:
-            console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+            console = structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # Its own shows the values of variables: bodies, and keys that `redact` does not know.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
             return [lambda logger, method, event: redact(str(console(logger, method, event)))]
 
 
