@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
@@ -206,6 +206,28 @@ async def test_the_group_is_made_where_redis_has_lost_it(stream: StripeStream, r
     assert await adopted(stream, "a") == []
     await stream.append(event_about(5, "evt_0"))
     assert [entry.event for entry in await taken(stream, last=before.id)] == ["evt_0"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"event": "evt_9", "kind": "of_the_future", "id": "x_1", "live": "1"},
+        {"event": "evt_9"},
+        {"event": b"\xff", "kind": "price", "id": "price_1", "live": "1"},
+    ],
+)
+async def test_an_entry_of_another_version_holds_up_nobody_and_can_be_put_back(
+    stream: StripeStream, redis: "Redis", fields: Any
+) -> None:
+    await redis.xadd(STRIPE_KEYS.events, fields)
+    await filled(stream, 1)
+    (entry,) = await taken(stream)
+    assert entry.event == "evt_0"
+    (letter,) = await stream.dead()
+    assert (letter.entry, letter.why) == (None, "written by another version")
+    assert await stream.replay([letter.id]) == 1
+    ((_, left), (_, back)) = cast("Any", await redis.xrange(STRIPE_KEYS.events))
+    assert (left[b"event"], len(back)) == (b"evt_0", len(fields))
 
 
 async def test_an_entry_that_somebody_removed_by_hand_troubles_nobody(

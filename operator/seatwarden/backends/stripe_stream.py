@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+import structlog
+
 from seatwarden.backends import redis_scripts
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_keys import STRIPE_KEYS
@@ -21,6 +23,8 @@ from seatwarden.domain.redis_fitness import unfit
 from seatwarden.domain.stripe_agenda import DAY_MS, Entry
 from seatwarden.domain.stripe_events import Change, ChangedObject, ObjectKind, StripeEvent
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 FIRST = "0-0"
 MOST_WAITING = 1_000_000
 """About 300 MB of Redis. Behind that the receiver refuses, and Stripe sends again for three days."""
@@ -28,6 +32,7 @@ REMEMBERED_MS = 5 * DAY_MS
 """Stripe sends an event again for three days."""
 FORGOTTEN_MS = 3600 * 1000
 """After what time the name of a consumer that has ended is forgotten."""
+UNREADABLE = "written by another version"
 TIME_LIMIT_SECONDS = 2.0
 # Lua passes on no more than some thousands of values at a time.
 _AT_A_TIME = 1000
@@ -55,7 +60,8 @@ class DeadLetter:
     """An event that was given up. ``id`` is what `StripeStream.replay` takes."""
 
     id: str
-    entry: Entry
+    entry: Entry | None
+    """None: it was written by another version."""
     why: str
 
 
@@ -118,7 +124,7 @@ class StripeStream:
 
     async def take(self, consumer: str, *, last: str, count: int) -> list[Entry]:
         """Entries that nobody had before; ``last`` is the last one that this call gave to ``consumer``, or `FIRST`."""
-        return [_entry(row) for row in await self._run(redis_scripts.STRIPE_TAKE, consumer, last, count)]
+        return await self._readable(await self._run(redis_scripts.STRIPE_TAKE, consumer, last, count))
 
     async def adopt(
         self,
@@ -134,7 +140,7 @@ class StripeStream:
             redis_scripts.STRIPE_ADOPT, consumer, stale_ms, start, count, forgotten_ms
         )
         following = _text(start)
-        return [_entry(row) for row in rows], None if following == FIRST else following
+        return await self._readable(rows), None if following == FIRST else following
 
     async def keep(self, consumer: str, entries: Sequence[str], *, tries: bool = False) -> None:
         """Say that ``consumer`` still has ``entries``; ``tries``: and tries them once more."""
@@ -160,6 +166,17 @@ class StripeStream:
         """Let these wait again; how many of them there were."""
         moved = [await self._run(redis_scripts.STRIPE_REPLAY, *some) for some in _parts(dead_letters)]
         return sum(moved)
+
+    async def _readable(self, rows: Sequence[Any]) -> list[Entry]:
+        """Those of ``rows`` that are entries. One of another version must not hold up all behind it: it is given up."""
+        found: list[Entry] = []
+        for row in rows:
+            try:
+                found.append(_entry(row))
+            except (KeyError, ValueError):
+                await self._run(redis_scripts.STRIPE_BURY, UNREADABLE, row[0], row[1])
+                log.warning("gave up on an event of Stripe that another version wrote", entry=_text(row[0]))
+        return found
 
     async def _run(self, script: Script, *arguments: Argument) -> Any:
         return await self._runner.run(script, STRIPE_KEYS, *arguments)
@@ -189,10 +206,14 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 def _dead_letter(row: Sequence[Any]) -> DeadLetter:
     dead_id, fields = row
-    named = _named(fields)
-    return DeadLetter(
-        id=_text(dead_id), entry=_entry_of(named["entry"], int(named["tries"]), named), why=named["why"]
-    )
+    words = dict(zip(fields[::2], fields[1::2], strict=True))
+    why = words.get(b"why", b"").decode(errors="replace")
+    try:
+        named = _named(fields)
+        entry = _entry_of(named["entry"], int(named["tries"]), named)
+    except (KeyError, ValueError):
+        return DeadLetter(id=_text(dead_id), entry=None, why=why)
+    return DeadLetter(id=_text(dead_id), entry=entry, why=why)
 
 
 def _entry_of(entry_id: str, tries: int, named: dict[str, str]) -> Entry:

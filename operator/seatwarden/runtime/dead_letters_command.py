@@ -85,6 +85,8 @@ async def _letters(stream: StripeStream) -> AsyncIterator[DeadLetter]:
 
 def _line(letter: DeadLetter) -> str:
     entry = letter.entry
+    if entry is None:
+        return f"{letter.id}  {letter.why}"
     change = entry.change
     came = datetime.fromtimestamp(entry.arrived_ms / 1000, UTC).isoformat(timespec="seconds")
     words = (

@@ -144,10 +144,12 @@ class StripeChanges:
             del self._done[: len(done)]
             metrics.STRIPE_EVENTS_DONE.inc(len(done))
         while self._given_up:
-            entry, why = self._given_up[0]
-            await self._stream.bury([entry], why)
-            self._given_up.pop(0)
-            metrics.STRIPE_DEAD_LETTERS.inc()
+            why = self._given_up[0][1]
+            alike = [entry for entry, reason in self._given_up if reason == why]
+            await self._stream.bury(alike, why)
+            buried = {entry.id for entry in alike}
+            self._given_up = [one for one in self._given_up if one[0].id not in buried]
+            metrics.STRIPE_DEAD_LETTERS.inc(len(alike))
 
     async def _keep(self) -> None:
         now = self._clock()
