@@ -1,6 +1,7 @@
 """The pages about the processes: their settings, their metrics, and what they may do in a cluster."""
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import click
@@ -16,6 +17,8 @@ from seatwarden.resources.permissions import (
     OPERATOR_RULES,
 )
 from seatwarden.runtime.commands import main
+from seatwarden.workers import metrics as worker_metrics
+from seatwarden_webhooks import metrics as receiver_metrics
 
 _WHY = {
     (
@@ -58,12 +61,14 @@ def metrics_page() -> str:
     endpoint = ([code(one.name), one.kind, codes(one.labels), one.help] for one in METRICS)
     return document(
         "Metrics",
-        "Both processes serve `/metrics` for Prometheus. No label has a value that a tenant chooses. A histogram "
+        "Each process serves `/metrics` for Prometheus. No label has a value that a tenant chooses. A histogram "
         "has the usual `_bucket`, `_sum` and `_count` series.",
         "## Of the operator",
-        table(head, _operator_metrics()),
+        table(head, (row for module in (operator_metrics, worker_metrics) for row in _metrics_of(module))),
         "## Of the seat endpoint",
         table(head, endpoint),
+        "## Of the receiver of webhooks",
+        table(head, _metrics_of(receiver_metrics)),
     )
 
 
@@ -126,8 +131,8 @@ def _help(option: click.Option) -> str:
     return " ".join((option.help or "").split()).replace("[default:", "Default: ").replace("]", ".")
 
 
-def _operator_metrics() -> Iterator[list[str]]:
-    for one in vars(operator_metrics).values():
+def _metrics_of(module: ModuleType) -> Iterator[list[str]]:
+    for one in vars(module).values():
         if isinstance(one, MetricWrapperBase):
             family = next(iter(one.describe()))
             name = f"{family.name}_total" if family.type == "counter" else family.name

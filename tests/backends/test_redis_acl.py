@@ -11,18 +11,21 @@ from redis.asyncio import Redis
 
 from seatwarden.backends.authority import AuthorityUnavailable
 from seatwarden.backends.redis_authority import RedisSeatAuthority
-from seatwarden.backends.redis_scripts import ALL_SCRIPTS
+from seatwarden.backends.redis_scripts import ALL_SCRIPTS, STRIPE_SCRIPTS
+from seatwarden.backends.stripe_stream import FIRST, StripeStream
 from seatwarden.domain.seats import AcquireRequest, Beat, Code, Grant, Millis, PoolState, PoolUid
 from seatwarden.local.valkey import Valkey, valkey_server
 from tests.domain.objects import pool_config
 from tests.identity_tokens import TestIssuer
+from tests.workers.stripe_objects import event_about
 
 SHIPPED = (files("seatwarden_examples") / "redis-seatwarden.acl").read_text()
 PERMISSIONS = re.findall(r"\+(\S+)", SHIPPED)
+_CALL = re.compile(r"(?:redis\.call|back|of_group)\('([A-Z]+)'(?:, '(CREATE|DELCONSUMER|CONSUMERS)')?")
 IN_SCRIPTS = {
-    command.lower()
-    for script in ALL_SCRIPTS
-    for command in re.findall(r"(?:redis\.call|back)\('([A-Z]+)'", script.text)
+    "|".join(filter(None, found)).lower()
+    for script in (*ALL_SCRIPTS, *STRIPE_SCRIPTS)
+    for found in _CALL.findall(script.text)
 }
 OF_EVERY_MODE = {"evalsha", "script|exists", "script|load", "info", "client|setname"}
 OF_SENTINEL, OF_CLUSTER, OF_REPLICAS = {"role"}, {"cluster|slots", "asking"}, {"wait"}
@@ -111,6 +114,23 @@ async def exercise(url: str) -> None:
 
 async def test_the_shipped_user_can_do_everything(server: Valkey, password: str) -> None:
     await exercise(await let_in(server, password))
+
+
+async def test_the_shipped_user_can_follow_stripe(server: Valkey, password: str) -> None:
+    stream = StripeStream.connect(await let_in(server, password))
+    try:
+        for number in range(3):
+            await stream.append(event_about(number))
+        first, second, third = await stream.take("a", last=FIRST, count=3)
+        await stream.adopt("b", stale_ms=0, start=FIRST, count=9, forgotten_ms=0)
+        await stream.keep("b", [first.id], tries=True)
+        await stream.keep("b", [first.id])
+        await stream.bury([first, second], "why")
+        await stream.done([third.id])
+        assert await stream.replay([letter.id for letter in await stream.dead()]) == 2
+        assert (await stream.backlog()).waiting == 2
+    finally:
+        await stream.close()
 
 
 @pytest.mark.parametrize("permission", sorted(OF_EVERY_MODE - {"client|setname"}))

@@ -107,6 +107,26 @@ def test_the_console_form_is_for_people_and_redacts_as_well() -> None:
         assert KEY not in stream.getvalue()
 
 
+def test_the_console_form_shows_no_values_of_variables_in_a_traceback() -> None:
+    def fault(body: str) -> None:
+        raise RuntimeError(f"{len(body)} letters")
+
+    with kept_logging():
+        stream = io.StringIO()
+        configure_logging("info", LogFormat.CONSOLE, stream=stream)
+        try:
+            fault("person@" + "example.com")
+        except RuntimeError:
+            structlog.get_logger("x").exception("a fault")
+        assert "RuntimeError: 18 letters" in stream.getvalue()
+        assert "person@example.com" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("word", ["whsec_abc123", "sk_live_abc123", "rk_test_abc123"])
+def test_secrets_of_stripe_are_blotted_out(word: str) -> None:
+    assert redact(f"b'{word}'") == f"b'{word.removesuffix('abc123')}***'"
+
+
 def test_what_json_cannot_express_is_shown_by_its_repr(stream: io.StringIO) -> None:
     structlog.get_logger("x").info("odd", value=object, number=2**70)
     assert len(_lines(stream)) == 1

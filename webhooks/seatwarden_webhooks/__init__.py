@@ -1,0 +1,1 @@
+"""What calls us: receivers of webhooks."""

@@ -13,7 +13,7 @@ from seatwarden.backends.redis_link import pack
 from seatwarden.backends.redis_pipe import Pipe, PipeFull, PipeLost
 from seatwarden.backends.redis_scripts import Script
 
-_COMMITTED = frozenset({"acquire", "release", "readmit", "configure", "remove_device"})
+_COMMITTED = frozenset({"acquire", "release", "readmit", "configure", "remove_device", "append"})
 """Scripts whose answer is given only when it is safe. A heartbeat that is lost is made good by the next."""
 
 

@@ -75,9 +75,18 @@ class IdentityKeys(NamedTuple):
     identity: str
 
 
-Keys = PoolKeys | AllPoolKeys | PoolAndReplayKeys | KeysOfPools | AuthorityKeys | IdentityKeys
+class StripeKeys(NamedTuple):
+    """The keys of what Stripe said; ``lua/stripe/lib/stream.lua`` tells what they hold."""
+
+    events: str
+    seen: str
+    dead: str
+
+
+Keys = PoolKeys | AllPoolKeys | PoolAndReplayKeys | KeysOfPools | AuthorityKeys | IdentityKeys | StripeKeys
 
 AUTHORITY_KEYS = AuthorityKeys("sw:{seatwarden}:authority")
+STRIPE_KEYS = StripeKeys("sw:{stripe}:events", "sw:{stripe}:seen", "sw:{stripe}:dead")
 
 
 # A busy pool is asked for thousands of times a second.

@@ -1,6 +1,6 @@
-"""The Lua scripts of the seat authority, as Redis is to run them.
+"""The Lua scripts of the seat authority and of Stripe's events, as Redis is to run them.
 
-Each script is one file of ``lua/seats`` with the parts of ``lua/seats/lib`` that it uses put behind its first
+Each script is one file of ``lua/seats`` (or another room) with the parts of its ``lib`` that it uses put behind its first
 line, which is the shebang that tells Redis what the script may do: so a read-only one cannot write, and none
 that writes starts when Redis is full or a replica, to be stopped halfway. Redis knows a script by the SHA-1
 of its whole text.
@@ -15,6 +15,8 @@ _ACCOUNT = ("pool", "account")
 _QUEUE = ("pool", "account", "gates", "queue")
 _ENDINGS = (*_QUEUE, "endings")
 _POOL_AND_GATES = ("pool", "gates")
+_STREAM = ("stream",)
+_STREAM_OF_GROUP = ("stream", "group")
 _RETURN = ("pool", "account", "gates", "readmission")
 
 
@@ -70,6 +72,21 @@ TICK = _read("tick", ())
 IDENTITY_READ = _read("read", (), "identity")
 IDENTITY_WRITE = _read("write", (), "identity")
 """These two have no part in who holds a seat. They are loaded when they are first used."""
+
+STRIPE_APPEND = _read("append", _STREAM, "stripe")
+STRIPE_TAKE = _read("take", _STREAM_OF_GROUP, "stripe")
+STRIPE_ADOPT = _read("adopt", _STREAM_OF_GROUP, "stripe")
+STRIPE_KEEP = _read("keep", _STREAM_OF_GROUP, "stripe")
+STRIPE_DONE = _read("done", _STREAM_OF_GROUP, "stripe")
+STRIPE_BURY = _read("bury", _STREAM_OF_GROUP, "stripe")
+STRIPE_BACKLOG = _read("backlog", _STREAM, "stripe")
+STRIPE_DEAD = _read("dead", _STREAM, "stripe")
+STRIPE_REPLAY = _read("replay", _STREAM, "stripe")
+STRIPE_SCRIPTS = (
+    *(STRIPE_APPEND, STRIPE_BACKLOG),
+    *(STRIPE_TAKE, STRIPE_ADOPT, STRIPE_KEEP, STRIPE_DONE, STRIPE_BURY, STRIPE_DEAD, STRIPE_REPLAY),
+)
+"""What Stripe said, on its way to the operator. Loaded when they are first used."""
 
 ALL_SCRIPTS = (
     *(ACQUIRE, ACQUIRE_ALL, HEARTBEAT, RELEASE, VALIDATE, SESSIONS, READMIT, ARRIVE),

@@ -7,6 +7,8 @@ import click
 _COMMANDS = {
     "operator": "seatwarden.runtime.operator_command:operator",
     "serve": "seatwarden.runtime.serve_command:serve",
+    "webhooks": "seatwarden.runtime.webhooks_command:webhooks",
+    "dead-letters": "seatwarden.runtime.dead_letters_command:dead_letters",
     "hold": "seatwarden.runtime.hold_command:hold",
     "borrow": "seatwarden.runtime.borrow_command:borrow",
     "return": "seatwarden.runtime.borrow_command:return_seat",
@@ -21,7 +23,10 @@ class LazyGroup(click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which a newcomer meets them."""
-        return ["dev", "operator", "serve", "hold", "borrow", "return", "verify", "tools"]
+        return [
+            *("dev", "operator", "serve", "webhooks", "dead-letters"),
+            *("hold", "borrow", "return", "verify", "tools"),
+        ]
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""

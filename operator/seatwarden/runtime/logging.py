@@ -28,6 +28,7 @@ class LogFormat(StrEnum):
 LEVELS = ("debug", "info", "warning", "error")
 
 _LICENCE_KEY = re.compile(r"LIC-([a-z2-7]{4})[a-z2-7]{22}-[a-z2-7]{32}")
+_STRIPE_SECRET = re.compile(r"\b(whsec|[rs]k_live|[rs]k_test)_[A-Za-z0-9+/=]+")
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@\"']*):[^\s/\"']*@")
 
 
@@ -78,8 +79,9 @@ def about_object(*, kind: str, namespace: str, name: str, uid: str) -> AbstractC
 
 
 def redact(text: str) -> str:
-    """``text`` with licence keys and the passwords in URLs blotted out."""
-    return _URL_PASSWORD.sub(r"\1:***@", _LICENCE_KEY.sub(r"LIC-\1***", text))
+    """``text`` with licence keys, Stripe's secrets and the passwords in URLs blotted out."""
+    text = _STRIPE_SECRET.sub(r"\1_***", _LICENCE_KEY.sub(r"LIC-\1***", text))
+    return _URL_PASSWORD.sub(r"\1:***@", text)
 
 
 def _renderers(log_format: LogFormat) -> list[Processor]:
@@ -87,7 +89,11 @@ def _renderers(log_format: LogFormat) -> list[Processor]:
         case LogFormat.JSON:
             return [structlog.processors.format_exc_info, _render_json]
         case LogFormat.CONSOLE:
-            console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+            console = structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # Its own shows the values of variables: bodies, and keys that `redact` does not know.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
             return [lambda logger, method, event: redact(str(console(logger, method, event)))]
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import signal
 import socket
 import tempfile
 from contextlib import closing
@@ -15,6 +14,7 @@ import structlog
 from seatwarden.backends.installation_keys import InstallationKeys
 from seatwarden.domain.durability import Durability
 from seatwarden.runtime.event_loop import run_on_fast_loop
+from seatwarden.runtime.signals import told_to_stop_by_signals
 from seatwarden.runtime.worker_processes import WorkerProcesses, WorkerSide
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -109,7 +109,7 @@ async def _serve(
     from seatwarden.endpoint.server import start_server
     from seatwarden.endpoint.settings import EndpointSettings
 
-    told_to_stop = _signals()
+    told_to_stop = told_to_stop_by_signals()
     authority = RedisSeatAuthority.connect(
         settings.redis_url,
         keys=settings.installation_keys,
@@ -154,19 +154,3 @@ async def _serve(
     finally:
         await authority.close()
     log.info("stopped")
-
-
-def _signals() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; the second cancels the task that called this."""
-    told_to_stop = asyncio.Event()
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        if told_to_stop.is_set() and task is not None:
-            task.cancel()
-        told_to_stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    return told_to_stop

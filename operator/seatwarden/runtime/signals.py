@@ -28,3 +28,19 @@ def stop_on_signals(stop: asyncio.Event, *, process_ends: bool = False) -> Itera
             loop.remove_signal_handler(number)
             if process_ends:
                 signal.signal(number, signal.SIG_IGN)
+
+
+def told_to_stop_by_signals() -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets; the second cancels the task that called this."""
+    told_to_stop = asyncio.Event()
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if told_to_stop.is_set() and task is not None:
+            task.cancel()
+        told_to_stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return told_to_stop
