@@ -89,13 +89,13 @@ async def test_a_frozen_server_costs_no_more_than_the_time_limit_and_no_answer_i
     own_desk: Desk, own_server: Valkey
 ) -> None:
     grant = await own_desk.seat(1)
-    quick = RedisSeatAuthority.connect(own_server.url, time_limit_seconds=0.2)
+    quick = RedisSeatAuthority.connect(own_server.url, time_limit_seconds=1)
     try:
         await quick.ready()
         await own_desk.redis.client_pause(5000)
         began = time.monotonic()
         for call in (quick.ready(), quick.observe([own_desk.pool])):
-            with pytest.raises(AuthorityUnavailable, match=r"no answer within 0\.2 s"):
+            with pytest.raises(AuthorityUnavailable, match=r"no answer within 1 s"):
                 await call
         assert time.monotonic() - began < 4
         await own_desk.redis.client_unpause()
@@ -112,10 +112,10 @@ async def test_a_frozen_server_costs_no_more_than_the_time_limit_and_no_answer_i
 async def test_an_answer_lost_to_a_time_out_can_be_asked_for_again(
     own_desk: Desk, own_server: Valkey
 ) -> None:
-    quick = RedisSeatAuthority.connect(own_server.url, time_limit_seconds=0.2)
+    quick = RedisSeatAuthority.connect(own_server.url, time_limit_seconds=1)
     try:
         await quick.ready()
-        await own_desk.redis.client_pause(400)
+        await own_desk.redis.client_pause(3000)
         with pytest.raises(AuthorityUnavailable):
             await quick.acquire(own_desk.pool, AcquireRequest(key_hash=KEY, holder=holder(1)))
         assert (await own_desk.seat(1)).live == 1

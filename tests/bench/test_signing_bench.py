@@ -80,8 +80,8 @@ async def _echo() -> AsyncIterator[tuple[int, list[int]]]:
 
 
 async def test_with_the_kms_away_every_grant_is_a_lease_and_nobody_asks_for_it() -> None:
-    rows = {row.name: row.value for row in await away_rows(rate=100.0, seconds=2.0)}
+    rows = {row.name: row.value for row in await away_rows(rate=20.0, seconds=3.0)}
     assert rows["kms_calls_on_the_seat_path"] == 0
     assert rows["grants_lost_with_kms_away"] == rows["refusals_with_kms_away"] == 0
-    assert rows["grants_with_kms_away"] > 100
+    assert rows["grants_with_kms_away"] > 20
     assert rows["operator_calls_that_kms_swallowed"] >= 1

@@ -83,7 +83,7 @@ async def test_started_means_that_it_has_read_all_its_data(tmp_path: Path) -> No
         await client.set("last", "there")
         server.kill()
         await server.start()
-        async with Redis.from_url(server.url, retry=Retry(NoBackoff(), 0)) as again:
+        async with Redis.from_url(server.url, socket_timeout=60, retry=Retry(NoBackoff(), 0)) as again:
             assert await again.get("last") == b"there"
 
 
