@@ -34,7 +34,10 @@ class Route:
         return self.serve(account, given, *match.groups())
 
     def _honoured(self, name: str) -> bool:
-        return bool({name, f"{name.partition('.')[0]}.*", f"{name.rpartition('.')[0]}.*"} & self.honours)
+        # Keys of metadata may have dots of their own.
+        parts = name.split(".")
+        inside = {f"{'.'.join(parts[:length])}.*" for length in range(1, len(parts))}
+        return bool({name, *inside} & self.honours)
 
 
 def serves(request: str, honours: str = "") -> Callable[[Serve], Serve]:

@@ -11,6 +11,13 @@ from typing import Protocol
 from seatwarden.domain.billing.facts import CheckoutFacts, CustomerFacts, PriceFacts, SubscriptionFacts
 from seatwarden.domain.billing.wishes import CustomerWish, SubscriptionChange, SubscriptionWish
 
+AUTHENTICATION = "authentication"
+"""Code of a refusal: there is no key, or it is none of the provider's."""
+PERMISSION = "permission"
+"""Code of a refusal: the key may not do that."""
+MISSING = "resource_missing"
+"""Code of a refusal: there is no such thing."""
+
 
 class BillingAway(Exception):
     """The provider cannot be asked now. ``retry_after`` is what it asked for, in seconds; None where it said nothing."""
@@ -30,6 +37,10 @@ class BillingRefused(Exception):
 
 class Billing(Protocol):
     """Customers, subscriptions and what belongs to them."""
+
+    def unhurried(self) -> "Billing":
+        """The same, for work that nobody waits for."""
+        ...
 
     async def read_customer(self, customer: str) -> CustomerFacts | None:
         """The customer with that id, also a deleted one; None where there never was one."""
@@ -61,6 +72,10 @@ class Billing(Protocol):
         self, *, price: str | None = None, lookup_key: str | None = None
     ) -> PriceFacts | None:
         """The price with that id or lookup key, from a memory of some minutes; None where there is none."""
+        ...
+
+    def forget_prices(self) -> None:
+        """Read every price anew."""
         ...
 
     async def read_subscription(self, subscription: str) -> SubscriptionFacts | None:
