@@ -104,7 +104,7 @@ def test_kubectl_get_shows_the_status_beside_the_spec(api_server: ApiServer, nam
         Kind.SUBSCRIPTION,
         namespace,
         "acme-team",
-        {"phase": "Active", "allocatedSeats": 5, "seatsInUse": 3, "conditions": [READY]},
+        {"phase": "Active", "seats": 5, "allocatedSeats": 5, "seatsInUse": 3, "conditions": [READY]},
     )
     write_status(
         api_server,
@@ -153,8 +153,9 @@ def test_kubectl_get_shows_the_status_beside_the_spec(api_server: ApiServer, nam
 
 
 def test_validity_to_come_is_shown_as_the_instant_that_it_is(api_server: ApiServer, namespace: str) -> None:
-    spec = {**SUBSCRIPTION, "validUntil": "2999-01-01T00:00:00Z"}
-    api_server.create(Kind.SUBSCRIPTION, namespace, manifest(Kind.SUBSCRIPTION, "acme-team", spec))
+    api_server.create(Kind.SUBSCRIPTION, namespace, manifest(Kind.SUBSCRIPTION, "acme-team", SUBSCRIPTION))
+    valid = {"validUntil": "2999-01-01T00:00:00Z"}
+    write_status(api_server, Kind.SUBSCRIPTION, namespace, "acme-team", valid)
 
     assert cells(api_server, Kind.SUBSCRIPTION, namespace)["Valid Until"] == "2999-01-01T00:00:00Z"
 

@@ -82,12 +82,12 @@ DEFINITIONS: dict[Kind, Definition] = {
         columns=(
             Column("Tenant", ".spec.tenantRef.name", description="The customer"),
             Column("Plan", ".spec.plan.name"),
-            Column("Seats", ".spec.seats", "integer", "Seats that were bought"),
+            Column("Seats", ".status.seats", "integer", "Seats that are paid for"),
             Column("Allocated", ".status.allocatedSeats", "integer", "Seats given to SeatPools"),
             Column("In Use", ".status.seatsInUse", "integer", "Seats held now"),
             Column("Phase", ".status.phase"),
             # As a date it would be shown as an age, which an instant to come has not.
-            Column("Valid Until", ".spec.validUntil"),
+            Column("Valid Until", ".status.validUntil"),
             Column("Trial Ends", ".status.trialEndsAt", wide=True),
             *_condition_columns(),
         ),
