@@ -39,6 +39,12 @@ _WHY = {
         "",
         "configmaps",
     ): "Publish the public root keys of each Tenant, in a ConfigMap that is found by its name.",
+    ("", "configmaps", "list"): "Read the plans of each namespace. The permission is for this name only.",
+    (
+        "",
+        "namespaces",
+    ): "Learn the uid of kube-system, by which this cluster's objects at Stripe are told from those of "
+    "others. The permission is for this name only.",
     ("", "/.well-known/openid-configuration"): "Learn the public keys with which tokens of the cluster's "
     "ServiceAccounts are verified.",
     ("events.k8s.io", "events"): "Tell about transitions.",
@@ -145,6 +151,10 @@ def _rules(rules: list[dict[str, Any]]) -> str:
     for rule in rules:
         groups = rule.get("apiGroups", ())
         what = rule.get("resources") or rule["nonResourceURLs"]
-        why = _WHY[groups[0] if groups else "", what[0]]
+        named = rule.get("resourceNames", [])
+        place = (groups[0] if groups else "", what[0])
+        why = _WHY.get((*place, rule["verbs"][0]), "") if named else ""
+        why = why or _WHY[place]
+        what = [f"{each}/{name}" for each in what for name in named] or what
         rows.append([codes(group or "core" for group in groups), codes(what), codes(rule["verbs"]), why])
     return table(["API group", "Resources or paths", "Verbs", "Why"], rows)

@@ -7,7 +7,7 @@ import yaml
 
 from seatwarden.domain.billing.facts import PriceFacts
 from seatwarden.domain.billing.wanted import wanted
-from seatwarden.domain.plans import NoTerms, PriceRef, Terms, pool_devices, pool_offline_grace, terms
+from seatwarden.domain.plans import NoTerms, PriceRef, Terms, in_plan, pool_in_plan, terms
 from seatwarden.resources.plans import MAX_TEXT, PlanTable
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.subscription import Interval
@@ -129,13 +129,23 @@ def test_an_empty_plan_says_nothing() -> None:
 
 
 def test_pools_are_limited_by_the_plan_where_they_say_nothing_and_lend_no_longer_than_it() -> None:
-    has = found(bought())
-    assert pool_devices(objects.pool(), has) == 3
-    assert pool_devices(objects.pool(spec={"limits": {"devices": 9}}), has) == 9
-    assert pool_offline_grace(objects.pool(), has) == timedelta(hours=24)
+    plan = bought().spec.plan.name
+    assert pool_in_plan(objects.pool(), plan, TABLE).spec.limits.devices == 3
+    assert pool_in_plan(objects.pool(spec={"limits": {"devices": 9}}), plan, TABLE).spec.limits.devices == 9
+    assert pool_in_plan(objects.pool(), plan, TABLE).spec.lease.offline_grace == timedelta(hours=24)
     longer = objects.pool(spec={"lease": {"offlineGrace": "168h"}})
-    assert pool_offline_grace(longer, has) == timedelta(hours=72)
-    assert pool_offline_grace(longer, found(bought("free"))) == timedelta(hours=168)
+    assert pool_in_plan(longer, plan, TABLE).spec.lease.offline_grace == timedelta(hours=72)
+    assert pool_in_plan(longer, "free", TABLE) == longer
+    assert pool_in_plan(longer, "unknown", TABLE) is longer
+
+
+def test_a_subscription_has_the_seats_and_entitlements_of_its_plan_where_it_is_silent() -> None:
+    filled = in_plan(bought(), TABLE)
+    agreed = found(bought())
+    assert (filled.spec.seats, filled.spec.entitlements) == (agreed.seats, agreed.entitlements)
+    assert in_plan(bought(seats=77), TABLE).spec.seats == 77
+    unknown = bought("unknown")
+    assert in_plan(unknown, TABLE) is unknown
 
 
 PRICE = PriceFacts(id="price_x", active=True, interval="month")

@@ -32,6 +32,7 @@ from tests.domain.objects import NAMESPACE, NOON, Body, pool_body, subscription_
 from tests.reconcilers.documents_in_memory import DocumentsInMemory
 from tests.reconcilers.identities_in_memory import IdentitiesInMemory
 from tests.reconcilers.kubernetes_in_memory import KubernetesInMemory
+from tests.reconcilers.no_billing import no_billing, no_customers
 
 ACME, TEAM, DEV = (
     ObjectKey(kind, NAMESPACE, name)
@@ -84,6 +85,7 @@ class Vault:
             finalizers=Finalizers(api=self.api, store=self.store, gone=lambda _: None),
             status=status,
             identities=identities,
+            customers=no_customers(self.api, self.store),
             signer_changed=self.sign_anew.append,
             now=lambda: self.now,
         )
@@ -95,7 +97,13 @@ class Vault:
             installation=self.installation,
         )
         self.subscriptions = SubscriptionReconciler(
-            store=self.store, status=status, licences=licences, now=lambda: self.now
+            store=self.store,
+            status=status,
+            licences=licences,
+            paid=no_billing(self.api, self.store, lambda: self.now),
+            finalizers=Finalizers(api=self.api, store=self.store, gone=lambda _: None),
+            pools_affected=lambda _: None,
+            now=lambda: self.now,
         )
         self.said = said
 

@@ -87,10 +87,12 @@ class World:
         return await self._create(Kind.TENANT, name, spec)
 
     async def subscription(
-        self, name: str = "team", *, seats: int = 5, tenant: str = "acme", **spec: Any
+        self, name: str = "team", *, seats: int | None = 5, tenant: str = "acme", **spec: Any
     ) -> ObjectKey:
-        """Create a Subscription."""
-        wanted = {"tenantRef": {"name": tenant}, "plan": {"name": "team"}, "seats": seats, **spec}
+        """Create a Subscription; with None for ``seats`` it has those of its plan."""
+        wanted = {"tenantRef": {"name": tenant}, "plan": {"name": "team"}, **spec}
+        if seats is not None:
+            wanted["seats"] = seats
         return await self._create(Kind.SUBSCRIPTION, name, wanted)
 
     async def pool(

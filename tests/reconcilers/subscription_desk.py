@@ -39,6 +39,7 @@ class SubscriptionDesk:
 
     def __post_init__(self) -> None:
         self.allocator = SeatAllocator(
+            now=lambda: NOON,
             authority=self.authority,
             store=self.store,
             term=lambda: self.term,

@@ -9,7 +9,7 @@ from seatwarden.reconcilers.engine import Cause, ObjectKey
 from seatwarden.reconcilers.licences import Licences
 from seatwarden.reconcilers.local_root_keys import LocalRootKeys
 from seatwarden.reconcilers.object_store import ObjectStore
-from seatwarden.reconcilers.ownership import OwnedSecrets
+from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
 from seatwarden.reconcilers.paths import object_path
 from seatwarden.reconcilers.published_keys import PublishedKeys
 from seatwarden.reconcilers.root_key_places import RootKeyPlaces
@@ -21,6 +21,7 @@ from seatwarden.resources.names import Kind
 from tests.domain.objects import NAMESPACE, NOON, Body, subscription_body, tenant_body
 from tests.reconcilers.documents_in_memory import DocumentsInMemory
 from tests.reconcilers.kubernetes_in_memory import KubernetesInMemory
+from tests.reconcilers.no_billing import no_billing
 
 TEAM = ObjectKey(Kind.SUBSCRIPTION, NAMESPACE, "team")
 DAY = timedelta(days=1)
@@ -57,7 +58,13 @@ class Trial:
             installation=None,
         )
         self.reconciler = SubscriptionReconciler(
-            store=self.store, status=status, licences=licences, now=lambda: self.now
+            store=self.store,
+            status=status,
+            licences=licences,
+            paid=no_billing(self.api, self.store, lambda: self.now),
+            finalizers=Finalizers(api=self.api, store=self.store, gone=lambda _: None),
+            pools_affected=lambda _: None,
+            now=lambda: self.now,
         )
         self.store.put(Kind.TENANT, tenant_body())
 

@@ -71,16 +71,29 @@ def terms(subscription: Subscription, table: PlanTable) -> Terms | NoTerms:
     )
 
 
-def pool_devices(pool: SeatPool, terms: Terms) -> int | None:
-    """On how many devices ``pool`` may be used; None where that is not limited."""
-    own = pool.spec.limits.devices
-    return own if own is not None else terms.devices
+def in_plan(subscription: Subscription, table: PlanTable) -> Subscription:
+    """``subscription`` with the seats and entitlements of its plan where it is silent; as it is where the plan cannot be read."""
+    if subscription.spec.plan.name not in table.plans:
+        return subscription
+    found = terms(subscription, table)
+    if isinstance(found, NoTerms):
+        return subscription
+    spec = subscription.spec.model_copy(update={"seats": found.seats, "entitlements": found.entitlements})
+    return subscription.model_copy(update={"spec": spec})
 
 
-def pool_offline_grace(pool: SeatPool, terms: Terms) -> timedelta:
-    """For how long the signed copies of its leases count: as the pool says, and no longer than the plan allows."""
-    own = pool.spec.lease.offline_grace
-    return own if terms.offline_grace is None else min(own, terms.offline_grace)
+def pool_in_plan(pool: SeatPool, plan: str, table: PlanTable) -> SeatPool:
+    """``pool`` with what the plan of its Subscription says of devices, where it is silent, and with no longer an offline grace
+    than the plan allows."""
+    entry = table.plans.get(plan)
+    if entry is None:
+        return pool
+    limits, lease = pool.spec.limits, pool.spec.lease
+    if limits.devices is None and entry.devices is not None:
+        limits = limits.model_copy(update={"devices": entry.devices})
+    if entry.offline_grace is not None and entry.offline_grace < lease.offline_grace:
+        lease = lease.model_copy(update={"offline_grace": entry.offline_grace})
+    return pool.model_copy(update={"spec": pool.spec.model_copy(update={"limits": limits, "lease": lease})})
 
 
 def _price(subscription: Subscription, plan: PlanEntry) -> tuple[PriceRef | None, Interval | None]:

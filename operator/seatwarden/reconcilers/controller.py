@@ -23,7 +23,11 @@ from seatwarden.domain.root_key import RootAlgorithm
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.authority_watch import AuthorityWatch
+from seatwarden.reconcilers.billing_looks import BillingLooks
+from seatwarden.reconcilers.billing_news import BillingNews
+from seatwarden.reconcilers.billing_place import BillingConnection, BillingPlace
 from seatwarden.reconcilers.borrow_mirror import BorrowMirror
+from seatwarden.reconcilers.customers import Customers
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
 from seatwarden.reconcilers.identities import Identities
 from seatwarden.reconcilers.intake import Intake, watch
@@ -32,6 +36,8 @@ from seatwarden.reconcilers.licences import Licences
 from seatwarden.reconcilers.local_root_keys import LocalRootKeys
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
+from seatwarden.reconcilers.paid_subscriptions import PaidSubscriptions
+from seatwarden.reconcilers.plan_tables import PlanTables
 from seatwarden.reconcilers.published_keys import PublishedKeys
 from seatwarden.reconcilers.reaper import Reaper, ReaperSettings
 from seatwarden.reconcilers.revocation_lists import RevocationLists
@@ -67,6 +73,7 @@ class ControllerSettings:
     relist: float = 600.0
     status_interval: float = 10.0
     deletion_patience: timedelta = timedelta(minutes=10)
+    stripe_resync: float = 3600.0
 
 
 def _now() -> datetime:
@@ -90,6 +97,8 @@ class Controller:
     confirm_term: Callable[[StaleTerm], Awaitable[None]]
     installation: InstallationKeys | None = None
     google: KmsConnection = field(default_factory=KmsConnection)
+    stripe: BillingConnection | None = None
+    """None: the operator has no key for the payment provider."""
     new_root_key: Callable[[RootAlgorithm], Awaitable[PrivateRootKey]] = generate
     now: Callable[[], datetime] = _now
     store: ObjectStore = field(default_factory=ObjectStore)
@@ -99,6 +108,10 @@ class Controller:
     watch_over: AuthorityWatch = field(init=False)
     pools: SeatPoolReconciler = field(init=False)
     said: SaidDocuments = field(init=False)
+    place: BillingPlace = field(init=False)
+    looks: BillingLooks = field(init=False)
+    plans: PlanTables = field(init=False)
+    news: BillingNews = field(init=False)
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -137,6 +150,23 @@ class Controller:
             namespaces=self.settings.namespaces,
         )
         self.said = SaidDocuments(self.documents, self.term, self.confirm_term)
+        self.place = BillingPlace(self.stripe, self.api)
+        self.looks = BillingLooks(loop.time, _RANDOM.random, self.settings.stripe_resync)
+        self.news = BillingNews(
+            self.place,
+            self.store,
+            self.looks,
+            self.look_at_stripe,
+            self.settings.stripe_resync,
+            _RANDOM.random,
+        )
+        self.plans = PlanTables(
+            api=self.api,
+            store=self.store,
+            changed=self._plans_changed,
+            seconds=self.settings.status_interval,
+            namespaces=self.settings.namespaces,
+        )
         self._make_reconcilers()
         self._show_gauges()
 
@@ -153,7 +183,7 @@ class Controller:
         log.info("listed", **{kind.plural: self._count(kind) for kind in Kind})
         loops = (
             *(self.engine.run(), self.engine.wheel.run(), self.reaper.run()),
-            *(self.watch_over.run(), self._relist_for_ever()),
+            *(self.watch_over.run(), self._relist_for_ever(), self.plans.run(), self.news.run()),
         )
         tasks = [asyncio.create_task(loop) for loop in loops]
         watching = asyncio.create_task(watch(self.intake, self.connection, stop))
@@ -171,6 +201,7 @@ class Controller:
     async def _list_patiently(self) -> None:
         while True:
             try:
+                await self.plans.look()
                 return await self.intake.list_all()
             except (KubernetesUnavailable, KubernetesError) as error:
                 log.warning(
@@ -211,6 +242,7 @@ class Controller:
             store=self.store,
             authority=self.authority,
             allocator=SeatAllocator(
+                now=self.now,
                 authority=self.authority,
                 store=self.store,
                 term=self.term,
@@ -236,6 +268,7 @@ class Controller:
             finalizers=finalizers,
             status=status,
             identities=identities,
+            customers=Customers(self.place, self.store, secrets_of, self.looks, self._look_below),
             signer_changed=self._sign_anew,
             now=self.now,
         )
@@ -247,7 +280,13 @@ class Controller:
             installation=self.installation,
         )
         subscriptions = SubscriptionReconciler(
-            store=self.store, status=status, licences=licences, now=self.now
+            store=self.store,
+            status=status,
+            licences=licences,
+            paid=PaidSubscriptions(self.place, self.store, self.looks, self.now),
+            finalizers=finalizers,
+            pools_affected=self._reconcile_below,
+            now=self.now,
         )
         self.engine.reconcilers = {
             Kind.TENANT: tenants.reconcile,
@@ -269,6 +308,28 @@ class Controller:
         for key in self.store.below(tenant):
             if key.kind is Kind.SUBSCRIPTION:
                 self.engine.add(key, Cause.RELATED)
+
+    def _reconcile_below(self, subscription: ObjectKey) -> None:
+        for key in self.store.below(subscription):
+            self.engine.add(key, Cause.RELATED)
+
+    def _look_below(self, tenant: ObjectKey) -> None:
+        for key in self.store.below(tenant):
+            if key.kind is Kind.SUBSCRIPTION:
+                self.look_at_stripe(key)
+
+    def _plans_changed(self, key: ObjectKey) -> None:
+        if key.kind is Kind.SUBSCRIPTION:
+            self.look_at_stripe(key)
+        else:
+            self.engine.add(key, Cause.RELATED)
+
+    def look_at_stripe(self, key: ObjectKey) -> None:
+        """Something of the object may be otherwise at the payment provider."""
+        entry = self.store.entry(key)
+        if entry is not None:
+            self.looks.ask(entry.metadata.uid)
+            self.engine.add(key, Cause.RELATED)
 
     def _due(self, key: ObjectKey) -> None:
         self.engine.due(key)

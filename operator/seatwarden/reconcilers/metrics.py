@@ -46,6 +46,11 @@ ROOT_SIGNATURES = Counter(
 KMS_CALLS = Counter(
     "seatwarden_kms_calls_total", "Calls of Google Cloud KMS that were tried, by method.", ["method"]
 )
+STRIPE_CALLS = Counter(
+    "seatwarden_stripe_calls_total",
+    "Calls of Stripe that ended, by endpoint and result (ok, refused, away).",
+    ["endpoint", "result"],
+)
 LICENCE_KEY_ROTATIONS = Counter(
     "seatwarden_licence_key_rotations_total",
     "New licence keys that took the place of another one.",

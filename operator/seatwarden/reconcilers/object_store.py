@@ -16,11 +16,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from seatwarden.domain.plans import in_plan, pool_in_plan
 from seatwarden.domain.seats import PoolUid
 from seatwarden.reconcilers.engine import NoSuchObject, ObjectKey
 from seatwarden.resources.base import ObjectMeta
 from seatwarden.resources.invalid import InvalidResource
 from seatwarden.resources.names import Kind
+from seatwarden.resources.plans import PlanTable
 from seatwarden.resources.seatpool import SeatPool, SeatPoolStatus
 from seatwarden.resources.subscription import Subscription, SubscriptionStatus
 from seatwarden.resources.tenant import Tenant, TenantStatus
@@ -62,10 +64,15 @@ _STATUSES: dict[Kind, type[TenantStatus] | type[SubscriptionStatus] | type[SeatP
 }
 
 
+_NO_PLANS = PlanTable()
+
+
 @dataclass(slots=True)
 class ObjectStore:
     """All known objects, by key, and who refers to whom."""
 
+    plans: dict[str, PlanTable] = field(default_factory=dict)
+    """By namespace."""
     _entries: dict[ObjectKey, Entry] = field(default_factory=dict)
     _told: dict[ObjectKey, tuple[object, ...]] = field(default_factory=dict)
     _referrers: dict[ObjectKey, set[ObjectKey]] = field(default_factory=lambda: defaultdict(set))
@@ -120,14 +127,31 @@ class ObjectStore:
         return found if isinstance(found, Tenant) else None
 
     def subscription(self, namespace: str, name: str) -> Subscription | None:
-        """The readable Subscription of that name, or None."""
+        """The readable Subscription of that name with what its plan says, or None."""
         found = self._entries.get(ObjectKey(Kind.SUBSCRIPTION, namespace, name))
-        return found if isinstance(found, Subscription) else None
+        return self.in_plan(found) if isinstance(found, Subscription) else None
+
+    def plan_table(self, namespace: str) -> PlanTable:
+        """The plans of a namespace."""
+        return self.plans.get(namespace, _NO_PLANS)
+
+    def in_plan(self, found: Subscription) -> Subscription:
+        """A Subscription with what its plan says where it is silent."""
+        return in_plan(found, self.plan_table(found.metadata.namespace))
+
+    def pool_in_plan(self, pool: SeatPool) -> SeatPool:
+        """A pool with what the plan of its Subscription says where it is silent."""
+        table = self.plans.get(pool.metadata.namespace)
+        if table is None:
+            return pool
+        above = self.subscription(pool.metadata.namespace, pool.spec.subscription_ref.name)
+        return pool if above is None else pool_in_plan(pool, above.spec.plan.name, table)
 
     def pools_of(self, namespace: str, subscription: str) -> list[SeatPool]:
-        """The readable pools that refer to that Subscription."""
+        """The readable pools that refer to that Subscription, with what its plan says."""
         keys = self._referrers.get(ObjectKey(Kind.SUBSCRIPTION, namespace, subscription), ())
-        return [pool for key in keys if isinstance(pool := self._entries.get(key), SeatPool)]
+        found = [pool for key in keys if isinstance(pool := self._entries.get(key), SeatPool)]
+        return [self.pool_in_plan(pool) for pool in found] if namespace in self.plans else found
 
     def lease_givers(self, subscription: ObjectKey) -> list[PoolUid]:
         """The uids of all pools of a Subscription, readable or not, but those that are being deleted."""
@@ -141,9 +165,11 @@ class ObjectStore:
         return [pool for key in keys if isinstance(pool := self._entries.get(key), Unreadable)]
 
     def subscriptions_of(self, namespace: str, tenant: str) -> list[Subscription]:
-        """The readable Subscriptions that refer to that Tenant."""
+        """The readable Subscriptions that refer to that Tenant, with what their plans say."""
         keys = self._referrers.get(ObjectKey(Kind.TENANT, namespace, tenant), ())
-        return [found for key in keys if isinstance(found := self._entries.get(key), Subscription)]
+        return [
+            self.in_plan(found) for key in keys if isinstance(found := self._entries.get(key), Subscription)
+        ]
 
     def below(self, key: ObjectKey) -> list[ObjectKey]:
         """The objects that refer to ``key``, and those that refer to them."""

@@ -20,6 +20,11 @@ def config_map_path(namespace: str, name: str) -> str:
     return f"/api/v1/namespaces/{namespace}/configmaps/{name}"
 
 
+def config_maps_path(namespace: str | None) -> str:
+    """The path of the ConfigMaps of one namespace or (None) of all."""
+    return f"/api/v1/namespaces/{namespace}/configmaps" if namespace else "/api/v1/configmaps"
+
+
 def secret_path(namespace: str, name: str = "") -> str:
     """The path of a Secret, or without a name of a namespace's Secrets."""
     return f"/api/v1/namespaces/{namespace}/secrets" + (f"/{name}" if name else "")

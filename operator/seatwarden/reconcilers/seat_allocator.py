@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from seatwarden.backends.authority import PoolAdministration, StaleTerm
-from seatwarden.domain.bought import declared_seats
+from seatwarden.domain.billing.standing import bought_seats
 from seatwarden.domain.capacity import Demand, Holding, grown, shares, shrunken
 from seatwarden.domain.epoch import FIRST_EPOCH, next_epoch, standing_epoch, state_was_lost
 from seatwarden.domain.seats import NO_TIME, Configured, Millis, PoolConfig, PoolObservation, PoolUid
@@ -76,6 +76,7 @@ class SeatAllocator:
     term: Callable[[], int]
     confirm_term: Callable[[StaleTerm], Awaitable[None]]
     capacity_changed: Callable[[PoolUid], None]
+    now: Callable[[], datetime]
     _wanted: dict[PoolUid, Wanted] = field(default_factory=dict)
     _entitled: dict[PoolUid, int] = field(default_factory=dict)
     _known: KnownEpochs = field(default_factory=KnownEpochs)
@@ -112,10 +113,14 @@ class SeatAllocator:
         """
         return await self._runs.join(subscription)
 
+    def _bought(self, found: Subscription) -> int:
+        tenant = self.store.tenant(found.metadata.namespace, found.spec.tenant_ref.name)
+        return bought_seats(found, tenant, self.now())
+
     async def _settle(self, subscription: ObjectKey) -> dict[PoolUid, Settled]:
         found = self.store.subscription(subscription.namespace, subscription.name)
         alive = found is not None and found.metadata.deletion_timestamp is None
-        seats = declared_seats(found) if found is not None and alive else 0
+        seats = self._bought(found) if found is not None and alive else 0
         pools = self._pools(subscription)
         observed = {
             uid: seen

@@ -86,8 +86,8 @@ class SeatPoolReconciler:
             return await report_suspended(self.status, key, pool)
         # Fresh numbers go beside what the last run found, so that run must have been of this generation.
         if causes == {Cause.COUNTS} and pool.status.observed_generation == pool.metadata.generation:
-            return await self._publish(key, pool)
-        return await self._make_true(key, pool)
+            return await self._publish(key, self.store.pool_in_plan(pool))
+        return await self._make_true(key, self.store.pool_in_plan(pool))
 
     def key_of(self, pool: PoolUid) -> ObjectKey | None:
         """The resource of a pool that this reconciler has provisioned."""

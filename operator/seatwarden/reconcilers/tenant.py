@@ -13,6 +13,7 @@ from seatwarden.domain import findings
 from seatwarden.domain.bought import declared_seats
 from seatwarden.domain.pauses import pause_until, soonest
 from seatwarden.domain.root_rotation import RootKeyRecord, signing
+from seatwarden.reconcilers.customers import CustomerRun, Customers
 from seatwarden.reconcilers.engine import Cause, ObjectKey
 from seatwarden.reconcilers.identities import Identities, IdentityRun
 from seatwarden.reconcilers.licences import longest_lease
@@ -48,6 +49,7 @@ class TenantReconciler:
     finalizers: Finalizers
     status: StatusWriter
     identities: Identities
+    customers: Customers
     signer_changed: Callable[[ObjectKey], None]
     now: Callable[[], datetime]
 
@@ -79,18 +81,22 @@ class TenantReconciler:
         except Problem as found:
             problem = (found.reason, found.message)
         identity = await self.identities.ensure(tenant)
+        customer = await self.customers.ensure(key, tenant)
         current = self.store.entry(key)
         if not isinstance(current, Tenant):
             return None
-        wanted = self._wanted_status(key, current, tenant, run, problem, identity)
+        wanted = self._wanted_status(key, current, tenant, run, problem, identity, customer)
         if revoked is not None:
             wanted = wanted.model_copy(update={"revocations_expire_at": revoked.expires_at})
         await self.status.write(key, current, wanted)
+        if customer is not None:
+            self.customers.noted(key, current, customer)
         if _signing_kid(current.status) != _signing_kid(wanted):
             self.signer_changed(key)
         if run is not None:
             await self._tell(key, tenant, current.status, run)
-        return self._again(problem, identity, run, revoked)
+        again = self._again(problem, identity, run, revoked)
+        return soonest(again, customer.again_in if customer is not None else None)
 
     def _again(
         self,
@@ -127,6 +133,7 @@ class TenantReconciler:
         if FINALIZER not in entry.metadata.finalizers:
             return None
         if isinstance(entry, Tenant):
+            await self.customers.farewell(entry)
             await self._forget_keys(entry)
             await self.identities.forget(entry)
         await self.finalizers.remove(key, entry)
@@ -159,10 +166,13 @@ class TenantReconciler:
         run: KeyringRun | None,
         problem: tuple[Reason, str] | None,
         identity: IdentityRun,
+        customer: CustomerRun | None,
     ) -> TenantStatus:
         before = current.status
         generation = reconciled.metadata.generation
         told = self._findings(reconciled, run, problem, identity)
+        if customer is not None:
+            told = (*told, customer.found)
         return TenantStatus(
             observed_generation=generation,
             conditions=merge_conditions(before.conditions, told, generation=generation, now=self.now()),
@@ -170,6 +180,8 @@ class TenantReconciler:
             key_secret=_key_secret(reconciled),
             revocations_expire_at=before.revocations_expire_at,
             jwks=before.jwks if run is None else jwks_config_map(key.name),
+            stripe=customer.told if customer is not None else None,
+            last_handled_portal_link_at=customer.handled_link if customer is not None else None,
             last_handled_reconcile_at=reconciled.metadata.reconcile_requested_at,
             last_handled_rotate_signing_key_at=before.last_handled_rotate_signing_key_at
             if run is None

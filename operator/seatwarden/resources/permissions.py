@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from seatwarden.resources.names import GROUP, Kind
+from seatwarden.resources.names import GROUP, PLANS_CONFIG_MAP, Kind
 
 OPERATOR_NAMESPACE = "seatwarden-system"
 OPERATOR_ACCOUNT = "seatwarden-operator"
@@ -19,6 +19,10 @@ OPERATOR_RULES: list[dict[str, Any]] = [
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update"]},
     # The public root keys of Tenants, for who verifies licences.
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch"]},
+    # The plans of a namespace, and no other ConfigMap.
+    {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [PLANS_CONFIG_MAP], "verbs": ["list"]},
+    # Its uid tells this cluster from others that share an account at the payment provider.
+    {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
     # The cluster's public keys, with which tokens of its ServiceAccounts are verified.
     {"nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"]},

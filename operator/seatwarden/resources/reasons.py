@@ -185,6 +185,12 @@ class Reason(StrEnum):
         "The payment provider does not answer or asks to wait. Seats go on by what was last known.",
         "Check that the operator may reach it; the message says what went wrong.",
     )
+    BILLING_NOT_CONFIGURED = (
+        "BillingNotConfigured",
+        Outlook.TERMINAL,
+        "The Tenant is to pay at Stripe, and the operator has no API key for it, or cannot read it.",
+        "Start the operator with --stripe-key-file, see docs/billing.md; or set spec.billing.provider to None.",
+    )
     BILLING_REFUSED = (
         "BillingRefused",
         Outlook.TERMINAL,

@@ -45,6 +45,36 @@ everybody on its machine.
     help="Where Google Cloud KMS is asked, such as a regional endpoint. Default cloudkms.googleapis.com.",
 )
 @click.option(
+    "--stripe-key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SEATWARDEN_STRIPE_KEY_FILE",
+    show_envvar=True,
+    help="The file that holds the API key of Stripe, which may be a restricted one; read anew when it changes. Without it, no "
+    "Tenant can pay at Stripe.",
+)
+@click.option(
+    "--stripe-return-url",
+    default="https://stripe.com",
+    show_default=True,
+    metavar="URL",
+    help="Where customers come back to from Stripe's pages.",
+)
+@click.option(
+    "--stripe-endpoint",
+    default="https://api.stripe.com",
+    show_default=True,
+    metavar="URL",
+    help="Where Stripe is asked.",
+)
+@click.option(
+    "--stripe-resync",
+    type=click.FloatRange(min=1.0),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often everything at Stripe is looked at, should a webhook have been missed.",
+)
+@click.option(
     "--kubeconfig",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="KUBECONFIG",
@@ -139,6 +169,10 @@ def operator(
     durability: Durability,
     installation_keys: InstallationKeys | None,
     kms_endpoint: str | None,
+    stripe_key_file: Path | None,
+    stripe_return_url: str,
+    stripe_endpoint: str,
+    stripe_resync: float,
     kubeconfig: Path | None,
     context: str | None,
     namespaces: tuple[str, ...],
@@ -169,6 +203,10 @@ def operator(
         durability=durability,
         installation_keys=installation_keys,
         kms_endpoint=kms_endpoint,
+        stripe_key_file=stripe_key_file,
+        stripe_return_url=stripe_return_url,
+        stripe_endpoint=stripe_endpoint,
+        stripe_resync=stripe_resync,
         kubeconfig=kubeconfig,
         context=context,
         namespaces=namespaces,

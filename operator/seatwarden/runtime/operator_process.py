@@ -14,6 +14,8 @@ from seatwarden.backends.google_kms_model import KmsMethod
 from seatwarden.backends.kubernetes_api import KubernetesApi
 from seatwarden.backends.kubernetes_connection import KubernetesConnection, connect
 from seatwarden.backends.redis_authority import RedisSeatAuthority
+from seatwarden.backends.stripe_connection import StripeConnection
+from seatwarden.backends.stripe_stream import StripeStream
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.controller import Controller, ControllerSettings
 from seatwarden.reconcilers.engine import NotLeading
@@ -22,6 +24,7 @@ from seatwarden.runtime.election import ElectionSettings, Elector
 from seatwarden.runtime.health import HealthServer
 from seatwarden.runtime.operator_settings import OperatorSettings
 from seatwarden.runtime.signals import stop_on_signals
+from seatwarden.workers.stripe_changes import StripeChanges
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +82,9 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
         stack.push_async_callback(authority.close)
         google = KmsConnection(api_endpoint=settings.kms_endpoint, counted=_count_kms_call)
         stack.push_async_callback(google.close)
+        stripe = _stripe(settings)
+        if stripe is not None:
+            stack.push_async_callback(stripe.close)
         health = await HealthServer.start(host=settings.health_host, port=settings.health_port)
         stack.push_async_callback(health.close)
         log.info(
@@ -89,12 +95,27 @@ async def run_operator(settings: OperatorSettings, stop: asyncio.Event | None = 
             return 0
         metrics.LEADING.set(1)
         try:
-            return await _work(settings, connection, api, authority, google, elector, stop)
+            return await _work(settings, connection, api, authority, google, stripe, elector, stop)
         finally:
             metrics.LEADING.set(0)
             if elector is not None:
                 await elector.release()
     raise AssertionError("unreachable")
+
+
+def _stripe(settings: OperatorSettings) -> StripeConnection | None:
+    if settings.stripe_key_file is None:
+        return None
+    return StripeConnection(
+        key_file=settings.stripe_key_file,
+        return_url=settings.stripe_return_url,
+        endpoint=settings.stripe_endpoint,
+        counted=_count_stripe_call,
+    )
+
+
+def _count_stripe_call(endpoint: str, result: str) -> None:
+    metrics.STRIPE_CALLS.labels(endpoint=endpoint, result=result).inc()
 
 
 def _count_kms_call(method: KmsMethod) -> None:
@@ -107,6 +128,7 @@ async def _work(
     api: KubernetesApi,
     authority: RedisSeatAuthority,
     google: KmsConnection,
+    stripe: StripeConnection | None,
     elector: Elector | None,
     stop: asyncio.Event,
 ) -> int:
@@ -119,6 +141,7 @@ async def _work(
         documents=authority.documents(),
         installation=settings.installation_keys,
         google=google,
+        stripe=stripe,
         settings=ControllerSettings(
             instance=settings.identity,
             namespaces=settings.namespaces,
@@ -127,11 +150,12 @@ async def _work(
             relist=settings.relist,
             status_interval=settings.status_interval,
             deletion_patience=settings.deletion_patience,
+            stripe_resync=settings.stripe_resync,
         ),
         term=term.number,
         confirm_term=term.confirm,
     )
-    working = asyncio.create_task(controller.run(stop))
+    working = asyncio.create_task(_all_work(settings, controller, stop))
     keeping = asyncio.create_task(elector.keep() if elector is not None else asyncio.Event().wait())
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -152,6 +176,26 @@ async def _work(
         for task in (keeping, stopping):
             task.cancel()
         await asyncio.gather(keeping, stopping, return_exceptions=True)
+
+
+async def _all_work(settings: OperatorSettings, controller: Controller, stop: asyncio.Event) -> None:
+    """The controller, and the events of Stripe where the operator has a key for it."""
+    if settings.stripe_key_file is None:
+        await controller.run(stop)
+        return
+    stream = StripeStream.connect(settings.redis_url, durability=settings.durability)
+    running = asyncio.create_task(controller.run(stop))
+    events = asyncio.create_task(StripeChanges(stream, controller.news.handle).run(stop))
+    try:
+        await asyncio.wait([running, events], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await running
+        await events
+    finally:
+        for task in (running, events):
+            task.cancel()
+        await asyncio.gather(running, events, return_exceptions=True)
+        await stream.close()
 
 
 def _elector(settings: OperatorSettings, api: KubernetesApi) -> Elector | None:

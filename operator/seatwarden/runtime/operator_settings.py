@@ -18,6 +18,13 @@ class OperatorSettings:
     """None: leases are not signed, and lease ids change when Redis loses its data."""
     kms_endpoint: str | None = None
     """None: Google's own global one."""
+    stripe_key_file: Path | None = None
+    """None: nobody takes money for this installation."""
+    stripe_return_url: str = "https://stripe.com"
+    """Where customers come back to from Stripe's pages."""
+    stripe_endpoint: str = "https://api.stripe.com"
+    stripe_resync: float = 3600.0
+    """How often everything at Stripe is looked at when nothing is told of it."""
     kubeconfig: Path | None = None
     """None: the cluster that this pod runs in."""
     context: str | None = None

@@ -9,8 +9,10 @@ from seatwarden.domain.billing.facts import StripeStatus, SubscriptionFacts
 from seatwarden.domain.billing.phases import Account, row_of
 from seatwarden.domain.billing.subscriptions import Step, is_alive
 from seatwarden.domain.billing.wanted import Wanted
+from seatwarden.domain.trials import WARNED_BEFORE
 from seatwarden.resources.conditions import ConditionStatus, ConditionType, Finding
 from seatwarden.resources.reasons import Reason
+from seatwarden.resources.rules import format_instant
 from seatwarden.resources.subscription import DriftPolicy, Period, Phase, StripeSubscriptionStatus
 
 _OVERDUE = frozenset({StripeStatus.PAST_DUE, StripeStatus.UNPAID})
@@ -98,6 +100,16 @@ def payment_overdue(account: Account, now: datetime) -> tuple[Finding, ...]:
         return ()
     reason = row.reason or Reason.PAYMENT_OVERDUE
     return (_finding(ConditionType.PAYMENT_OVERDUE, ConditionStatus.TRUE, reason, row.message(account)),)
+
+
+def paid_trial(account: Account, now: datetime) -> tuple[Finding, ...]:
+    """Is it a trial that goes on? Said only while it is so; in its last days with another reason."""
+    end = account.trial_end
+    if row_of(account, now).phase is not Phase.TRIALING or end is None:
+        return ()
+    reason = Reason.TRIAL_ENDING if now >= end - WARNED_BEFORE else Reason.TRIAL_RUNNING
+    message = f"The trial ends at {format_instant(end)}, and the first payment is due then."
+    return (_finding(ConditionType.TRIALING, ConditionStatus.TRUE, reason, message),)
 
 
 def _in_words(found: SubscriptionFacts) -> str:

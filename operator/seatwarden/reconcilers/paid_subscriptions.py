@@ -1,0 +1,259 @@
+"""A Subscription that is paid: brought where the spec wants it at the payment provider, and told of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from seatwarden.backends.billing import Billing, BillingAway, BillingRefused
+from seatwarden.domain.billing.applied import ends_at
+from seatwarden.domain.billing.calls import CancelSubscription
+from seatwarden.domain.billing.facts import PriceFacts
+from seatwarden.domain.billing.standing import account_of
+from seatwarden.domain.billing.subscriptions import Seen, Step, is_alive, plan, subscription_farewell
+from seatwarden.domain.billing.told import BillingTold, billing_findings, billing_told
+from seatwarden.domain.billing.wanted import Wanted, wanted
+from seatwarden.domain.pauses import pause_until, soonest
+from seatwarden.domain.plans import NoTerms, Terms, terms
+from seatwarden.reconcilers.billing_looks import BillingLooks
+from seatwarden.reconcilers.billing_place import (
+    AGAIN_SECONDS,
+    MOST_STEPS,
+    BillingPlace,
+    away_seconds,
+    billing_problem,
+    do_for_subscription,
+    is_locked_out,
+)
+from seatwarden.reconcilers.engine import Cause, RetryLater
+from seatwarden.reconcilers.object_store import ObjectStore
+from seatwarden.reconcilers.ownership import Problem
+from seatwarden.resources.conditions import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    Finding,
+    find_condition,
+)
+from seatwarden.resources.reasons import Reason
+from seatwarden.resources.subscription import StripeSubscriptionStatus, Subscription, SubscriptionStatus
+from seatwarden.resources.tenant import DeletionPolicy, Tenant
+
+log = structlog.get_logger(__name__)
+
+RENEWAL_AGAIN_SECONDS = 900.0
+"""Stripe draws the money of a new period about an hour after it began; so often is looked whether it has."""
+_OF_MONEY = (ConditionType.BILLING_SYNCED, ConditionType.DRIFTED, ConditionType.PAYMENT_OVERDUE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidRun:
+    """``told`` are the fields of the status that tell of the provider, None as long as nobody has looked there; ``found`` are the
+    conditions beside them."""
+
+    told: BillingTold | None
+    found: tuple[Finding, ...]
+    again_in: float | None = None
+    ended_twin: str | None = None
+    """Id of a second subscription of the same resource that was ended."""
+    look: int | None = None
+    """The look that found this, None where there was none, or nothing answered."""
+
+
+@dataclass(slots=True)
+class PaidSubscriptions:
+    """Looks again after each call: what an answer says may be old before it is read."""
+
+    place: BillingPlace
+    store: ObjectStore
+    looks: BillingLooks
+    now: Callable[[], datetime]
+
+    async def ensure(self, found: Subscription, tenant: Tenant, causes: frozenset[Cause]) -> PaidRun:
+        """Have the provider have what ``found`` wants, as far as that may be otherwise since the last look."""
+        uid = found.metadata.uid
+        if not self.looks.is_due(uid) and (_is_settled(found) or causes <= {Cause.COUNTS}):
+            return PaidRun(
+                told=told_before(found), found=_kept(found, _OF_MONEY), again_in=self.looks.due_in(uid)
+            )
+        begun = self.looks.begin(uid)
+        try:
+            run = await self._look(found, tenant)
+        except BillingAway as error:
+            return replace(self._stuck(found, billing_problem(error)), again_in=away_seconds(error))
+        return replace(run, look=begun)
+
+    def noted(self, found: Subscription, run: PaidRun) -> None:
+        """What ``run`` found is in the status."""
+        if run.look is not None:
+            self.looks.done(found.metadata.uid, run.look, good_for=run.again_in)
+
+    async def _look(self, found: Subscription, tenant: Tenant) -> PaidRun:
+        agreed = terms(found, self.store.plan_table(found.metadata.namespace))
+        customer = tenant.status.stripe.customer_id if tenant.status.stripe is not None else None
+        if isinstance(agreed, NoTerms):
+            return self._stuck(found, (agreed.reason, agreed.message))
+        if customer is None:
+            message = f"Tenant {tenant.metadata.name!r} is no customer at Stripe yet."
+            return self._stuck(found, (Reason.AWAITING_CUSTOMER, message))
+        try:
+            billing, cluster = await self.place.open()
+            price = await _price(billing, agreed)
+            wants = wanted(found, cluster=cluster, customer=customer, terms=agreed, price=price)
+            step, twin = await self._bring_about(billing, wants)
+        except BillingRefused as error:
+            return self._stuck(found, billing_problem(error), refusals=0 if is_locked_out(error) else 1)
+        except Problem as problem:
+            return self._stuck(found, (problem.reason, problem.message))
+        return self._run(found, wants, step, twin)
+
+    async def farewell(self, found: Subscription, tenant: Tenant | None) -> None:
+        """End or release what the Subscription has, as it goes.
+
+        Raises:
+            RetryLater: the provider does not answer.
+        """
+        told = found.status.stripe
+        policy = tenant.spec.deletion_policy if tenant is not None else DeletionPolicy.RETAIN
+        try:
+            billing, cluster = await self.place.open()
+            customer = await _customer_of(billing, found, tenant)
+            if customer is None:
+                return
+            agreed = Terms(plan=found.spec.plan.name, seats=0)
+            wants = wanted(found, cluster=cluster, customer=customer, terms=agreed, price=None)
+            for _ in range(MOST_STEPS):
+                seen = await _see(billing, wants)
+                call = subscription_farewell(wants, policy, seen, self.now())
+                if call is None:
+                    break
+                await do_for_subscription(billing, call)
+        except BillingAway as error:
+            raise RetryLater(str(error)) from error
+        except (BillingRefused, Problem) as error:
+            there = told.subscription_id if told is not None else None
+            log.warning(
+                "the subscription stays as it is at the payment provider", id=there, reason=str(error)
+            )
+        self.looks.forget(found.metadata.uid)
+
+    async def _bring_about(self, billing: Billing, wants: Wanted) -> tuple[Step, str | None]:
+        twin: str | None = None
+        step = plan(wants, await _see(billing, wants), self.now())
+        for _ in range(MOST_STEPS):
+            if step.call is None:
+                break
+            await do_for_subscription(billing, step.call)
+            if isinstance(step.call, CancelSubscription) and step.call.duplicate:
+                twin = step.call.subscription
+            step = plan(wants, await _see(billing, wants), self.now())
+        return step, twin
+
+    def _run(self, found: Subscription, wants: Wanted, step: Step, twin: str | None) -> PaidRun:
+        told = billing_told(wants, step)
+        account = account_of(found.model_copy(update={"status": with_money(found.status, told)}))
+        assert account is not None
+        unfinished = step.call is not None or step.problem is not None
+        return PaidRun(
+            told=told,
+            found=billing_findings(account, wants, step, self.now(), problem=None),
+            again_in=soonest(
+                AGAIN_SECONDS if unfinished else None,
+                self._renewal_in(step),
+                pause_until(told.checkout_expires_at, self.now()),
+            ),
+            ended_twin=twin,
+        )
+
+    def _renewal_in(self, step: Step) -> float | None:
+        if step.subscription is None or not is_alive(step.subscription):
+            return None
+        now, end, last = self.now(), step.subscription.period_end, ends_at(step.subscription)
+        if end <= now:
+            return RENEWAL_AGAIN_SECONDS
+        return soonest(pause_until(end, now), pause_until(last, now))
+
+    def _stuck(self, found: Subscription, problem: tuple[Reason, str], *, refusals: int = 0) -> PaidRun:
+        told = told_before(found)
+        if refusals:
+            told = told or BillingTold(stripe=StripeSubscriptionStatus())
+            counted = (told.stripe.refusals or 0) + refusals
+            told = replace(told, stripe=told.stripe.model_copy(update={"refusals": counted}))
+        synced = Finding(
+            type=ConditionType.BILLING_SYNCED,
+            status=ConditionStatus.FALSE,
+            reason=problem[0],
+            message=problem[1],
+        )
+        kept = _kept(found, (ConditionType.DRIFTED, ConditionType.PAYMENT_OVERDUE))
+        return PaidRun(told=told, found=(synced, *kept), again_in=AGAIN_SECONDS)
+
+
+def told_before(found: Subscription) -> BillingTold | None:
+    """What the status has of the provider; None where nobody has looked there."""
+    status = found.status
+    if status.stripe is None:
+        return None
+    return BillingTold(
+        stripe=status.stripe,
+        current_period=status.current_period,
+        trial_ends_at=status.trial_ends_at,
+        checkout_url=status.checkout_url,
+        checkout_expires_at=status.checkout_expires_at,
+    )
+
+
+def told_fields(told: BillingTold | None) -> dict[str, Any]:
+    """What was told of the provider, under its names in the status."""
+    return {each.name: getattr(told, each.name) for each in fields(told)} if told is not None else {}
+
+
+def with_money(status: SubscriptionStatus, told: BillingTold | None) -> SubscriptionStatus:
+    """A status with what was told of the provider."""
+    return status.model_copy(update=told_fields(told))
+
+
+def _is_settled(found: Subscription) -> bool:
+    """Whether the status says that all is well with this spec."""
+    status = found.status
+    condition = find_condition(status.conditions, ConditionType.BILLING_SYNCED)
+    settled = condition is not None and condition.status is ConditionStatus.TRUE
+    return settled and status.stripe is not None and status.observed_generation == found.metadata.generation
+
+
+def _kept(found: Subscription, kinds: tuple[ConditionType, ...]) -> tuple[Finding, ...]:
+    conditions = (find_condition(found.status.conditions, kind) for kind in kinds)
+    return tuple(_as_found(kind, it) for kind, it in zip(kinds, conditions, strict=True) if it is not None)
+
+
+def _as_found(kind: ConditionType, told: Condition) -> Finding:
+    reason = next((it for it in Reason if it == told.reason), Reason.PROGRESSING)
+    return Finding(type=kind, status=told.status, reason=reason, message=told.message)
+
+
+async def _see(billing: Billing, wants: Wanted) -> Seen:
+    subscriptions = await billing.subscriptions_of(wants.customer)
+    return Seen(
+        subscriptions=subscriptions,
+        checkouts=await billing.checkouts_of(wants.customer),
+    )
+
+
+async def _price(billing: Billing, agreed: Terms) -> PriceFacts | None:
+    if agreed.price is None:
+        return None
+    if agreed.price.price is not None:
+        return await billing.read_price(price=agreed.price.price)
+    return await billing.read_price(lookup_key=agreed.price.lookup_key)
+
+
+async def _customer_of(billing: Billing, found: Subscription, tenant: Tenant | None) -> str | None:
+    if tenant is not None and tenant.status.stripe is not None:
+        return tenant.status.stripe.customer_id
+    told = found.status.stripe
+    if told is None or told.subscription_id is None:
+        return None
+    there = await billing.read_subscription(told.subscription_id)
+    return there.customer if there is not None else None
