@@ -15,7 +15,7 @@ UV ?= uv
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 
-.PHONY: help venv tools run test lint simulate mutate format bench generate lock clean
+.PHONY: help venv tools helm run test lint simulate mutate format bench generate lock clean
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ venv:  ## Make .venv from the pinned packages (make venv PYTHON=python3.12)
 tools: venv  ## Build etcd, kube-apiserver, kube-controller-manager and kubectl (once, about 6 minutes)
 	@$(BIN)/seatwarden tools
 
+helm: venv  ## Build Helm, with which the chart is tested (once, 3 minutes)
+	@$(BIN)/python -m tests.chart.helm_build >.cache/helm.log
+
 run: venv  ## Run everything on this machine and show what it does (make run ARGS=--check)
 	@$(BIN)/seatwarden dev $(ARGS)
 
@@ -37,8 +40,9 @@ lint: venv  ## Check style, types and layers
 	@$(BIN)/lint-imports >.cache/lint-imports.log 2>&1 || { cat .cache/lint-imports.log >&2; exit 1; }
 	@$(BIN)/python -m seatwarden.resources.generate --check
 	@$(BIN)/python -m docs.generate_reference --check
+	@$(BIN)/python -m charts.generate --check
 
-test: tools lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
+test: tools helm lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 --cov --cov-report=term
@@ -60,9 +64,10 @@ format: venv  ## Format the code and apply the safe fixes
 bench: tools  ## Run a benchmark (make bench ARGS=operator)
 	@$(BIN)/python -m bench $(ARGS)
 
-generate: venv  ## Write the CRDs and the reference pages anew
+generate: venv  ## Write the CRDs, the reference pages and the chart's generated files anew
 	@$(BIN)/python -m seatwarden.resources.generate
 	@$(BIN)/python -m docs.generate_reference
+	@$(BIN)/python -m charts.generate
 
 lock:  ## Pin the newest allowed versions (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -59,6 +59,23 @@ class Go:
         }
         return kept | ours | dict(self.settings)
 
+    def module_folder(self, module: str, source: Path) -> Path:
+        """Where the sources of ``module`` are, as the pins in ``source`` name it. They have been downloaded already."""
+        found = subprocess.run(
+            [str(self.program), "list", "-m", "-f", "{{.Dir}}", module],
+            cwd=source,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=_ASK_SECONDS,
+            check=False,
+        )
+        if found.returncode != 0 or not found.stdout.strip():
+            raise ToolBuildError(
+                f"Go does not tell where the sources of {module} are: {found.stderr.strip()}"
+            )
+        return Path(found.stdout.strip())
+
 
 def build_platform() -> str:
     """The machine that the tools are for, as part of a build's name."""

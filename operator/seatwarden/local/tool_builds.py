@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatwarden.local.build_lock import exclusive
@@ -29,7 +29,7 @@ _BUILD_SECONDS = 3600.0
 def find_tools(cache: Path | None = None) -> Tools | None:
     """The tools, if they have been built; None otherwise. Builds nothing and installs nothing."""
     cache = cache or cache_folder()
-    homes = _homes(cache, choose_go(cache))
+    homes = _homes(MODULES, cache, choose_go(cache))
     return _tools(homes) if all(home.is_dir() for home in homes.values()) else None
 
 
@@ -39,13 +39,20 @@ def ensure_tools(progress: BuildProgress, cache: Path | None = None) -> Tools:
     Raises `ToolBuildError` when they cannot be built. A KeyboardInterrupt stops the compiler and leaves no
     half-built program behind.
     """
+    return _tools(ensure_built(MODULES, progress, cache))
+
+
+def ensure_built(
+    modules: Sequence[ToolModule], progress: BuildProgress, cache: Path | None = None
+) -> Mapping[ToolModule, Path]:
+    """The folder of each module's programs, built first where it is not there yet. Raises as `ensure_tools` does."""
     cache = cache or cache_folder()
-    found = find_tools(cache)
-    if found is not None:
-        return found
+    homes = _homes(modules, cache, choose_go(cache))
+    if all(home.is_dir() for home in homes.values()):
+        return homes
     try:
         with exclusive(cache / "tools" / "lock", waiting=progress.waiting):
-            return _build_missing(cache, progress)
+            return _build_missing(modules, cache, progress)
     except OSError as error:
         raise ToolBuildError(
             f"The tools cannot be kept in {cache}: {error.strerror or error}."
@@ -53,12 +60,14 @@ def ensure_tools(progress: BuildProgress, cache: Path | None = None) -> Tools:
         ) from error
 
 
-def _build_missing(cache: Path, progress: BuildProgress) -> Tools:
+def _build_missing(
+    modules: Sequence[ToolModule], cache: Path, progress: BuildProgress
+) -> Mapping[ToolModule, Path]:
     go = choose_go(cache)
-    homes = _homes(cache, go)
+    homes = _homes(modules, cache, go)
     for left_over in (cache / "tools").glob(f"{_ASIDE}*"):
         shutil.rmtree(left_over)
-    missing = [module for module in MODULES if not homes[module].is_dir()]
+    missing = [module for module in modules if not homes[module].is_dir()]
     with ProcessGroup() as group:
         steps = _Steps(group, progress, cache / "tools" / "logs")
         if missing and go.program is None:
@@ -68,7 +77,7 @@ def _build_missing(cache: Path, progress: BuildProgress) -> Tools:
             _build(module, homes[module], go, steps)
     if "GOPATH" in go.settings:
         shutil.rmtree(cache / "go-build", ignore_errors=True)
-    return _tools(homes)
+    return homes
 
 
 def _build(module: ToolModule, home: Path, go: Go, steps: "_Steps") -> None:
@@ -83,6 +92,8 @@ def _build(module: ToolModule, home: Path, go: Go, steps: "_Steps") -> None:
             flags = ["-v", "-ldflags", module.linker_flags(), "-o", str(built / program)]
             steps.run(program, [str(go.program), "build", *flags, package], cwd=source, env=go.environment())
             steps.progress.finished(program)
+        for path in module.kept:
+            shutil.copyfile(go.module_folder(module.version_of, source) / path, built / Path(path).name)
         built.rename(home)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -141,11 +152,11 @@ def go_build_note(log: Path) -> str:
     return f"{loaded} modules loaded" if loaded else ""
 
 
-def _homes(cache: Path, go: Go) -> dict[ToolModule, Path]:
+def _homes(modules: Sequence[ToolModule], cache: Path, go: Go) -> dict[ToolModule, Path]:
     where = build_platform()
     return {
         module: cache / "tools" / f"{module.name}-{module.digest(go_version=go.version, platform=where)}"
-        for module in MODULES
+        for module in modules
     }
 
 

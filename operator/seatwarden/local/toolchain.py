@@ -34,6 +34,8 @@ class ToolModule:
     """The Go package whose version variables the linker must set; the program would call itself v0.0.0
     otherwise.
     """
+    kept: tuple[str, ...] = ()
+    """Files of the module `version_of`, by their paths in it, to keep beside the programs by their names."""
 
     @property
     def source(self) -> Traversable:
@@ -72,6 +74,7 @@ class ToolModule:
             GO_FLAGS,
             go_version,
             platform,
+            *self.kept,
         ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_DIGEST_LENGTH]
 

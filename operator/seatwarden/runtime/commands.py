@@ -7,6 +7,7 @@ import click
 _COMMANDS = {
     "operator": "seatwarden.runtime.operator_command:operator",
     "serve": "seatwarden.runtime.serve_command:serve",
+    "ready": "seatwarden.runtime.ready_command:ready",
     "hold": "seatwarden.runtime.hold_command:hold",
     "borrow": "seatwarden.runtime.borrow_command:borrow",
     "return": "seatwarden.runtime.borrow_command:return_seat",
@@ -21,7 +22,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which a newcomer meets them."""
-        return ["dev", "operator", "serve", "hold", "borrow", "return", "verify", "tools"]
+        return ["dev", "operator", "serve", "ready", "hold", "borrow", "return", "verify", "tools"]
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""
