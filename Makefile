@@ -73,6 +73,7 @@ lock:  ## Pin the newest allowed versions (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	@$(UV) pip compile --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url --no-header --extra=dev --output-file=requirements/dev.txt pyproject.toml
 	@$(UV) pip compile --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url --no-header --constraint=requirements/dev.txt --extra=fast --extra=google --output-file=requirements/runtime.txt pyproject.toml
+	@echo 'setuptools>=80' | $(UV) pip compile --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url --no-header --constraint=requirements/dev.txt --output-file=requirements/build.txt -
 
 clean:  ## Remove what can be made again, except the built tools
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov build dist
