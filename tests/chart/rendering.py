@@ -106,11 +106,16 @@ def _rendered(values: str, namespace: str, policies: bool) -> Rendered:
     return Rendered(render_anew(values, namespace=namespace, policies=policies))
 
 
-def render_anew(values: str, *, namespace: str = NAMESPACE, policies: bool = True) -> str:
+def render_with(values: Body, *words: str) -> Rendered:
+    """The chart with ``values`` and with more words of Helm's, such as `--set`."""
+    return Rendered(render_anew(json.dumps(values), *words))
+
+
+def render_anew(values: str, *words: str, namespace: str = NAMESPACE, policies: bool = True) -> str:
     """What Helm writes for the text of a file of values."""
     return helm(
         *("template", RELEASE, str(CHART), "--namespace", namespace, "--kube-version", KUBE_VERSION),
         *(["--api-versions", POLICIES_SERVED] if policies else []),
-        *("--values", "-"),
+        *("--values", "-", *words),
         stdin=values,
     )

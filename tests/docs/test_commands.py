@@ -21,6 +21,8 @@ from seatwarden.runtime.commands import main
 from tests.docs.pages import PAGES, ROOT
 
 _OURS = re.compile(r"(?:^|[\s(/])seatwarden((?: [^|;)`\"]+)?)")
+# In these, ours is the name of a release or of an account.
+_OTHERS = ("helm ", "kubectl ")
 _MAKE = re.compile(r"(?:^|\s)make ([a-z]\S*)")
 _SPECS: dict[Kind, type[BaseModel]] = {
     Kind.TENANT: TenantSpec,
@@ -66,6 +68,8 @@ def options_of(command: click.Command) -> set[str]:
 
 def written_arguments(text: str) -> list[list[str]]:
     """The arguments of each call of `seatwarden` in ``text``."""
+    if text.startswith(_OTHERS):
+        return []
     return [shlex.split(found) for found in _OURS.findall(text)]
 
 
