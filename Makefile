@@ -15,10 +15,10 @@ UV ?= uv
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 
-.PHONY: help venv tools helm run test lint simulate mutate format bench generate lock clean
+.PHONY: help venv tools helm run e2e test lint simulate mutate format bench generate lock clean
 
 help:  ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 venv:  ## Make .venv from the pinned packages (make venv PYTHON=python3.12)
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) on this machine. Name a Python 3.11 or newer: make $(MAKE_GOAL) PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -50,6 +50,10 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 $(ARGS)
 endif
+
+e2e: tools helm  ## Try the chart on a cluster with real pods (make e2e KUBECONFIG=… ARGS='--image repository:tag')
+	@test -n "$(KUBECONFIG)" || { echo "make e2e wants a cluster: make e2e KUBECONFIG=/path/to/kubeconfig ARGS='--image repository:tag'" >&2; exit 1; }
+	@$(BIN)/python -m e2e.chart_story --kubeconfig "$(KUBECONFIG)" $(ARGS)
 
 simulate: venv  ## Run simulated worlds of seats with fresh seeds (make simulate ARGS='--seeds 1000')
 	@$(BIN)/python -m tests.authority.simulation $(ARGS)
