@@ -15,10 +15,10 @@ UV ?= uv
 
 export MAKE_GOAL := $(firstword $(MAKECMDGOALS))
 
-.PHONY: help venv tools stripe run test lint simulate mutate format bench generate lock clean
+.PHONY: help venv tools stripe helm run e2e test lint simulate mutate format bench generate lock clean
 
 help:  ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 venv:  ## Make .venv from the pinned packages (make venv PYTHON=python3.12)
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) on this machine. Name a Python 3.11 or newer: make $(MAKE_GOAL) PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -29,6 +29,9 @@ tools: venv  ## Build etcd, kube-apiserver, kube-controller-manager and kubectl 
 
 stripe: venv  ## Build stripe-mock, which says what Stripe's API is like (once, 20 seconds)
 	@$(BIN)/python -m tests.stripe.mock_build >.cache/stripe-mock.log
+
+helm: venv  ## Build Helm, with which the chart is tested (once, 3 minutes)
+	@$(BIN)/python -m tests.chart.helm_build >.cache/helm.log
 
 run: venv  ## Run everything on this machine and show what it does (make run ARGS=--check)
 	@$(BIN)/seatwarden dev $(ARGS)
@@ -41,8 +44,9 @@ lint: venv  ## Check style, types and layers
 	@$(BIN)/python -m seatwarden.resources.generate --check
 	@$(BIN)/python -m docs.generate_reference --check
 	@$(BIN)/python -m docs.argo_cd --check
+	@$(BIN)/python -m charts.generate --check
 
-test: tools stripe lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
+test: tools stripe helm lint  ## Run every check and every test (make test ARGS='tests/domain -k phase')
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 --cov --cov-report=term
@@ -50,6 +54,10 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(BIN)/pytest --quiet --numprocesses=$(WORKERS) --maxprocesses=8 $(ARGS)
 endif
+
+e2e: tools helm  ## Try the chart on a cluster with real pods (make e2e KUBECONFIG=… ARGS='--image repository:tag')
+	@test -n "$(KUBECONFIG)" || { echo "make e2e wants a cluster: make e2e KUBECONFIG=/path/to/kubeconfig ARGS='--image repository:tag'" >&2; exit 1; }
+	@$(BIN)/python -m e2e.chart_story --kubeconfig "$(KUBECONFIG)" $(ARGS)
 
 simulate: venv  ## Run simulated worlds of seats with fresh seeds (make simulate ARGS='--seeds 1000')
 	@$(BIN)/python -m tests.authority.simulation $(ARGS)
@@ -64,15 +72,17 @@ format: venv  ## Format the code and apply the safe fixes
 bench: tools  ## Run a benchmark (make bench ARGS=operator)
 	@$(BIN)/python -m bench $(ARGS)
 
-generate: venv  ## Write the CRDs, the reference pages and what Argo CD needs anew
+generate: venv  ## Write the CRDs, the reference pages, the chart's generated files and what Argo CD needs anew
 	@$(BIN)/python -m seatwarden.resources.generate
 	@$(BIN)/python -m docs.generate_reference
 	@$(BIN)/python -m docs.argo_cd
+	@$(BIN)/python -m charts.generate
 
 lock:  ## Pin the newest allowed versions (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	@$(UV) pip compile --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url --no-header --extra=dev --output-file=requirements/dev.txt pyproject.toml
 	@$(UV) pip compile --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url --no-header --constraint=requirements/dev.txt --extra=fast --extra=google --output-file=requirements/runtime.txt pyproject.toml
+	@echo 'setuptools>=80' | $(UV) pip compile --quiet --upgrade --universal --python-version=3.11 --generate-hashes --no-emit-index-url --no-header --constraint=requirements/dev.txt --output-file=requirements/build.txt -
 
 clean:  ## Remove what can be made again, except the built tools
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov build dist

@@ -50,7 +50,11 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Histories that were random in one run can be repeated in another; pages with real outputs can be written anew."""
     parser.addoption("--seed", type=int, help="run the seeded histories with this seed only")
-    parser.addoption("--write-pages", action="store_true", help="write outputs on pages of docs/ anew")
+    parser.addoption(
+        "--write-pages",
+        action="store_true",
+        help="write outputs on pages of docs/, and rendered charts, anew",
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE_FOLDERS = ("operator", "webhooks", "tests", "bench", "e2e", "docs", "scripts")
+CODE_FOLDERS = ("operator", "webhooks", "tests", "bench", "e2e", "docs", "scripts", "charts")
 
 # Put together here, so that this file does not hold what it forbids.
 FORBIDDEN = tuple(

@@ -11,10 +11,12 @@ from docs.reference_pages.markdown import code, codes, document, table
 from seatwarden.endpoint.metrics import METRICS
 from seatwarden.reconcilers import metrics as operator_metrics
 from seatwarden.resources.permissions import (
+    EDIT_RULES,
     ELECTION_RULES,
     OPERATOR_ACCOUNT,
     OPERATOR_NAMESPACE,
     OPERATOR_RULES,
+    VIEW_RULES,
 )
 from seatwarden.runtime.commands import main
 from seatwarden.workers import metrics as worker_metrics
@@ -88,6 +90,14 @@ def permissions_page() -> str:
         _rules(OPERATOR_RULES),
         "## In the operator's own namespace",
         _rules(ELECTION_RULES),
+        "## Of people",
+        "The chart adds these to the roles `view`, `edit` and `admin` of Kubernetes, and `admin` has what `edit` has. "
+        "Its own roles `<release>-view` and `<release>-edit` have nothing else: bind those to people who must not see "
+        "Secrets, as Kubernetes lets `edit` read and write the Secrets of a namespace.",
+        "### View",
+        _users_rules(VIEW_RULES),
+        "### Edit, besides view",
+        _users_rules(EDIT_RULES),
     )
 
 
@@ -144,6 +154,11 @@ def _metrics_of(module: ModuleType) -> Iterator[list[str]]:
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = one._labelnames  # noqa: SLF001  # the library shows them nowhere else before a sample exists
             yield [code(name), family.type, codes(labels), family.documentation]
+
+
+def _users_rules(rules: list[dict[str, Any]]) -> str:
+    rows = ([codes(rule["resources"]), codes(rule["verbs"])] for rule in rules)
+    return table(["Resources of `seatwarden.dev`", "Verbs"], rows)
 
 
 def _rules(rules: list[dict[str, Any]]) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from seatwarden.backends.billing import AUTHENTICATION, PERMISSION, Billing, BillingAway, BillingRefused
-from seatwarden.backends.kubernetes_api import KubernetesApi
+from seatwarden.backends.kubernetes_api import Forbidden, KubernetesApi
 from seatwarden.domain.billing.calls import (
     CancelSubscription,
     ChangeCustomer,
@@ -47,10 +47,11 @@ class BillingConnection(Protocol):
 
 @dataclass(slots=True)
 class BillingPlace:
-    """``connection`` None is that the operator was given no key."""
+    """``connection`` None is that the operator was given no key; ``cluster_id`` empty that the cluster tells its own."""
 
     connection: BillingConnection | None
     api: KubernetesApi
+    cluster_id: str = ""
     _account: Account | None = field(default=None, repr=False)
 
     def forget_prices(self) -> None:
@@ -74,9 +75,16 @@ class BillingPlace:
                 billing = self.connection.billing()
             except BillingRefused as error:
                 raise Problem(Reason.BILLING_NOT_CONFIGURED, _sentence(error)) from error
-            namespace = await self.api.get(CLUSTER_PATH)
-            self._account = Account(billing, namespace["metadata"]["uid"])
+            self._account = Account(billing, self.cluster_id or await self._own_id())
         return self._account
+
+    async def _own_id(self) -> str:
+        try:
+            namespace = await self.api.get(CLUSTER_PATH)
+        except Forbidden as error:
+            message = "The operator may not read namespace kube-system, whose uid names this cluster: set --cluster-id."
+            raise Problem(Reason.BILLING_NOT_CONFIGURED, message) from error
+        return str(namespace["metadata"]["uid"])
 
 
 def billing_problem(error: BillingAway | BillingRefused) -> tuple[Reason, str]:

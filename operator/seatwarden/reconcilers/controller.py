@@ -74,6 +74,7 @@ class ControllerSettings:
     status_interval: float = 10.0
     deletion_patience: timedelta = timedelta(minutes=10)
     stripe_resync: float = 3600.0
+    cluster_id: str = ""
 
 
 def _now() -> datetime:
@@ -150,7 +151,7 @@ class Controller:
             namespaces=self.settings.namespaces,
         )
         self.said = SaidDocuments(self.documents, self.term, self.confirm_term)
-        self.place = BillingPlace(self.stripe, self.api)
+        self.place = BillingPlace(self.stripe, self.api, self.settings.cluster_id)
         self.looks = BillingLooks(loop.time, _RANDOM.random, self.settings.stripe_resync)
         self.news = BillingNews(
             self.place,

@@ -31,6 +31,21 @@ ELECTION_RULES: list[dict[str, Any]] = [
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
 ]
 
+# What users of a cluster may do by its roles view, edit and admin. Neither includes a Secret, a status or a finalizer.
+VIEW_RULES: list[dict[str, Any]] = [
+    {"apiGroups": [GROUP], "resources": _ALL, "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [GROUP], "resources": [f"{plural}/status" for plural in _ALL], "verbs": ["get"]},
+    {"apiGroups": [GROUP], "resources": [f"{Kind.SEAT_POOL.plural}/scale"], "verbs": ["get"]},
+]
+EDIT_RULES: list[dict[str, Any]] = [
+    {
+        "apiGroups": [GROUP],
+        "resources": _ALL,
+        "verbs": ["create", "delete", "deletecollection", "patch", "update"],
+    },
+    {"apiGroups": [GROUP], "resources": [f"{Kind.SEAT_POOL.plural}/scale"], "verbs": ["patch", "update"]},
+]
+
 _RBAC = "rbac.authorization.k8s.io"
 
 

@@ -9,6 +9,7 @@ _COMMANDS = {
     "serve": "seatwarden.runtime.serve_command:serve",
     "webhooks": "seatwarden.runtime.webhooks_command:webhooks",
     "dead-letters": "seatwarden.runtime.dead_letters_command:dead_letters",
+    "ready": "seatwarden.runtime.ready_command:ready",
     "hold": "seatwarden.runtime.hold_command:hold",
     "borrow": "seatwarden.runtime.borrow_command:borrow",
     "return": "seatwarden.runtime.borrow_command:return_seat",
@@ -24,7 +25,7 @@ class LazyGroup(click.Group):
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which a newcomer meets them."""
         return [
-            *("dev", "operator", "serve", "webhooks", "dead-letters"),
+            *("dev", "operator", "serve", "webhooks", "dead-letters", "ready"),
             *("hold", "borrow", "return", "verify", "tools"),
         ]
 

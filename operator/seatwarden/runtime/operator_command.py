@@ -60,6 +60,13 @@ everybody on its machine.
     help="Where customers come back to from Stripe's pages.",
 )
 @click.option(
+    "--cluster-id",
+    default="",
+    envvar="SEATWARDEN_CLUSTER_ID",
+    show_envvar=True,
+    help="What this cluster is called at Stripe, where several share an account.  [default: uid of the namespace kube-system]",
+)
+@click.option(
     "--stripe-endpoint",
     default="https://api.stripe.com",
     show_default=True,
@@ -173,6 +180,7 @@ def operator(
     stripe_return_url: str,
     stripe_endpoint: str,
     stripe_resync: float,
+    cluster_id: str,
     kubeconfig: Path | None,
     context: str | None,
     namespaces: tuple[str, ...],
@@ -207,6 +215,7 @@ def operator(
         stripe_return_url=stripe_return_url,
         stripe_endpoint=stripe_endpoint,
         stripe_resync=stripe_resync,
+        cluster_id=cluster_id,
         kubeconfig=kubeconfig,
         context=context,
         namespaces=namespaces,

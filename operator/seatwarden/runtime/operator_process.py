@@ -151,6 +151,7 @@ async def _work(
             status_interval=settings.status_interval,
             deletion_patience=settings.deletion_patience,
             stripe_resync=settings.stripe_resync,
+            cluster_id=settings.cluster_id,
         ),
         term=term.number,
         confirm_term=term.confirm,

@@ -25,6 +25,8 @@ class OperatorSettings:
     stripe_endpoint: str = "https://api.stripe.com"
     stripe_resync: float = 3600.0
     """How often everything at Stripe is looked at when nothing is told of it."""
+    cluster_id: str = ""
+    """What this cluster is called at Stripe; empty: the uid of its namespace kube-system."""
     kubeconfig: Path | None = None
     """None: the cluster that this pod runs in."""
     context: str | None = None

@@ -1,0 +1,1 @@
+"""The Helm chart, and the generator of its files that are made of something else."""
