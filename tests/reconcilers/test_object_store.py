@@ -62,6 +62,7 @@ def test_a_new_object_is_an_intent() -> None:
         {"deletionTimestamp": "2027-03-01T13:00:00Z"},
         {"finalizers": ["seatwarden.dev/finalizer"]},
         {"annotations": {"seatwarden.dev/reconcile-requested-at": "now"}},
+        {"annotations": {"seatwarden.dev/portal-link-requested-at": "now"}},
     ],
     ids=lambda metadata: next(iter(metadata)),
 )

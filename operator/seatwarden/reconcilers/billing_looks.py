@@ -7,6 +7,22 @@ webhook, and found by the next look at everything.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from seatwarden.resources.base import ObjectMeta
+
+
+class _Status(Protocol):
+    @property
+    def observed_generation(self) -> int | None: ...
+    @property
+    def last_handled_reconcile_at(self) -> str | None: ...
+
+
+def is_about(status: _Status, meta: ObjectMeta) -> bool:
+    """Whether ``status`` tells of the spec as it is now, and of no run before the one that a person asked for."""
+    asked = meta.reconcile_requested_at
+    return status.observed_generation == meta.generation and asked == status.last_handled_reconcile_at
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ Both end in the same: a resource is looked at again. An event says where, and no
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -22,6 +22,7 @@ from seatwarden.reconcilers.billing_place import BillingPlace
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import Problem
+from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
 from seatwarden.resources.names import Kind
 from seatwarden.resources.subscription import Subscription
 from seatwarden.resources.tenant import Tenant
@@ -41,6 +42,8 @@ class BillingNews:
     look: Callable[[ObjectKey], None]
     seconds: float
     jitter: Callable[[], float]
+    _seen: dict[str, SubscriptionFacts] = field(default_factory=dict)
+    """By id: what the last look at everything has shown. It has more than the status tells of."""
 
     async def handle(self, change: Change) -> None:
         """Have everything looked at that ``change`` may be about; return when it was, and the status says so."""
@@ -81,20 +84,25 @@ class BillingNews:
         async for one in billing.unhurried().all_subscriptions():
             if one.owner is not None and one.cluster == cluster:
                 there[one.owner].append(one)
+        before, self._seen = self._seen, {one.id: one for each in there.values() for one in each}
         for key, found in list(self._paid()):
-            if found.status.stripe is not None and not is_as_told(found, there[found.metadata.uid]):
+            own = there[found.metadata.uid]
+            changed = any(before.get(one.id, one) != one for one in own)
+            if found.status.stripe is not None and (changed or not is_as_told(found, own)):
                 log.info("found otherwise than it was told", namespace=key.namespace, name=key.name)
                 self.look(key)
 
     def _meant(self, change: Change) -> Iterator[ObjectKey]:
+        tenants = {(key.namespace, key.name) for key in self._customers(change.customer)}
         if change.object.kind is ObjectKind.CUSTOMER:
             yield from self._customers(change.object.id)
-            return
-        tenants = {(key.namespace, key.name) for key in self._customers(change.customer)}
         for key, found in self._paid():
             told = found.status.stripe
             ids = {told.subscription_id, told.price_id} if told is not None else set()
             of_customer = (key.namespace, found.spec.tenant_ref.name) in tenants
+            if change.object.kind is ObjectKind.CUSTOMER and _is_synced(found):
+                # What the customer is called, or pays with, matters to what could not be paid.
+                continue
             if of_customer or (ids & {change.subscription, change.object.id}) - {None, ""}:
                 yield key
 
@@ -114,6 +122,11 @@ class BillingNews:
                 yield key, found
 
 
+def _is_synced(found: Subscription) -> bool:
+    synced = find_condition(found.status.conditions, ConditionType.BILLING_SYNCED)
+    return synced is not None and synced.status is ConditionStatus.TRUE
+
+
 def is_as_told(found: Subscription, there: Sequence[SubscriptionFacts]) -> bool:
     """Whether the status of ``found`` tells the one subscription that counts of those that it has ``there``."""
     told, period = found.status.stripe, found.status.current_period
@@ -124,6 +137,9 @@ def is_as_told(found: Subscription, there: Sequence[SubscriptionFacts]) -> bool:
     counts = alive[0] if alive else latest
     if counts is None:
         return told.subscription_id is None
+    drifted = find_condition(found.status.conditions, ConditionType.DRIFTED)
+    if counts.collection_paused and is_alive(counts) and drifted is None:
+        return False
     return (
         told.subscription_id,
         told.state,

@@ -60,6 +60,8 @@ log = structlog.get_logger(__name__)
 SECOND_LISTING_SECONDS = 5.0
 _RANDOM = secrets.SystemRandom()
 _LATE_INTERVALS = 6
+_LOOKS_APART = 24
+"""Looks at everything at Stripe, until each resource is looked at by itself again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,8 @@ class Controller:
         )
         self.said = SaidDocuments(self.documents, self.term, self.confirm_term)
         self.place = BillingPlace(self.stripe, self.api, self.settings.cluster_id)
-        self.looks = BillingLooks(loop.time, _RANDOM.random, self.settings.stripe_resync)
+        # What changes at Stripe is found by the looks at everything, so a look at each by itself is for what those do not show.
+        self.looks = BillingLooks(loop.time, _RANDOM.random, _LOOKS_APART * self.settings.stripe_resync)
         self.news = BillingNews(
             self.place,
             self.store,

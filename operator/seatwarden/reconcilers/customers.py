@@ -15,7 +15,7 @@ from seatwarden.domain.billing.customers import (
     customer_wanted,
     rivals_of,
 )
-from seatwarden.reconcilers.billing_looks import BillingLooks
+from seatwarden.reconcilers.billing_looks import BillingLooks, is_about
 from seatwarden.reconcilers.billing_place import (
     AGAIN_SECONDS,
     MOST_STEPS,
@@ -191,7 +191,7 @@ def _as_told(tenant: Tenant) -> CustomerRun | None:
     status = tenant.status
     condition = find_condition(status.conditions, ConditionType.BILLING_READY)
     settled = condition is not None and condition.status is ConditionStatus.TRUE
-    if not settled or status.stripe is None or status.observed_generation != tenant.metadata.generation:
+    if not settled or status.stripe is None or not is_about(status, tenant.metadata):
         return None
     return CustomerRun(
         told=status.stripe,

@@ -271,5 +271,6 @@ def _intent(entry: Entry) -> tuple[object, ...]:
         meta.rotate_licence_key_requested_at,
         meta.rotate_signing_key_requested_at,
         meta.remove_device_requested,
+        meta.portal_link_requested_at,
     )
     return (meta.uid, meta.generation, meta.deletion_timestamp, meta.finalizers, asked)

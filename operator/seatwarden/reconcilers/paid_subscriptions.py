@@ -15,9 +15,9 @@ from seatwarden.domain.billing.standing import account_of
 from seatwarden.domain.billing.subscriptions import Seen, Step, is_alive, plan, subscription_farewell
 from seatwarden.domain.billing.told import BillingTold, billing_findings, billing_told
 from seatwarden.domain.billing.wanted import Wanted, wanted
-from seatwarden.domain.pauses import pause_until, soonest
+from seatwarden.domain.pauses import soonest
 from seatwarden.domain.plans import NoTerms, Terms, terms
-from seatwarden.reconcilers.billing_looks import BillingLooks
+from seatwarden.reconcilers.billing_looks import BillingLooks, is_about
 from seatwarden.reconcilers.billing_place import (
     AGAIN_SECONDS,
     MOST_STEPS,
@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 
 RENEWAL_AGAIN_SECONDS = 900.0
 """Stripe draws the money of a new period about an hour after it began; so often is looked whether it has."""
+_BEHIND_SECONDS = 1.0
 _OF_MONEY = (ConditionType.BILLING_SYNCED, ConditionType.DRIFTED, ConditionType.PAYMENT_OVERDUE)
 
 
@@ -56,6 +57,8 @@ class PaidRun:
     told: BillingTold | None
     found: tuple[Finding, ...]
     again_in: float | None = None
+    good_for: float | None = None
+    """Seconds until something may be otherwise there by the passing of time; None where nothing will."""
     ended_twin: str | None = None
     """Id of a second subscription of the same resource that was ended."""
     look: int | None = None
@@ -85,10 +88,15 @@ class PaidSubscriptions:
             return replace(self._stuck(found, billing_problem(error)), again_in=away_seconds(error))
         return replace(run, look=begun)
 
+    def untouched(self, found: Subscription) -> PaidRun | None:
+        """All as it was told, where nobody may look; None where nothing was."""
+        told = told_before(found)
+        return PaidRun(told=told, found=_kept(found, _OF_MONEY)) if told is not None else None
+
     def noted(self, found: Subscription, run: PaidRun) -> None:
         """What ``run`` found is in the status."""
         if run.look is not None:
-            self.looks.done(found.metadata.uid, run.look, good_for=run.again_in)
+            self.looks.done(found.metadata.uid, run.look, good_for=run.good_for)
 
     async def _look(self, found: Subscription, tenant: Tenant) -> PaidRun:
         agreed = terms(found, self.store.plan_table(found.metadata.namespace))
@@ -102,7 +110,7 @@ class PaidSubscriptions:
             billing, cluster = await self.place.open()
             price = await _price(billing, agreed)
             wants = wanted(found, cluster=cluster, customer=customer, terms=agreed, price=price)
-            step, twin = await self._bring_about(billing, wants)
+            step, twin = await self._bring_about(billing, wants, found)
         except BillingRefused as error:
             return self._stuck(found, billing_problem(error), refusals=0 if is_locked_out(error) else 1)
         except Problem as problem:
@@ -125,7 +133,7 @@ class PaidSubscriptions:
             agreed = Terms(plan=found.spec.plan.name, seats=0)
             wants = wanted(found, cluster=cluster, customer=customer, terms=agreed, price=None)
             for _ in range(MOST_STEPS):
-                seen = await _see(billing, wants)
+                seen = await _see(billing, wants, found)
                 call = subscription_farewell(wants, policy, seen, self.now())
                 if call is None:
                     break
@@ -139,16 +147,18 @@ class PaidSubscriptions:
             )
         self.looks.forget(found.metadata.uid)
 
-    async def _bring_about(self, billing: Billing, wants: Wanted) -> tuple[Step, str | None]:
+    async def _bring_about(
+        self, billing: Billing, wants: Wanted, found: Subscription
+    ) -> tuple[Step, str | None]:
         twin: str | None = None
-        step = plan(wants, await _see(billing, wants), self.now())
+        step = plan(wants, await _see(billing, wants, found), self.now())
         for _ in range(MOST_STEPS):
             if step.call is None:
                 break
             await do_for_subscription(billing, step.call)
             if isinstance(step.call, CancelSubscription) and step.call.duplicate:
                 twin = step.call.subscription
-            step = plan(wants, await _see(billing, wants), self.now())
+            step = plan(wants, await _see(billing, wants, found), self.now())
         return step, twin
 
     def _run(self, found: Subscription, wants: Wanted, step: Step, twin: str | None) -> PaidRun:
@@ -156,14 +166,16 @@ class PaidSubscriptions:
         account = account_of(found.model_copy(update={"status": with_money(found.status, told)}))
         assert account is not None
         unfinished = step.call is not None or step.problem is not None
+        good_for = soonest(
+            AGAIN_SECONDS if unfinished else None,
+            self._renewal_in(step),
+            self._seconds_until(told.checkout_expires_at),
+        )
         return PaidRun(
             told=told,
             found=billing_findings(account, wants, step, self.now(), problem=None),
-            again_in=soonest(
-                AGAIN_SECONDS if unfinished else None,
-                self._renewal_in(step),
-                pause_until(told.checkout_expires_at, self.now()),
-            ),
+            again_in=good_for,
+            good_for=good_for,
             ended_twin=twin,
         )
 
@@ -173,7 +185,16 @@ class PaidSubscriptions:
         now, end, last = self.now(), step.subscription.period_end, ends_at(step.subscription)
         if end <= now:
             return RENEWAL_AGAIN_SECONDS
-        return soonest(pause_until(end, now), pause_until(last, now))
+        return soonest(self._seconds_until(end), self._seconds_until(last))
+
+    def _seconds_until(self, instant: datetime | None) -> float | None:
+        """Also of one that is far away, other than `pause_until`: until then a look is good."""
+        now = self.now()
+        return (
+            (instant - now).total_seconds() + _BEHIND_SECONDS
+            if instant is not None and instant > now
+            else None
+        )
 
     def _stuck(self, found: Subscription, problem: tuple[Reason, str], *, refusals: int = 0) -> PaidRun:
         told = told_before(found)
@@ -188,7 +209,7 @@ class PaidSubscriptions:
             message=problem[1],
         )
         kept = _kept(found, (ConditionType.DRIFTED, ConditionType.PAYMENT_OVERDUE))
-        return PaidRun(told=told, found=(synced, *kept), again_in=AGAIN_SECONDS)
+        return PaidRun(told=told, found=(synced, *kept), again_in=AGAIN_SECONDS, good_for=AGAIN_SECONDS)
 
 
 def told_before(found: Subscription) -> BillingTold | None:
@@ -220,7 +241,7 @@ def _is_settled(found: Subscription) -> bool:
     status = found.status
     condition = find_condition(status.conditions, ConditionType.BILLING_SYNCED)
     settled = condition is not None and condition.status is ConditionStatus.TRUE
-    return settled and status.stripe is not None and status.observed_generation == found.metadata.generation
+    return settled and status.stripe is not None and is_about(status, found.metadata)
 
 
 def _kept(found: Subscription, kinds: tuple[ConditionType, ...]) -> tuple[Finding, ...]:
@@ -233,8 +254,13 @@ def _as_found(kind: ConditionType, told: Condition) -> Finding:
     return Finding(type=kind, status=told.status, reason=reason, message=told.message)
 
 
-async def _see(billing: Billing, wants: Wanted) -> Seen:
+async def _see(billing: Billing, wants: Wanted, found: Subscription) -> Seen:
     subscriptions = await billing.subscriptions_of(wants.customer)
+    told = found.status.stripe.subscription_id if found.status.stripe is not None else None
+    if told is not None and told not in {each.id for each in subscriptions}:
+        # The Tenant is another customer now. Whoever began to pay pays on: beside that nothing may begin.
+        earlier = await billing.read_subscription(told)
+        subscriptions += (earlier,) if earlier is not None else ()
     return Seen(
         subscriptions=subscriptions,
         checkouts=await billing.checkouts_of(wants.customer),

@@ -151,9 +151,12 @@ class SubscriptionReconciler:
         return None
 
     async def _paid(self, key: ObjectKey, found: Subscription, causes: frozenset[Cause]) -> PaidRun | None:
-        """What is to be told of the payment provider; None where nobody takes money."""
+        """What is to be told of the payment provider; None where nobody takes money. Where the Tenant is away or suspended, it is
+        what was told."""
         tenant = self.store.tenant(key.namespace, found.spec.tenant_ref.name)
-        if tenant is None or not is_paid_at_stripe(tenant) or tenant.spec.suspend:
+        if tenant is None or tenant.spec.suspend:
+            return self.paid.untouched(found)
+        if not is_paid_at_stripe(tenant):
             return None
         await self.finalizers.ensure(key, found)
         return await self.paid.ensure(found, tenant, causes)

@@ -126,7 +126,8 @@ def customer_step(wanted: CustomerWanted, seen: CustomerSeen) -> CustomerStep:
     if conflict is not None:
         return CustomerStep(problem=(Reason.CUSTOMER_CONFLICT, conflict))
     wish = wanted.wish()
-    has = (chosen.owner, chosen.cluster, chosen.name, chosen.email)
+    # Without an address of ours, that at Stripe stays.
+    has = (chosen.owner, chosen.cluster, chosen.name, chosen.email if wish.email is not None else None)
     if has == (wish.owner, wish.cluster, wish.name, wish.email):
         return CustomerStep(customer=chosen.id)
     return CustomerStep(call=ChangeCustomer(customer=chosen.id, wish=wish), customer=chosen.id)
