@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 
@@ -21,7 +20,6 @@ from seatwarden.backends.redis_identities import IdentityAdministration
 from seatwarden.domain.backoff import spread
 from seatwarden.domain.root_key import RootAlgorithm
 from seatwarden.domain.seats import PoolUid
-from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.authority_watch import AuthorityWatch
 from seatwarden.reconcilers.billing_looks import BillingLooks
 from seatwarden.reconcilers.billing_news import BillingNews
@@ -29,12 +27,13 @@ from seatwarden.reconcilers.billing_place import BillingConnection, BillingPlace
 from seatwarden.reconcilers.borrow_mirror import BorrowMirror
 from seatwarden.reconcilers.customers import Customers
 from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
+from seatwarden.reconcilers.gauges import count, show_gauges
 from seatwarden.reconcilers.identities import Identities
 from seatwarden.reconcilers.intake import Intake, watch
 from seatwarden.reconcilers.licence_key_secret import LicenceKeySecrets
 from seatwarden.reconcilers.licences import Licences
 from seatwarden.reconcilers.local_root_keys import LocalRootKeys
-from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
+from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import Finalizers, OwnedSecrets
 from seatwarden.reconcilers.paid_subscriptions import PaidSubscriptions
 from seatwarden.reconcilers.plan_tables import PlanTables
@@ -51,9 +50,7 @@ from seatwarden.reconcilers.subscription import SubscriptionReconciler
 from seatwarden.reconcilers.tenant import TenantReconciler
 from seatwarden.reconcilers.timer_wheel import TimerWheel
 from seatwarden.reconcilers.until_stopped import done_before
-from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
 from seatwarden.resources.names import Kind
-from seatwarden.resources.seatpool import KeyState, SeatPool
 
 log = structlog.get_logger(__name__)
 
@@ -172,7 +169,7 @@ class Controller:
             namespaces=self.settings.namespaces,
         )
         self._make_reconcilers()
-        self._show_gauges()
+        show_gauges(self.store, self.reaper.counts, lambda: len(self.engine.queue))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep everything true until ``stop`` is set.
@@ -184,7 +181,7 @@ class Controller:
         if not await done_before(stop, self._list_patiently()):
             return
         await self.watch_over.look()
-        log.info("listed", **{kind.plural: self._count(kind) for kind in Kind})
+        log.info("listed", **{kind.plural: count(self.store, kind) for kind in Kind})
         loops = (
             *(self.engine.run(), self.engine.wheel.run(), self.reaper.run()),
             *(self.watch_over.run(), self._relist_for_ever(), self.plans.run(), self.news.run()),
@@ -360,38 +357,6 @@ class Controller:
         for kind in (Kind.TENANT, Kind.SUBSCRIPTION):
             for key in self.store.keys(kind):
                 self.engine.add(key, Cause.RELATED)
-
-    def _show_gauges(self) -> None:
-        for kind in Kind:
-            metrics.OBJECTS.labels(kind=kind).set_function(partial(self._count, kind))
-            metrics.NOT_READY.labels(kind=kind).set_function(partial(self._not_ready, kind))
-        for state in KeyState:
-            metrics.LICENCE_KEYS.labels(state=state).set_function(partial(self._licence_keys, state))
-        metrics.QUEUE_LENGTH.set_function(lambda: len(self.engine.queue))
-        counts = self.reaper.counts
-        metrics.SEATS.labels(what="used").set_function(lambda: sum(pool.live for pool in counts.values()))
-        metrics.SEATS.labels(what="capacity").set_function(
-            lambda: sum(pool.capacity for pool in counts.values())
-        )
-
-    def _count(self, kind: Kind) -> int:
-        return sum(1 for _ in self.store.keys(kind))
-
-    def _licence_keys(self, state: KeyState) -> int:
-        pools = (self.store.entry(key) for key in self.store.keys(Kind.SEAT_POOL))
-        keys = (key for pool in pools if isinstance(pool, SeatPool) for key in pool.status.licence_keys)
-        return sum(key.state is state for key in keys)
-
-    def _not_ready(self, kind: Kind) -> int:
-        return sum(1 for key in self.store.keys(kind) if not self.is_ready(key))
-
-    def is_ready(self, key: ObjectKey) -> bool:
-        """Does status say that the object is Ready?"""
-        entry = self.store.entry(key)
-        if entry is None or isinstance(entry, Unreadable):
-            return False
-        condition = find_condition(entry.status.conditions, ConditionType.READY)
-        return condition is not None and condition.status is ConditionStatus.TRUE
 
 
 def _raise_bare(task: asyncio.Task[None]) -> None:
