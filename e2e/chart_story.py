@@ -25,7 +25,7 @@ SYSTEM = "seatwarden-e2e"
 CUSTOMER = "seatwarden-e2e-customer"
 KINDS = "seatpools,subscriptions,tenants"
 READY = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}"
-LOAD_SECONDS = 75
+LOAD_SECONDS = 60
 _COMMAND_SECONDS = 300.0
 Body = dict[str, Any]
 
@@ -50,19 +50,19 @@ class Story:
             raise Failed("kubectl is not built yet: run make tools")
         return _run([str(tools.kubectl), f"--kubeconfig={self.kubeconfig}", *words], stdin)
 
-    def helm(self, *words: str) -> str:
+    def helm(self, *words: str, stdin: str = "") -> str:
         """Run Helm."""
-        return _run([str(helm_program()), f"--kubeconfig={self.kubeconfig}", "--namespace", SYSTEM, *words])
+        where = [f"--kubeconfig={self.kubeconfig}", "--namespace", SYSTEM]
+        return _run([str(helm_program()), *where, *words], stdin)
 
     def install(self) -> None:
         """Install with one command; it returns when all pods are ready."""
-        repository, _, tag = self.image.rpartition(":")
-        settings = {"redis.valkey.enabled": "true", "image.repository": repository, "image.tag": tag}
+        valkey: Body = {"enabled": True}
         if self.valkey:
-            own, _, of = self.valkey.rpartition(":")
-            settings |= {"redis.valkey.image.repository": own, "redis.valkey.image.tag": of}
-        told = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-        self.helm("install", RELEASE, str(CHART), "--create-namespace", "--wait", "--timeout=3m", *told)
+            valkey["image"] = _image(self.valkey)
+        values = {"image": _image(self.image), "redis": {"valkey": valkey}}
+        words = ("install", RELEASE, str(CHART), "--create-namespace", "--wait", "--timeout=2m")
+        self.helm(*words, "--values=-", stdin=json.dumps(values))
 
     def ask(self) -> None:
         """`helm test`: endpoint and operator say that they are ready, by their Services."""
@@ -96,7 +96,7 @@ class Story:
         """The new leader acts: a change of the pool is in its status."""
         self.kubectl("scale", "-n", CUSTOMER, "seatpool/dev", "--replicas=3")
         self.kubectl(
-            "wait", "-n", CUSTOMER, "--for=jsonpath={.status.seats}=3", "seatpool/dev", "--timeout=60s"
+            "wait", "-n", CUSTOMER, "--for=jsonpath={.status.capacity}=3", "seatpool/dev", "--timeout=60s"
         )
 
     def uninstall(self) -> None:
@@ -111,10 +111,20 @@ class Story:
         if len(left) != len(KINDS.split(",")) or not all(name.startswith("customresource") for name in left):
             raise Failed(f"this is left: {left}")
 
+    def pods(self) -> str:
+        """The pods, and the end of what each wrote."""
+        told = self.kubectl("get", "pods", "-n", SYSTEM, "-o", "wide")
+        for component in ("operator", "serve"):
+            selector = f"app.kubernetes.io/component={component}"
+            told += (
+                f"{component}:\n{self.kubectl('logs', '-n', SYSTEM, '-l', selector, '--tail=15', '--prefix')}"
+            )
+        return told
+
     def clean(self) -> None:
         """Take away what a run that failed left."""
-        self.kubectl("delete", KINDS, "-n", CUSTOMER, "--all", "--ignore-not-found", "--wait=false")
         if RELEASE in self.helm("list", "--short"):
+            self.kubectl("delete", KINDS, "-n", CUSTOMER, "--all", "--wait=false")
             self.kubectl("wait", "-n", CUSTOMER, "--for=delete", KINDS, "--all", "--timeout=60s")
             self.helm("uninstall", RELEASE, "--wait")
         for namespace in (CUSTOMER, SYSTEM):
@@ -212,12 +222,17 @@ def main() -> int:
             say(f"  ✓ after {time.monotonic() - began:.1f} s")
     except Failed as failed:
         say(f"  ✗ {failed}")
-        say(story.kubectl("get", "pods", "--all-namespaces", "-o", "wide"))
+        say(story.pods())
         return 1
     finally:
         story.clean()
     say("All is as it should be.")
     return 0
+
+
+def _image(reference: str) -> Body:
+    repository, _, tag = reference.rpartition(":")
+    return {"repository": repository, "tag": tag}
 
 
 def say(text: str) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import platform
+import re
 import sys
 import tarfile
 import tempfile
@@ -63,6 +64,11 @@ def main() -> None:
     parser.add_argument("--version", default="0.1.0.dev0", help="goes into a label")
     parser.add_argument("--revision", default="unknown", help="goes into a label")
     options = parser.parse_args()
+    if own_python() not in pythons_of(options.base):
+        has = ", ".join(sorted(pythons_of(options.base))) or "no Python"
+        sys.exit(
+            f"The base has {has}, and this is {own_python()}. Run this with the Python that the base has."
+        )
     with tempfile.TemporaryDirectory(prefix="seatwarden-image-") as aside:
         packages, application = Path(aside) / "packages", Path(aside) / "application"
         put_packages(packages, HERE / "requirements" / "runtime.txt")
@@ -73,6 +79,18 @@ def main() -> None:
         )
     size = options.output.stat().st_size // 1_000_000
     sys.stdout.write(f"{options.tag} is in {options.output}: {size} MB, sha256:{digest}\n")
+
+
+def own_python() -> str:
+    """The Python that runs this: python3.11 or so. Packages are for one of these."""
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def pythons_of(base: Path) -> set[str]:
+    """The Pythons in a root file system."""
+    with tarfile.open(base) as tar:
+        found = (re.search(r"(?:^|/)lib/(python3\.\d+)/os\.py$", name) for name in tar.getnames())
+        return {match[1] for match in found if match is not None}
 
 
 def write_image(

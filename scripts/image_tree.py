@@ -34,6 +34,7 @@ SOURCES = (
     "examples",
 )
 _SELDOM_IMPORTED = re.compile(r"/kubernetes/(aio/)?client/(models|api)/")
+_OF_SOME_PATCH = re.compile(r" ; python_full_version < '[\d.]+'")
 _COMMAND = """\
 #!{python}
 import sys
@@ -71,7 +72,11 @@ def put_packages(folder: Path, requirements: Path) -> None:
     Raises:
         CalledProcessError: one cannot be had, or is not the one that was pinned.
     """
-    _install(folder, "--require-hashes", "--only-binary=:all:", "--requirement", str(requirements))
+    with tempfile.TemporaryDirectory(prefix="seatwarden-pins-") as aside:
+        pins = Path(aside) / "runtime.txt"
+        # What older patches of Python need must be there too: this one may not be the patch that the image has.
+        pins.write_text(_OF_SOME_PATCH.sub("", requirements.read_text()))
+        _install(folder, "--require-hashes", "--only-binary=:all:", "--requirement", str(pins))
     _compile(folder)
 
 

@@ -212,6 +212,49 @@ def test_packages_are_checked_by_their_hashes_and_leave_no_scripts(
         scripts[0].put_packages(tmp_path / "other", pinned)
 
 
+def test_a_package_that_only_an_older_patch_of_python_needs_is_there(
+    scripts: tuple[ModuleType, ModuleType], tmp_path: Path
+) -> None:
+    made = wheel(tmp_path)
+    digest = hashlib.sha256(made.read_bytes()).hexdigest()
+    pinned = tmp_path / "runtime.txt"
+    for marker, there in (("python_full_version < '3.11.3'", True), ("sys_platform == 'win32'", False)):
+        pinned.write_text(f"{made.as_uri()} ; {marker} \\\n    --hash=sha256:{digest}\n")
+        folder = tmp_path / marker[:3]
+        scripts[0].put_packages(folder, pinned)
+        assert (folder / "opt" / "seatwarden" / "lib" / "tiny.py").exists() is there
+
+
+def test_every_condition_in_the_pins_is_one_that_is_understood() -> None:
+    text = (ROOT / "requirements" / "runtime.txt").read_text()
+    for condition in re.findall(r" ; (.*?) ?\\$", text, re.MULTILINE):
+        assert re.fullmatch(
+            r"python_full_version < '[\d.]+'|.*implementation(_name)? != 'PyPy'", condition
+        ), condition
+
+
+def test_a_base_with_another_python_is_refused(
+    scripts: tuple[ModuleType, ModuleType], base: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.tar"
+    with tarfile.open(other, "w") as tar:
+        tar.addfile(tarfile.TarInfo("usr/lib/python3.9/os.py"))
+        tar.addfile(tarfile.TarInfo("usr/lib/python3.9/other/os.py"))
+    assert scripts[1].pythons_of(other) == {"python3.9"}
+    assert scripts[1].pythons_of(base) == set()
+    words = ["--base", str(other), "--tag", TAG, "--output", str(tmp_path / "out.tar")]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "image.py"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "The base has python3.9, and this is python3." in done.stderr
+    assert not (tmp_path / "out.tar").exists()
+
+
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 INSTRUCTIONS = re.findall(r"^([A-Z]+) (.*(?:\\\n.*)*)", DOCKERFILE, re.MULTILINE)
 
