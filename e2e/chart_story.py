@@ -24,7 +24,6 @@ RELEASE = "seatwarden"
 SYSTEM = "seatwarden-e2e"
 CUSTOMER = "seatwarden-e2e-customer"
 KINDS = "seatpools,subscriptions,tenants"
-READY = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}"
 LOAD_SECONDS = 60
 _COMMAND_SECONDS = 300.0
 Body = dict[str, Any]

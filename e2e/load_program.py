@@ -6,19 +6,21 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import AsyncExitStack
 
 sys.path.insert(0, "/opt/seatwarden/lib")
 
 from seatwarden.client import AsyncClient, SeatRefused
 
 CLIENTS = int(os.environ["CLIENTS"])
+CONNECTIONS = 10
 SECONDS = float(os.environ["SECONDS"])
 
 
-async def work(number: int, seated: asyncio.Barrier, counted: Counter[str]) -> None:
-    """Hold a seat, ask about it each second on a connection of its own, and count what comes."""
+async def work(client: AsyncClient, number: int, seated: asyncio.Barrier, counted: Counter[str]) -> None:
+    """Hold a seat, ask about it each second, and count what comes."""
     holder = f"{number:064x}"
-    async with AsyncClient() as client, client.hold(holder=holder) as seat:
+    async with client.hold(holder=holder) as seat:
         await seated.wait()
         ends = time.monotonic() + SECONDS
         while time.monotonic() < ends:
@@ -36,9 +38,11 @@ async def main() -> None:
     """All of them at a time."""
     counted: Counter[str] = Counter()
     seated = asyncio.Barrier(CLIENTS + 1)
-    async with asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        # Made before any seat is taken: each reads the certificates of the machine, and nobody beats meanwhile.
+        clients = [await stack.enter_async_context(AsyncClient()) for _ in range(CONNECTIONS)]
         for number in range(CLIENTS):
-            group.create_task(work(number, seated, counted))
+            group.create_task(work(clients[number % CONNECTIONS], number, seated, counted))
         await seated.wait()
         sys.stdout.write("all are seated\n")
         sys.stdout.flush()
