@@ -49,6 +49,8 @@ from tests.reconcilers.identities_in_memory import IdentitiesInMemory
 ACME = ObjectKey(Kind.TENANT, NAMESPACE, "acme")
 TEAM = ObjectKey(Kind.SUBSCRIPTION, NAMESPACE, "team")
 RESYNC_SECONDS = 3600.0
+ENGINE_SECONDS = 600.0
+"""So often an object is reconciled at least."""
 BESIDE = timedelta(microseconds=123_456)
 """The operator's clock is not at a whole second, as Stripe's always is."""
 _MOST_RUNS = 60
@@ -273,9 +275,9 @@ class Office:
             raise Died from None
         finally:
             self._run = None
-        self.due.pop(key, None)
-        if again is not None:
-            self.due[key] = self.now() + timedelta(seconds=again)
+        if self.store.entry(key) is not None:
+            pause = timedelta(seconds=min(again or ENGINE_SECONDS, ENGINE_SECONDS))
+            self.due[key] = min(self.due.get(key) or self.now() + pause, self.now() + pause)
 
     def kill(self) -> None:
         """The operator dies where it is."""
@@ -286,6 +288,7 @@ class Office:
         """Let time pass in one leap, and then do what has come due."""
         self.shop.pass_time(days=days, seconds=seconds)
         for key in [key for key, when in self.due.items() if when <= self.now()]:
+            del self.due[key]
             self.add(key, Cause.RESYNC)
         await self.settle()
 

@@ -90,7 +90,8 @@ class Shop:
         account.declines.clear()
         for one in list(account.tables["invoice"].values()):
             if one["status"] == "open":
-                await self.calls.invoices.pay_async(one["id"])
+                sent = one["collection_method"] == "send_invoice"
+                await self.calls.invoices.pay_async(one["id"], {"paid_out_of_band": True} if sent else {})
 
     async def edit(self, **changes: Any) -> None:
         """Somebody changes the subscription in the dashboard."""
