@@ -6,9 +6,10 @@ pass. The operator can die at any call, and another one begins with an empty mem
 
 import asyncio
 import base64
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from seatwarden.backends.authority import StaleTerm
 from seatwarden.backends.google_kms_connection import KmsConnection
@@ -46,6 +47,7 @@ from tests.domain.objects import NAMESPACE, Body, subscription_body, tenant_body
 from tests.reconcilers.documents_in_memory import DocumentsInMemory
 from tests.reconcilers.identities_in_memory import IdentitiesInMemory
 
+T = TypeVar("T")
 ACME = ObjectKey(Kind.TENANT, NAMESPACE, "acme")
 TEAM = ObjectKey(Kind.SUBSCRIPTION, NAMESPACE, "team")
 RESYNC_SECONDS = 3600.0
@@ -96,7 +98,7 @@ class Office:
     tenants: TenantReconciler = field(init=False)
     subscriptions: SubscriptionReconciler = field(init=False)
     _queue: dict[ObjectKey, set[Cause]] = field(default_factory=dict)
-    _run: "asyncio.Task[float | None] | None" = None
+    _run: "asyncio.Task[Any] | None" = None
 
     def __post_init__(self) -> None:
         self.api.put(CLUSTER_PATH, {"metadata": {"name": "kube-system", "uid": "cluster-1"}})
@@ -251,7 +253,6 @@ class Office:
             causes = frozenset(self._queue.pop(key))
             runs[key] = runs.get(key, 0) + 1
             assert runs[key] <= _MOST_RUNS, f"{key.name} is never done"
-            before = len(self.shop.server.heard)
             try:
                 await self._reconcile(key, causes)
             except RetryLater:
@@ -261,13 +262,20 @@ class Office:
             except Died:
                 self.deaths += 1
                 self.restart()
-            self.operators += range(before + 1, len(self.shop.server.heard) + 1)
 
     async def _reconcile(self, key: ObjectKey, causes: frozenset[Cause]) -> None:
         reconciler = self.tenants if key.kind is Kind.TENANT else self.subscriptions
-        self._run = asyncio.ensure_future(reconciler.reconcile(key, causes))
+        again = await self._mortally(reconciler.reconcile(key, causes))
+        if self.store.entry(key) is not None:
+            pause = timedelta(seconds=min(again or ENGINE_SECONDS, ENGINE_SECONDS))
+            self.due[key] = min(self.due.get(key) or self.now() + pause, self.now() + pause)
+
+    async def _mortally(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what the operator can be killed in."""
+        before = len(self.shop.server.heard)
+        self._run = asyncio.ensure_future(work)
         try:
-            again = await self._run
+            return await self._run
         except asyncio.CancelledError:
             # Whoever waits for the office itself was not meant.
             if not self._run.cancelled():
@@ -275,9 +283,7 @@ class Office:
             raise Died from None
         finally:
             self._run = None
-        if self.store.entry(key) is not None:
-            pause = timedelta(seconds=min(again or ENGINE_SECONDS, ENGINE_SECONDS))
-            self.due[key] = min(self.due.get(key) or self.now() + pause, self.now() + pause)
+            self.operators += range(before + 1, len(self.shop.server.heard) + 1)
 
     def kill(self) -> None:
         """The operator dies where it is."""
@@ -296,16 +302,26 @@ class Office:
         """Hand over what Stripe has told of, and have all of it looked at."""
         changes = {event.change: None for event in self.events}
         self.events.clear()
-        waiting = [asyncio.ensure_future(self.news.handle(change)) for change in changes]
-        await asyncio.sleep(0)
-        await self.settle()
+        deaths = -1
+        while deaths != self.deaths:
+            # What was not handed over in the end is told of again.
+            deaths = self.deaths
+            waiting = [asyncio.ensure_future(self.news.handle(change)) for change in changes]
+            await asyncio.sleep(0)
+            await self.settle()
+            if deaths != self.deaths:
+                for each in waiting:
+                    each.cancel()
         await asyncio.wait_for(asyncio.gather(*waiting), 5.0)
 
     async def resync(self) -> None:
         """Look through everything at Stripe."""
-        before = len(self.shop.server.heard)
-        await self.news.resync()
-        self.operators += range(before + 1, len(self.shop.server.heard) + 1)
+        try:
+            await self._mortally(self.news.resync())
+        except Died:
+            self.deaths += 1
+            self.restart()
+            await self._mortally(self.news.resync())
         await self.settle()
 
     def status(self, key: ObjectKey = TEAM) -> Body:
