@@ -273,12 +273,12 @@ class Office:
     async def _mortally(self, work: Coroutine[Any, Any, T]) -> T:
         """Do what the operator can be killed in."""
         before = len(self.shop.server.heard)
-        self._run = asyncio.ensure_future(work)
+        self._run = run = asyncio.ensure_future(work)
         try:
-            return await self._run
+            return await run
         except asyncio.CancelledError:
             # Whoever waits for the office itself was not meant.
-            if not self._run.cancelled():
+            if not run.cancelled():
                 raise
             raise Died from None
         finally:
@@ -302,17 +302,17 @@ class Office:
         """Hand over what Stripe has told of, and have all of it looked at."""
         changes = {event.change: None for event in self.events}
         self.events.clear()
-        deaths = -1
-        while deaths != self.deaths:
-            # What was not handed over in the end is told of again.
+        while True:
             deaths = self.deaths
             waiting = [asyncio.ensure_future(self.news.handle(change)) for change in changes]
             await asyncio.sleep(0)
             await self.settle()
-            if deaths != self.deaths:
-                for each in waiting:
-                    each.cancel()
-        await asyncio.wait_for(asyncio.gather(*waiting), 5.0)
+            if deaths == self.deaths:
+                await asyncio.wait_for(asyncio.gather(*waiting), 5.0)
+                return
+            # What was not handed over in the end is told of again.
+            for each in waiting:
+                each.cancel()
 
     async def resync(self) -> None:
         """Look through everything at Stripe."""

@@ -47,7 +47,7 @@ async def without_a_card(office: Office, till: Shop) -> None:
     """The first calls are refused."""
     office.team(**CARD)
     await _customer(office)
-    await office.pass_time(seconds=31)
+    await office.pass_time(seconds=301)
     await till.give_card()
     await office.hear_news()
 

@@ -24,6 +24,9 @@ from seatwarden.resources.reasons import Reason
 
 AGAIN_SECONDS = 30.0
 """So long after trouble with the provider, or unfinished work there, it is tried again."""
+REFUSED_AGAIN_SECONDS = 300.0
+"""So long after a refusal, or after something at Stripe that only people can mend. What they mend is told by a webhook at once,
+as a change of the spec is."""
 MOST_STEPS = 12
 """A resource is where it is wanted after a few calls; one that is not is looked at again later."""
 CLUSTER_PATH = "/api/v1/namespaces/kube-system"

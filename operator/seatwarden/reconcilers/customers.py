@@ -15,10 +15,12 @@ from seatwarden.domain.billing.customers import (
     customer_wanted,
     rivals_of,
 )
+from seatwarden.domain.pauses import soonest
 from seatwarden.reconcilers.billing_looks import BillingLooks, is_about
 from seatwarden.reconcilers.billing_place import (
     AGAIN_SECONDS,
     MOST_STEPS,
+    REFUSED_AGAIN_SECONDS,
     BillingPlace,
     away_seconds,
     billing_problem,
@@ -107,7 +109,7 @@ class Customers:
             if not is_locked_out(error):
                 told = told.model_copy(update={"refusals": (told.refusals or 0) + 1})
             found = _finding(billing_problem(error))
-            return CustomerRun(told=told, found=found, handled_link=link, again_in=AGAIN_SECONDS)
+            return CustomerRun(told=told, found=found, handled_link=link, again_in=REFUSED_AGAIN_SECONDS)
         except Problem as problem:
             found = _finding((problem.reason, problem.message))
             return CustomerRun(told=told, found=found, handled_link=link, again_in=AGAIN_SECONDS)
@@ -118,7 +120,10 @@ class Customers:
             told=told,
             found=_finding(problem_told, customer=told.customer_id),
             handled_link=link,
-            again_in=AGAIN_SECONDS if problem_told is not None else None,
+            again_in=soonest(
+                AGAIN_SECONDS if step.call is not None else None,
+                REFUSED_AGAIN_SECONDS if step.problem is not None else None,
+            ),
         )
 
     async def farewell(self, tenant: Tenant) -> None:

@@ -21,6 +21,7 @@ from seatwarden.reconcilers.billing_looks import BillingLooks, is_about
 from seatwarden.reconcilers.billing_place import (
     AGAIN_SECONDS,
     MOST_STEPS,
+    REFUSED_AGAIN_SECONDS,
     BillingPlace,
     away_seconds,
     billing_problem,
@@ -112,7 +113,8 @@ class PaidSubscriptions:
             wants = wanted(found, cluster=cluster, customer=customer, terms=agreed, price=price)
             step, twin = await self._bring_about(billing, wants, found)
         except BillingRefused as error:
-            return self._stuck(found, billing_problem(error), refusals=0 if is_locked_out(error) else 1)
+            run = self._stuck(found, billing_problem(error), refusals=0 if is_locked_out(error) else 1)
+            return replace(run, again_in=REFUSED_AGAIN_SECONDS, good_for=REFUSED_AGAIN_SECONDS)
         except Problem as problem:
             return self._stuck(found, (problem.reason, problem.message))
         return self._run(found, wants, step, twin)
@@ -165,9 +167,9 @@ class PaidSubscriptions:
         told = billing_told(wants, step)
         account = account_of(found.model_copy(update={"status": with_money(found.status, told)}))
         assert account is not None
-        unfinished = step.call is not None or step.problem is not None
         good_for = soonest(
-            AGAIN_SECONDS if unfinished else None,
+            AGAIN_SECONDS if step.call is not None else None,
+            REFUSED_AGAIN_SECONDS if step.problem is not None else None,
             self._renewal_in(step),
             self._seconds_until(told.checkout_expires_at),
         )
