@@ -25,12 +25,12 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 FAKE_RING = "projects/vendor/locations/europe-west3/keyRings/licences"
 REAL_RING = os.environ.get("SEATWARDEN_E2E_KMS_KEYRING")
 QUICK = KmsLimits(
-    attempt_seconds=0.3,
+    attempt_seconds=1.0,
     attempts=3,
     first_pause_seconds=0.001,
     look_again_seconds=0.001,
     looks=5,
-    whole_seconds=5,
+    whole_seconds=30,
 )
 PATIENT = KmsLimits()
 
