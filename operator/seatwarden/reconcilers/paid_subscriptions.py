@@ -1,9 +1,8 @@
 """A Subscription that is paid: brought where the spec wants it at the payment provider, and told of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -17,7 +16,7 @@ from seatwarden.domain.billing.told import BillingTold, billing_findings, billin
 from seatwarden.domain.billing.wanted import Wanted, wanted
 from seatwarden.domain.pauses import soonest
 from seatwarden.domain.plans import NoTerms, Terms, terms
-from seatwarden.reconcilers.billing_looks import BillingLooks, is_about
+from seatwarden.reconcilers.billing_looks import BillingLooks
 from seatwarden.reconcilers.billing_place import (
     AGAIN_SECONDS,
     MOST_STEPS,
@@ -31,15 +30,14 @@ from seatwarden.reconcilers.billing_place import (
 from seatwarden.reconcilers.engine import Cause, RetryLater
 from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import Problem
+from seatwarden.reconcilers.paid_status import is_settled, kept, told_before, with_money
 from seatwarden.resources.conditions import (
-    Condition,
     ConditionStatus,
     ConditionType,
     Finding,
-    find_condition,
 )
 from seatwarden.resources.reasons import Reason
-from seatwarden.resources.subscription import StripeSubscriptionStatus, Subscription, SubscriptionStatus
+from seatwarden.resources.subscription import StripeSubscriptionStatus, Subscription
 from seatwarden.resources.tenant import DeletionPolicy, Tenant
 
 log = structlog.get_logger(__name__)
@@ -78,9 +76,9 @@ class PaidSubscriptions:
     async def ensure(self, found: Subscription, tenant: Tenant, causes: frozenset[Cause]) -> PaidRun:
         """Have the provider have what ``found`` wants, as far as that may be otherwise since the last look."""
         uid = found.metadata.uid
-        if not self.looks.is_due(uid) and (_is_settled(found) or causes <= {Cause.COUNTS}):
+        if not self.looks.is_due(uid) and (is_settled(found) or causes <= {Cause.COUNTS}):
             return PaidRun(
-                told=told_before(found), found=_kept(found, _OF_MONEY), again_in=self.looks.due_in(uid)
+                told=told_before(found), found=kept(found, _OF_MONEY), again_in=self.looks.due_in(uid)
             )
         begun = self.looks.begin(uid)
         try:
@@ -92,7 +90,7 @@ class PaidSubscriptions:
     def untouched(self, found: Subscription) -> PaidRun | None:
         """All as it was told, where nobody may look; None where nothing was."""
         told = told_before(found)
-        return PaidRun(told=told, found=_kept(found, _OF_MONEY)) if told is not None else None
+        return PaidRun(told=told, found=kept(found, _OF_MONEY)) if told is not None else None
 
     def noted(self, found: Subscription, run: PaidRun) -> None:
         """What ``run`` found is in the status."""
@@ -210,50 +208,8 @@ class PaidSubscriptions:
             reason=problem[0],
             message=problem[1],
         )
-        kept = _kept(found, (ConditionType.DRIFTED, ConditionType.PAYMENT_OVERDUE))
-        return PaidRun(told=told, found=(synced, *kept), again_in=AGAIN_SECONDS, good_for=AGAIN_SECONDS)
-
-
-def told_before(found: Subscription) -> BillingTold | None:
-    """What the status has of the provider; None where nobody has looked there."""
-    status = found.status
-    if status.stripe is None:
-        return None
-    return BillingTold(
-        stripe=status.stripe,
-        current_period=status.current_period,
-        trial_ends_at=status.trial_ends_at,
-        checkout_url=status.checkout_url,
-        checkout_expires_at=status.checkout_expires_at,
-    )
-
-
-def told_fields(told: BillingTold | None) -> dict[str, Any]:
-    """What was told of the provider, under its names in the status."""
-    return {each.name: getattr(told, each.name) for each in fields(told)} if told is not None else {}
-
-
-def with_money(status: SubscriptionStatus, told: BillingTold | None) -> SubscriptionStatus:
-    """A status with what was told of the provider."""
-    return status.model_copy(update=told_fields(told))
-
-
-def _is_settled(found: Subscription) -> bool:
-    """Whether the status says that all is well with this spec."""
-    status = found.status
-    condition = find_condition(status.conditions, ConditionType.BILLING_SYNCED)
-    settled = condition is not None and condition.status is ConditionStatus.TRUE
-    return settled and status.stripe is not None and is_about(status, found.metadata)
-
-
-def _kept(found: Subscription, kinds: tuple[ConditionType, ...]) -> tuple[Finding, ...]:
-    conditions = (find_condition(found.status.conditions, kind) for kind in kinds)
-    return tuple(_as_found(kind, it) for kind, it in zip(kinds, conditions, strict=True) if it is not None)
-
-
-def _as_found(kind: ConditionType, told: Condition) -> Finding:
-    reason = next((it for it in Reason if it == told.reason), Reason.PROGRESSING)
-    return Finding(type=kind, status=told.status, reason=reason, message=told.message)
+        others = kept(found, (ConditionType.DRIFTED, ConditionType.PAYMENT_OVERDUE))
+        return PaidRun(told=told, found=(synced, *others), again_in=AGAIN_SECONDS, good_for=AGAIN_SECONDS)
 
 
 async def _see(billing: Billing, wants: Wanted, found: Subscription) -> Seen:

@@ -26,7 +26,8 @@ from seatwarden.reconcilers.engine import Cause, ObjectKey
 from seatwarden.reconcilers.licences import SAID_AGAIN_SECONDS, Licences
 from seatwarden.reconcilers.object_store import Entry, ObjectStore, Unreadable
 from seatwarden.reconcilers.ownership import Finalizers, Problem
-from seatwarden.reconcilers.paid_subscriptions import PaidRun, PaidSubscriptions, told_fields, with_money
+from seatwarden.reconcilers.paid_status import told_fields, with_money
+from seatwarden.reconcilers.paid_subscriptions import PaidRun, PaidSubscriptions
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.conditions import (
