@@ -202,8 +202,8 @@ class Controller:
     async def _list_patiently(self) -> None:
         while True:
             try:
-                await self.plans.look()
-                return await self.intake.list_all()
+                await self.intake.list_all()
+                return await self.plans.look()
             except (KubernetesUnavailable, KubernetesError) as error:
                 log.warning(
                     "cannot list the custom resources; are the CRDs installed, and may I read them?",
