@@ -9,6 +9,7 @@ from seatwarden.resources.rules import format_instant
 from tests.billing.office import ACME, TEAM, Office
 from tests.billing.shop import DEARER, SEAT, Shop
 from tests.domain.objects import NOON, uid_of
+from tests.stripe.faults import Heard
 
 MONTH = timedelta(days=31)
 
@@ -27,6 +28,23 @@ async def test_more_seats_are_charged_for_the_rest_of_the_period(office: Office,
     await office.settle()
     assert till.billed() == [5 * SEAT, 4 * SEAT // 2]
     assert (till.seats(), office.status()["seats"]) == (9, 9)
+
+
+async def test_what_is_written_while_stripe_is_asked_counts_too(office: Office, till: Shop) -> None:
+    await bought(office)
+    changed: list[str] = []
+
+    def write_again(heard: Heard) -> None:
+        if heard.method == "POST" and not changed:
+            changed.append(heard.path)
+            office.team(collection="SendInvoice", seats=12)
+
+    begun = len(till.server.heard)
+    till.server.faults.before = {begun + number: write_again for number in range(1, 20)}
+    office.team(collection="SendInvoice", seats=9)
+    await office.settle()
+    assert changed
+    assert (till.seats(), office.status()["seats"]) == (12, 12)
 
 
 async def test_fewer_seats_count_from_the_next_period(office: Office, till: Shop) -> None:

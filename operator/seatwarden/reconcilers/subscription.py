@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from seatwarden.domain import findings
 from seatwarden.domain.billing.notices import end_to_tell, next_notice_at, notice_due
@@ -164,13 +163,11 @@ class SubscriptionReconciler:
 
     def _in_money(self, key: ObjectKey, found: Subscription, paid: PaidRun | None) -> Subscription | None:
         """``found`` with what was told of the provider, and what its plan says; None where it went meanwhile."""
-        current = self.store.entry(key)
-        if not isinstance(current, Subscription):
+        if not isinstance(self.store.entry(key), Subscription):
             return None
-        update: dict[str, Any] = {"metadata": found.metadata if paid is None else current.metadata}
         if paid is not None:
-            update["status"] = with_money(found.status, paid.told)
-        return self.store.in_plan(found.model_copy(update=update))
+            found = found.model_copy(update={"status": with_money(found.status, paid.told)})
+        return self.store.in_plan(found)
 
     def _money_changes_at(
         self, key: ObjectKey, found: Subscription, wanted: SubscriptionStatus, now: datetime
