@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from seatwarden.reconcilers.engine import Cause
 from seatwarden.resources.rules import format_instant
 from tests.billing.office import ACME, TEAM, Office
 from tests.billing.shop import DEARER, SEAT, Shop
@@ -45,6 +46,17 @@ async def test_what_is_written_while_stripe_is_asked_counts_too(office: Office, 
     await office.settle()
     assert changed
     assert (till.seats(), office.status()["seats"]) == (12, 12)
+
+
+async def test_a_run_for_fresh_numbers_does_not_pass_over_a_spec_that_nobody_has_acted_upon(
+    office: Office, till: Shop
+) -> None:
+    await bought(office)
+    team = office.team(collection="SendInvoice", seats=9)
+    office._queue.clear()
+    office.add(team, Cause.COUNTS)
+    await office.settle()
+    assert (till.seats(), office.status()["seats"]) == (9, 9)
 
 
 async def test_fewer_seats_count_from_the_next_period(office: Office, till: Shop) -> None:

@@ -16,7 +16,7 @@ from seatwarden.domain.billing.told import BillingTold, billing_findings, billin
 from seatwarden.domain.billing.wanted import Wanted, wanted
 from seatwarden.domain.pauses import soonest
 from seatwarden.domain.plans import NoTerms, Terms, terms
-from seatwarden.reconcilers.billing_looks import BillingLooks
+from seatwarden.reconcilers.billing_looks import BillingLooks, is_about
 from seatwarden.reconcilers.billing_place import (
     AGAIN_SECONDS,
     MOST_STEPS,
@@ -76,7 +76,8 @@ class PaidSubscriptions:
     async def ensure(self, found: Subscription, tenant: Tenant, causes: frozenset[Cause]) -> PaidRun:
         """Have the provider have what ``found`` wants, as far as that may be otherwise since the last look."""
         uid = found.metadata.uid
-        if not self.looks.is_due(uid) and (is_settled(found) or causes <= {Cause.COUNTS}):
+        counted_only = causes <= {Cause.COUNTS} and is_about(found.status, found.metadata)
+        if not self.looks.is_due(uid) and (is_settled(found) or counted_only):
             return PaidRun(
                 told=told_before(found), found=kept(found, _OF_MONEY), again_in=self.looks.due_in(uid)
             )
