@@ -37,6 +37,7 @@ IN_KMS = {"provider": "GoogleCloudKMS", "googleCloudKMS": {"keyRing": RING}}
 CONNECTIONS = 64
 REFERENCE_SHARE, REFERENCE_SECONDS = 0.2, 10.0
 FOR_EVER = 1_000_000
+QUIET_SECONDS = 3.0
 ENOUGH = 1.2
 LAST_HOLDER = 1 << 40
 LARGER = "larger"
@@ -144,8 +145,17 @@ async def _customer(kms: FakeServer, world: World, served: Server, seats: int) -
     pool = await world.pool(seats=seats)
     await world.until_ready(pool)
     await world.until(subscription, lambda it: it["status"].get("pools") == 1 and "licence" in it["status"])
+    await _quiet(kms)
     key = await world.licence_key()
     return Scene(kms, world, tenant, subscription, SeatPool(key.pool, key, world.seats), served)
+
+
+async def _quiet(kms: FakeServer) -> None:
+    """Wait until the operator has signed what it had to sign for the new customer."""
+    heard = -1
+    while heard != len(kms.heard):
+        heard = len(kms.heard)
+        await asyncio.sleep(QUIET_SECONDS)
 
 
 async def away_rows(*, rate: float, seconds: float) -> list[Row]:
