@@ -162,7 +162,8 @@ async def test_who_does_not_pay_loses_the_seats_and_has_them_back_when_the_money
     (owed,) = (await shop.calls.invoices.list_async({"customer": customer["id"], "status": "open"})).data
     await shop.calls.invoices.pay_async(owed.id)
     await shop.world.until(team, phase("Active"))
-    await shop.world.until(pool, lambda it: it["status"]["capacity"] == 8)
+    await shop.world.until_ready(pool)
+    assert (await shop.world.get(pool))["status"]["capacity"] == 8
     assert isinstance(await shop.world.acquire(1), Grant)
 
 
