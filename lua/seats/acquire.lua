@@ -89,10 +89,11 @@ local expiry = held and has_seats(held) and tonumber(redis.call('ZSCORE', EXPIRY
 
 local lease = lease_from_now(pool.lease)
 
-local function hold(fence, since)
+-- `kept` is until when the lease has its seats already: those that come to it are not to end before the others.
+local function hold(fence, since, kept)
     local record = struct.pack('>I8', fence) .. LIVE .. struct.pack('>I6', since) .. holder .. nonce
         .. wish_of(quantity, group, tail)
-    keep_seats(seats_of_lease(id, 1, quantity), now + lease)
+    keep_seats(seats_of_lease(id, 1, quantity), math.max(now + lease, kept))
     if record ~= held then
         redis.call('HSET', LEASES, id, record)
         note_turn(pool, id, record)
@@ -144,7 +145,7 @@ if recovering and not (stays and (expiry >= recovering or live_leases() + quanti
 end
 if stays and not lingers and quantity == had and nonce_of(held) == nonce then
     local fence = struct.unpack('>I8', held)
-    hold(fence, since_of(held))
+    hold(fence, since_of(held), expiry or 0)
     return granted('existing', fence, live_leases(), 0, overage_seats())
 end
 
@@ -178,7 +179,8 @@ local function take_over(above, how_many)
         -- Nobody was told how long they linger, which may be for longer than a lease lasts.
         redis.call('ZREM', EXPIRY, unpack(seats_of_lease(id, 1, had)))
     end
-    local record = hold(fence, quantity == had and since_of(held) or account.clock)
+    local record = hold(fence, quantity == had and since_of(held) or account.clock,
+        lingers and 0 or expiry)
     account.unpurged = account.used - live_leases()
     if is_borrowed(id) then
         note_borrows_changed()
@@ -286,7 +288,7 @@ if held then
 end
 account.counter = account.counter + 1
 account.used, account.extra = account.used + quantity, account.extra + quantity - 1
-note(account, 'granted', account.clock, id, hold(fence, account.clock), above, how_many)
+note(account, 'granted', account.clock, id, hold(fence, account.clock, 0), above, how_many)
 convert_overage(account, pool.capacity)
 commit(account)
 return granted('granted', fence, wanted, 0, above == 'overage' and how_many or 0)

@@ -44,6 +44,16 @@ async def test_the_seats_of_a_lease_live_and_end_together(desk: Desk) -> None:
     assert (await desk.redis.exists(desk.keys.expiry)) == 0
 
 
+async def test_seats_that_come_to_a_lease_end_no_sooner_than_those_it_has(desk: Desk) -> None:
+    await desk.configure(capacity=2)
+    await desk.seat(0)
+    (before,) = await desk.expiries()
+    await desk.configure(lease=Millis(30_000), heartbeat=Millis(10_000))
+    grown = await desk.seat(0, quantity=2)
+    assert await desk.expiries() == {before}
+    assert len(await desk.seats_of(grown)) == 2
+
+
 async def test_a_client_that_dies_gives_back_all_its_seats_at_once(desk: Desk) -> None:
     await desk.configure(capacity=4)
     await desk.run_out(await desk.seat(0, quantity=4), ago=0)
