@@ -26,19 +26,18 @@ from seatwarden.backends.stripe_wishes import (
 )
 from seatwarden.domain.billing.facts import (
     CLUSTER,
+    ENDED,
+    OWING,
     OWNER,
     CheckoutFacts,
     CustomerFacts,
     PriceFacts,
-    StripeStatus,
     SubscriptionFacts,
 )
 from seatwarden.domain.billing.wishes import CustomerWish, SubscriptionChange, SubscriptionWish
 
 PAGE = 100
 PRICE_SECONDS = 300.0
-_OWING = {StripeStatus.PAST_DUE, StripeStatus.UNPAID}
-_ENDED = {StripeStatus.CANCELED, StripeStatus.INCOMPLETE_EXPIRED}
 
 
 @dataclass(slots=True)
@@ -198,7 +197,7 @@ class StripeBilling:
     async def cancel_subscription(self, subscription: str) -> SubscriptionFacts:
         """See `Billing`."""
         found = await self._existing(subscription)
-        if found.status in _ENDED:
+        if found.status in ENDED:
             return found
         ended = await self.calls.do(
             "DELETE /v1/subscriptions/{id}",
@@ -280,7 +279,7 @@ class StripeBilling:
         return found
 
     async def _facts(self, found: stripe.Subscription) -> SubscriptionFacts:
-        owes = found.status in _OWING
+        owes = found.status in OWING
         return subscription_facts(found, unpaid_since=await self._unpaid_since(found.id) if owes else None)
 
     async def _unpaid_since(self, subscription: str) -> datetime | None:

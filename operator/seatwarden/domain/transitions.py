@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seatwarden.resources.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from seatwarden.resources.conditions import Condition, ConditionStatus, ConditionType, find_condition, is_true
 from seatwarden.resources.reasons import Reason
 
 
@@ -67,7 +67,7 @@ def _of_eviction(before: Sequence[Condition], after: Sequence[Condition]) -> lis
 
 def _of_overage(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
     # While Redis is away nothing is said of overage, which is no end of it.
-    if not (_redis_is_there(before) and _redis_is_there(after)):
+    if not (is_true(before, ConditionType.REDIS_READY) and is_true(after, ConditionType.REDIS_READY)):
         return []
     then, now = (find_condition(conditions, ConditionType.OVERAGE) for conditions in (before, after))
     if now is not None and then is None:
@@ -78,15 +78,10 @@ def _of_overage(before: Sequence[Condition], after: Sequence[Condition]) -> list
     return []
 
 
-def _redis_is_there(conditions: Sequence[Condition]) -> bool:
-    found = find_condition(conditions, ConditionType.REDIS_READY)
-    return found is not None and found.status is ConditionStatus.TRUE
-
-
 def _of_draining(before: Sequence[Condition], after: Sequence[Condition]) -> list[Told]:
     then, now = (find_condition(conditions, ConditionType.DRAINING) for conditions in (before, after))
     if (
-        not _redis_is_there(before)
+        not is_true(before, ConditionType.REDIS_READY)
         or now is None
         or now.reason != Reason.DRAINED
         or (then is not None and then.reason == now.reason)

@@ -22,7 +22,7 @@ from seatwarden.reconcilers.billing_place import BillingPlace
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import Problem
-from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
+from seatwarden.resources.conditions import ConditionType, find_condition, is_true
 from seatwarden.resources.names import Kind
 from seatwarden.resources.subscription import Subscription
 from seatwarden.resources.tenant import Tenant
@@ -100,7 +100,8 @@ class BillingNews:
             told = found.status.stripe
             ids = {told.subscription_id, told.price_id} if told is not None else set()
             of_customer = (key.namespace, found.spec.tenant_ref.name) in tenants
-            if change.object.kind is ObjectKind.CUSTOMER and _is_synced(found):
+            is_synced = is_true(found.status.conditions, ConditionType.BILLING_SYNCED)
+            if change.object.kind is ObjectKind.CUSTOMER and is_synced:
                 # What the customer is called, or pays with, matters to what could not be paid.
                 continue
             if of_customer or (ids & {change.subscription, change.object.id}) - {None, ""}:
@@ -120,11 +121,6 @@ class BillingNews:
                 continue
             if is_paid_at_stripe(self.store.tenant(key.namespace, found.spec.tenant_ref.name)):
                 yield key, found
-
-
-def _is_synced(found: Subscription) -> bool:
-    synced = find_condition(found.status.conditions, ConditionType.BILLING_SYNCED)
-    return synced is not None and synced.status is ConditionStatus.TRUE
 
 
 def is_as_told(found: Subscription, there: Sequence[SubscriptionFacts]) -> bool:

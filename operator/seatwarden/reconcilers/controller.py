@@ -26,7 +26,7 @@ from seatwarden.reconcilers.billing_news import BillingNews
 from seatwarden.reconcilers.billing_place import BillingConnection, BillingPlace
 from seatwarden.reconcilers.borrow_mirror import BorrowMirror
 from seatwarden.reconcilers.customers import Customers
-from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey
+from seatwarden.reconcilers.engine import Cause, Engine, ObjectKey, add_all
 from seatwarden.reconcilers.gauges import count, show_gauges
 from seatwarden.reconcilers.identities import Identities
 from seatwarden.reconcilers.intake import Intake, watch
@@ -311,8 +311,7 @@ class Controller:
                 self.engine.add(key, Cause.RELATED)
 
     def _reconcile_below(self, subscription: ObjectKey) -> None:
-        for key in self.store.below(subscription):
-            self.engine.add(key, Cause.RELATED)
+        add_all(self.engine, self.store.below(subscription), Cause.RELATED)
 
     def _look_below(self, tenant: ObjectKey) -> None:
         for key in self.store.below(tenant):

@@ -34,7 +34,7 @@ from seatwarden.resources.conditions import (
     ConditionStatus,
     ConditionType,
     Finding,
-    find_condition,
+    is_true,
 )
 from seatwarden.resources.names import PORTAL_LINK_FIELD, Kind, portal_link_secret
 from seatwarden.resources.reasons import Reason
@@ -184,18 +184,14 @@ class Customers:
         name = portal_link_secret(key.name)
         secret = await self.secrets.read(key, tenant, name)
         data = {PORTAL_LINK_FIELD: await billing.portal_link(customer)}
-        if secret is not None:
-            await self.secrets.rewrite(key, secret, data, {})
-        elif not await self.secrets.create(key, tenant, name, data, collected=True):
-            raise RetryLater(f"Secret {name!r} has just been made by another")
+        await self.secrets.put(key, tenant, secret, name, data, collected=True)
         return asked
 
 
 def _as_told(tenant: Tenant) -> CustomerRun | None:
     """As the status has it; None where it does not say that all is well with this spec."""
     status = tenant.status
-    condition = find_condition(status.conditions, ConditionType.BILLING_READY)
-    settled = condition is not None and condition.status is ConditionStatus.TRUE
+    settled = is_true(status.conditions, ConditionType.BILLING_READY)
     if not settled or status.stripe is None or not is_about(status, tenant.metadata):
         return None
     return CustomerRun(

@@ -7,7 +7,7 @@ from seatwarden.domain.seats import PoolCounts, PoolUid
 from seatwarden.reconcilers import metrics
 from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore, Unreadable
-from seatwarden.resources.conditions import ConditionStatus, ConditionType, find_condition
+from seatwarden.resources.conditions import ConditionType, is_true
 from seatwarden.resources.names import Kind
 from seatwarden.resources.seatpool import KeyState, SeatPool
 
@@ -45,5 +45,4 @@ def _is_ready(store: ObjectStore, key: ObjectKey) -> bool:
     entry = store.entry(key)
     if entry is None or isinstance(entry, Unreadable):
         return False
-    condition = find_condition(entry.status.conditions, ConditionType.READY)
-    return condition is not None and condition.status is ConditionStatus.TRUE
+    return is_true(entry.status.conditions, ConditionType.READY)

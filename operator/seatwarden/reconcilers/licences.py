@@ -18,7 +18,7 @@ from seatwarden.domain.compact_jws import base64url
 from seatwarden.domain.licence_document import LICENCE, LeaseKey, LicenceTerms
 from seatwarden.domain.seats import PoolUid
 from seatwarden.domain.signed_document import WrittenDocument
-from seatwarden.reconcilers.engine import ObjectKey, RetryLater
+from seatwarden.reconcilers.engine import ObjectKey
 from seatwarden.reconcilers.object_store import ObjectStore
 from seatwarden.reconcilers.ownership import OwnedSecrets, Secret
 from seatwarden.reconcilers.root_keyring import RootKeyrings
@@ -87,10 +87,7 @@ class Licences:
 
     async def _keep(self, key: ObjectKey, found: Subscription, secret: Secret | None, text: str) -> None:
         name, data = licence_secret(key.name), {LICENCE_FIELD: text}
-        if secret is not None:
-            await self.secrets.rewrite(key, secret, data, {})
-        elif not await self.secrets.create(key, found, name, data, collected=True):
-            raise RetryLater(f"Secret {name!r} has just been made by another")
+        await self.secrets.put(key, found, secret, name, data, collected=True)
 
     async def _say(self, key: ObjectKey, found: Subscription, text: str) -> bool:
         """Have Redis have it, as long as there is a pool with whose key it can be asked for."""

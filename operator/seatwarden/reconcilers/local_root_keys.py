@@ -64,10 +64,7 @@ class LocalRootKeys:
         number = 1 + max((int(field[:4]) for field in _fields(secret or {})), default=0)
         field = f"{number:04}.{made.public.kid}.{algorithm}"
         data = {field: self._sealed(owner, field, made.pem())}
-        if secret is not None:
-            await self.secrets.rewrite(key, secret, data, {})
-        elif not await self.secrets.create(key, tenant, name, data, collected=_is_collected(tenant)):
-            raise RetryLater(f"Secret {name!r} has just been made by another")
+        await self.secrets.put(key, tenant, secret, name, data, collected=_is_collected(tenant))
         return KeptKey(reference=field, public=made.public)
 
     async def sign(self, owner: KeyOwner, key: KeptKey, signed: bytes) -> bytes:

@@ -142,6 +142,26 @@ class OwnedSecrets:
         except Conflict:
             return None
 
+    async def put(
+        self,
+        key: ObjectKey,
+        entry: Entry,
+        secret: Secret | None,
+        name: str,
+        data: dict[str, str],
+        *,
+        collected: bool,
+    ) -> None:
+        """Put ``data`` into ``secret`` as it was read, or into a new one of that name where there was none. See `create`.
+
+        Raises:
+            RetryLater: it was made, changed or deleted since.
+        """
+        if secret is not None:
+            await self.rewrite(key, secret, data, {})
+        elif not await self.create(key, entry, name, data, collected=collected):
+            raise RetryLater(f"Secret {name!r} has just been made by another")
+
     async def rewrite(
         self,
         key: ObjectKey,

@@ -5,13 +5,7 @@ from typing import Any
 
 from seatwarden.domain.billing.told import BillingTold
 from seatwarden.reconcilers.billing_looks import is_about
-from seatwarden.resources.conditions import (
-    Condition,
-    ConditionStatus,
-    ConditionType,
-    Finding,
-    find_condition,
-)
+from seatwarden.resources.conditions import ConditionType, Finding, is_true, restated
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.subscription import Subscription, SubscriptionStatus
 
@@ -43,17 +37,12 @@ def with_money(status: SubscriptionStatus, told: BillingTold | None) -> Subscrip
 def is_settled(found: Subscription) -> bool:
     """Whether the status says that all is well with this spec."""
     status = found.status
-    condition = find_condition(status.conditions, ConditionType.BILLING_SYNCED)
-    settled = condition is not None and condition.status is ConditionStatus.TRUE
+    settled = is_true(status.conditions, ConditionType.BILLING_SYNCED)
     return settled and status.stripe is not None and is_about(status, found.metadata)
 
 
 def kept(found: Subscription, kinds: tuple[ConditionType, ...]) -> tuple[Finding, ...]:
     """The conditions of those types as they were told."""
-    conditions = (find_condition(found.status.conditions, kind) for kind in kinds)
-    return tuple(_as_found(kind, it) for kind, it in zip(kinds, conditions, strict=True) if it is not None)
-
-
-def _as_found(kind: ConditionType, told: Condition) -> Finding:
-    reason = next((it for it in Reason if it == told.reason), Reason.PROGRESSING)
-    return Finding(type=kind, status=told.status, reason=reason, message=told.message)
+    conditions = found.status.conditions
+    told = (restated(conditions, kind, unknown=Reason.PROGRESSING) for kind in kinds)
+    return tuple(each for each in told if each is not None)

@@ -30,12 +30,11 @@ from seatwarden.reconcilers.paid_subscriptions import PaidRun, PaidSubscriptions
 from seatwarden.reconcilers.status_writer import StatusWriter
 from seatwarden.reconcilers.unready import report_suspended, report_unreadable
 from seatwarden.resources.conditions import (
-    Condition,
     ConditionStatus,
     ConditionType,
     Finding,
-    find_condition,
     merge_conditions,
+    restated,
 )
 from seatwarden.resources.names import FINALIZER, licence_secret
 from seatwarden.resources.reasons import Outlook, Reason
@@ -58,22 +57,15 @@ class _Document:
     @classmethod
     def as_told(cls, found: Subscription) -> "_Document":
         """As the status has it."""
-        told = find_condition(found.status.conditions, ConditionType.LICENCE_READY)
+        told = restated(
+            found.status.conditions, ConditionType.LICENCE_READY, unknown=Reason.AWAITING_SIGNING_KEY
+        )
         licence = found.status.licence
         return cls(
             licence,
-            (_as_found(told),) if told is not None else (),
+            (told,) if told is not None else (),
             licence.expires_at - LICENCE.renewed_before if licence is not None else None,
         )
-
-
-def _as_found(told: Condition) -> Finding:
-    return Finding(
-        type=ConditionType.LICENCE_READY,
-        status=told.status,
-        reason=next((it for it in Reason if it == told.reason), Reason.AWAITING_SIGNING_KEY),
-        message=told.message,
-    )
 
 
 @dataclass(slots=True)
@@ -261,7 +253,9 @@ class SubscriptionReconciler:
         account = account_of(found) if paid is not None else None
         meta = found.metadata
         on_trial = trialing(found, now) if account is None else paid_trial(account, now)
-        open_phase = Phase.TRIALING if on_trial else Phase.ACTIVE
+        phase = Phase.TRIALING if on_trial else Phase.ACTIVE
+        if account is not None:
+            phase = row_of(account, now).phase
         money = {} if paid is None else told_fields(paid.told)
         return SubscriptionStatus(
             observed_generation=meta.generation,
@@ -271,11 +265,7 @@ class SubscriptionReconciler:
                 generation=meta.generation,
                 now=now,
             ),
-            phase=closed.phase
-            if closed is not None
-            else open_phase
-            if account is None
-            else row_of(account, now).phase,
+            phase=closed.phase if closed is not None else phase,
             **({"trial_ends_at": told_end(found)} | money),
             valid_until=_whole(valid_until(found, tenant)),
             seats=bought_seats(found, tenant, now) if _seats_are_known(found) else None,

@@ -121,6 +121,22 @@ def find_condition(conditions: Iterable[Condition], wanted: ConditionType) -> Co
     return next((condition for condition in conditions if condition.type == wanted), None)
 
 
+def is_true(conditions: Iterable[Condition], wanted: ConditionType) -> bool:
+    """Whether the condition of the type ``wanted`` is there and True."""
+    found = find_condition(conditions, wanted)
+    return found is not None and found.status is ConditionStatus.TRUE
+
+
+def restated(conditions: Iterable[Condition], wanted: ConditionType, *, unknown: Reason) -> Finding | None:
+    """The condition of the type ``wanted`` as it was told, with ``unknown`` for a reason that we do not know; None where there is
+    none."""
+    told = find_condition(conditions, wanted)
+    if told is None:
+        return None
+    reason = next((it for it in Reason if it == told.reason), unknown)
+    return Finding(type=wanted, status=told.status, reason=reason, message=told.message)
+
+
 def _merged(before: Condition | None, finding: Finding, *, generation: int, now: datetime) -> Condition:
     unflipped = before is not None and before.status is finding.status
     return Condition(

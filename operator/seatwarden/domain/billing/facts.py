@@ -41,6 +41,12 @@ class PageState(StrEnum):
     EXPIRED = "expired"
 
 
+ENDED = frozenset({StripeStatus.CANCELED, StripeStatus.INCOMPLETE_EXPIRED})
+"""It costs nothing any more, and never will."""
+OWING = frozenset({StripeStatus.PAST_DUE, StripeStatus.UNPAID})
+"""A payment has not come."""
+
+
 class Collection(StrEnum):
     """Who begins a payment."""
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from seatwarden.domain.billing.facts import StripeStatus
+from seatwarden.domain.billing.facts import ENDED, StripeStatus
 from seatwarden.domain.seats import PoolState
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.rules import format_instant
@@ -82,7 +82,7 @@ class Row:
 
 
 def _has_ended(account: Account, now: datetime) -> bool:
-    gone = account.state in {StripeStatus.CANCELED, StripeStatus.INCOMPLETE_EXPIRED}
+    gone = account.state in ENDED
     return gone or (account.ends_at is not None and now >= account.ends_at)
 
 

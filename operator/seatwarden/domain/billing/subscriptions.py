@@ -31,6 +31,7 @@ from seatwarden.domain.billing.calls import (
 from seatwarden.domain.billing.changes import next_change
 from seatwarden.domain.billing.drift import Difference
 from seatwarden.domain.billing.facts import (
+    ENDED,
     CheckoutFacts,
     PageState,
     PriceFacts,
@@ -44,7 +45,6 @@ from seatwarden.resources.reasons import Reason
 from seatwarden.resources.subscription import Cancel, DriftPolicy
 from seatwarden.resources.tenant import DeletionPolicy
 
-ENDED = frozenset({StripeStatus.CANCELED, StripeStatus.INCOMPLETE_EXPIRED})
 _RANK = {StripeStatus.ACTIVE: 0, StripeStatus.TRIALING: 1, StripeStatus.PAST_DUE: 2, StripeStatus.UNPAID: 3}
 """Of several that are alive, the one that is worth most to the customer stays."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from seatwarden.domain.billing.applied import Applied, ends_at
 from seatwarden.domain.billing.drift import drifted
-from seatwarden.domain.billing.facts import StripeStatus, SubscriptionFacts
+from seatwarden.domain.billing.facts import OWING, SubscriptionFacts
 from seatwarden.domain.billing.phases import Account, row_of
 from seatwarden.domain.billing.subscriptions import Step, is_alive
 from seatwarden.domain.billing.wanted import Wanted
@@ -14,8 +14,6 @@ from seatwarden.resources.conditions import ConditionStatus, ConditionType, Find
 from seatwarden.resources.reasons import Reason
 from seatwarden.resources.rules import format_instant
 from seatwarden.resources.subscription import DriftPolicy, Period, Phase, StripeSubscriptionStatus
-
-_OVERDUE = frozenset({StripeStatus.PAST_DUE, StripeStatus.UNPAID})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ def _stripe(wanted: Wanted, found: SubscriptionFacts, refusals: int | None) -> S
     # Where a stranger's change is only told of, what the spec said when it was written last goes on.
     reports = wanted.drift_policy is DriftPolicy.REPORT and written is not None
     overdue = found.unpaid_since
-    if overdue is None and found.status in _OVERDUE:
+    if overdue is None and found.status in OWING:
         overdue = found.period_start
     return StripeSubscriptionStatus(
         subscription_id=found.id,
