@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from seatwarden.backends.kubernetes_api import KubernetesUnavailable
 from seatwarden.domain.stripe_events import Change, ChangedObject, ObjectKind
 from seatwarden.reconcilers.billing_looks import BillingLooks
 from seatwarden.reconcilers.engine import Cause
@@ -185,6 +186,21 @@ async def test_looking_through_everything_without_a_key_says_why(till: Shop, off
     keyless = Office(till, has_key=False, api=office.api)
     with pytest.raises(Problem, match="stripe-key-file"):
         await keyless.news.resync()
+
+
+async def test_an_api_server_that_is_away_ends_no_looking(office: Office) -> None:
+    office.tenant()
+    office.team()
+    await office.settle()
+    office.restart()
+    office.api.refusal = KubernetesUnavailable("no answer")
+    office.news.seconds = 0.01
+    looking = asyncio.ensure_future(office.news.run())
+    with pytest.raises(KubernetesUnavailable):
+        await office.news.resync()
+    await asyncio.sleep(0.1)
+    assert not looking.done()
+    looking.cancel()
 
 
 async def test_a_change_of_counts_asks_nothing_while_something_is_wrong(office: Office, till: Shop) -> None:

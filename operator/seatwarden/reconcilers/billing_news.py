@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from seatwarden.backends.billing import BillingAway, BillingRefused
+from seatwarden.backends.kubernetes_api import KubernetesError, KubernetesUnavailable
 from seatwarden.domain.backoff import spread
 from seatwarden.domain.billing.applied import ends_at
 from seatwarden.domain.billing.facts import SubscriptionFacts
@@ -66,7 +67,7 @@ class BillingNews:
             pause = self.seconds
             try:
                 await self.resync()
-            except (BillingAway, BillingRefused, Problem) as error:
+            except (BillingAway, BillingRefused, Problem, KubernetesUnavailable, KubernetesError) as error:
                 log.warning("the payment provider could not be looked through", reason=str(error))
 
     async def resync(self) -> None:
@@ -75,6 +76,7 @@ class BillingNews:
         Raises:
             BillingAway, BillingRefused: as the provider's calls do.
             Problem: there is no key.
+            KubernetesUnavailable, KubernetesError: the cluster could not be asked for its id.
         """
         paid = [found for _, found in self._paid() if found.status.stripe is not None]
         if not paid:
